@@ -1,0 +1,108 @@
+"""A model bundle: one directory of data, never code. `spec.json`, a LightGBM model for each level of detail,
+and the counts of reports that the page shows.
+
+A report is scored by the model of the most that is known of it: `place_time`, `premise`, `weapon` or `report`.
+Each was also trained on copies with fields hidden at random, so that whatever is missing below its level
+leaves it calibrated.
+"""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crime.booster import Booster
+from crime.features import MO_PREFIX, Encoder, Fields, columns_of, describe, levels
+from crime.schema import CATEGORY_NAMES, LEVELS
+
+SPEC, COUNTS = "spec.json", "counts.npy"
+
+
+class BundleError(ValueError):
+    """The directory holds no bundle, or a damaged one."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`probabilities`: (7,), in the order of `schema.CATEGORIES`."""
+
+    probabilities: np.ndarray
+    level: str
+
+
+class Bundle:
+    """A loaded model. `spec` is what training wrote of it; `version` is the registry's, if it gave one."""
+
+    def __init__(self, directory: Path, version: str | None = None):
+        try:
+            self.spec: dict[str, Any] = json.loads((directory / SPEC).read_text())
+            for name, digest in self.spec["sha256"].items():
+                if sha256((directory / name).read_bytes()).hexdigest() != digest:
+                    raise BundleError(
+                        f"{directory / name} is not the file that was trained: its hash differs"
+                    )
+            self.spec["version"] = version or self.spec["version"]
+            self.encoder = Encoder(self.spec["features"])
+            self.columns = {level: columns_of(self.spec["features"], level) for level in LEVELS}
+            self.boosters = {
+                level: Booster(directory / f"{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
+                for level in LEVELS
+            }
+            self._mo_features = set(self.spec["mo_features"])
+            self.counts = np.load(directory / COUNTS, allow_pickle=False)
+        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise BundleError(f"no model bundle in {directory}: {error}") from error
+
+    @property
+    def name(self) -> str:
+        return self.spec["model"]
+
+    @property
+    def version(self) -> str:
+        return str(self.spec["version"])
+
+    def predict_one(self, fields: Fields) -> Prediction:
+        """Probabilities of one report, each field a scalar."""
+        level = self.level_of(fields)
+        vector = self.encoder.vector(fields)
+        return Prediction(self.boosters[level].predict_one(vector[self.columns[level]]), level)
+
+    def predict(self, fields: Fields, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (rows, 7) and index of the level used (rows,); each field is an array."""
+        matrix, used = self.encoder.matrix(fields, rows), levels(fields, rows)
+        probabilities = np.zeros((rows, len(CATEGORY_NAMES)))
+        for at, level in enumerate(LEVELS):
+            chosen = np.flatnonzero(used == at)
+            probabilities[chosen] = self.boosters[level].predict(matrix[np.ix_(chosen, self.columns[level])])
+        return probabilities, used
+
+    def explain(self, fields: Fields) -> tuple[Prediction, dict[str, np.ndarray], np.ndarray]:
+        """A prediction, what each column of the report contributed to it, and the log-odds before any of them (7,).
+
+        Contributions (7,), in log-odds, are by LAPD column, those of MO codes that were given by code
+        (`Mocodes 0344`); added to the start they give the model's raw scores.
+        """
+        level = self.level_of(fields)
+        columns = self.columns[level]
+        vector = self.encoder.vector(fields)[None, columns]
+        shap = self.boosters[level].contributions(vector)[0]
+        parts: dict[str, np.ndarray] = {}
+        for at, column in enumerate(columns):
+            name = self.spec["features"][column]
+            part = describe(name).source[0]
+            if name in self._mo_features and vector[0, at] == 1:
+                part = f"{part} {name.removeprefix(MO_PREFIX)}"
+            parts[part] = parts.get(part, 0) + shap[:, at]
+        return Prediction(self.boosters[level].predict(vector)[0], level), parts, shap[:, -1]
+
+    @staticmethod
+    def level_of(fields: Fields) -> str:
+        """The most that is known of one report, each field a scalar."""
+        if fields["mocodes"] is not None:
+            return "report"
+        if fields["weapon_used_cd"] == fields["weapon_used_cd"]:  # NaN is not itself
+            return "weapon"
+        return "premise" if fields["premis_cd"] == fields["premis_cd"] else "place_time"

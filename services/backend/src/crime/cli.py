@@ -1,0 +1,270 @@
+"""The `crime` command: train, evaluate, predict, export, serve."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from crime.settings import Settings
+
+if TYPE_CHECKING:
+    from crime.bundle import Bundle
+    from crime.data import Tally
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+out, err = Console(), Console(stderr=True)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="LAPD table: CSV, gzip, zip or Parquet. Without it the embedded sample.", dir_okay=False
+    ),
+]
+Rejects = Annotated[Path | None, typer.Option(help="Write rejected rows here (CSV), the reason first.")]
+Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
+MODEL = "crime-category"
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors a user can act on are a line, not a traceback."""
+    from crime.bundle import BundleError
+    from crime.data import DataError
+    from crime.registry import RegistryError
+
+    try:
+        yield
+    except (
+        DataError,
+        RegistryError,
+        BundleError,
+        FileNotFoundError,
+        IsADirectoryError,
+        PermissionError,
+    ) as error:
+        err.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _source(data: Path | None) -> Iterator[Path]:
+    from crime.data import sample
+
+    if data is None:
+        with sample() as path:
+            err.print("no --data: reading the embedded sample, 10,000 real reports of 2020")
+            yield path
+    else:
+        yield data
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=err) as bar:
+        yield bar
+
+
+def champion() -> "Bundle":
+    """The model that answers: the bundle that settings name, or the champion in the MLflow store."""
+    from crime.bundle import Bundle
+    from crime.registry import find
+
+    settings = Settings()
+    if settings.model_dir:
+        return Bundle(settings.model_dir)
+    version, directory = find(settings.mlruns, MODEL)
+    return Bundle(directory, version)
+
+
+def _show_tally(tally: "Tally") -> None:
+    err.print(
+        f"{tally.rows:,} rows read, {tally.rejected_rows:,} rejected, {tally.repaired.total():,} cells repaired"
+    )
+    for kind, count in tally.repaired.most_common():
+        err.print(f"  repaired {count:,}: {kind}", highlight=False)
+    for reason, count in tally.rejected.most_common():
+        shown = ", ".join(f"row {row}: {cell!r}" for row, cell in tally.examples[reason])
+        err.print(f"  rejected {count:,}: {reason} ({shown})", highlight=False, markup=False)
+
+
+def _show_scores(scores: dict[str, dict[str, float]], title: str) -> None:
+    from crime.schema import LEVELS
+
+    table = Table(title=title)
+    for column in ("known", "accuracy", "weighted F1", "macro AUC", "log loss", "ECE"):
+        table.add_column(column, justify="left" if column == "known" else "right")
+    for level, name in {"overall": "reports as they are", **LEVELS}.items():
+        table.add_row(name, *(f"{value:.3f}" for value in scores[level].values()))
+    out.print(table)
+
+
+def _summary(
+    model: str, version: str, rows: int, tally: "Tally", scores: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    return {
+        "model": model,
+        "version": version,
+        "rows": rows,
+        "rejected": tally.rejected_rows,
+        "overall": scores["overall"],
+        "levels": {level: values for level, values in scores.items() if level != "overall"},
+    }
+
+
+@app.command()
+def train(
+    data: Data = None,
+    rejects: Rejects = None,
+    seed: Annotated[int, typer.Option(help="Same data and seed, same model.")] = 0,
+    victim: Annotated[bool, typer.Option("--victim", help="Use the victim columns too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train on the first 80 % of a table by time, evaluate on the rest, register in MLflow."""
+    from crime import models
+    from crime.bundle import Bundle
+    from crime.data import Tally, load
+
+    with _explained():
+        from crime import tracking  # seconds: after the arguments were accepted
+
+        tally = Tally(rejects)
+        with tracking.temporary_bundle() as place, _progress() as bar, _source(data) as path:
+            task = bar.add_task(f"read {path.name}", total=None)
+            reports = load(path, tally)
+
+            def show(what: str, share: float) -> None:
+                bar.update(task, description=f"train: {what}", total=1, completed=share)
+
+            directory = Path(place) / "bundle"
+            model, held_out = models.train(reports, tally, directory, seed=seed, victim=victim, progress=show)
+            bar.update(task, description="register in MLflow", total=None)
+            version, verdict = tracking.publish(model, directory, held_out, Settings().mlruns)
+            model = Bundle(directory, version)
+        _show_tally(tally)
+        _show_scores(model.spec["metrics"], f"{MODEL} version {version}: {len(held_out):,} held-out reports")
+        out.print(verdict, highlight=False, soft_wrap=True)
+        if as_json:
+            summary = _summary(MODEL, version, len(held_out), tally, model.spec["metrics"])
+            typer.echo(json.dumps(summary))
+
+
+@app.command()
+def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
+    """Score the champion on a table whose crime codes are known."""
+    from crime import models
+    from crime.data import Tally, load
+
+    with _explained(), _source(data) as path, _progress() as bar:
+        tally = Tally(rejects)
+        model = champion()
+        task = bar.add_task(f"read {path.name}", total=None)
+        reports = load(path, tally)
+        bar.update(task, description="evaluate")
+        scores = {level: found.short() for level, found in models.evaluate(model, reports).items()}
+    _show_tally(tally)
+    _show_scores(scores, f"{MODEL} version {model.version}: {len(reports):,} reports")
+    if as_json:
+        typer.echo(json.dumps(_summary(MODEL, model.version, len(reports), tally, scores)))
+
+
+@app.command()
+def predict(
+    output: Annotated[Path, typer.Option(help="Where to: .csv, .parquet or .ndjson.", dir_okay=False)],
+    data: Data = None,
+    rejects: Rejects = None,
+    as_json: Json = False,
+) -> None:
+    """Score every report of a table with the champion; the answer's columns come behind the table's own."""
+    from crime.data import Tally
+    from crime.scoring import score_file
+
+    with _explained(), _source(data) as path, _progress() as bar:
+        tally = Tally(rejects)
+        model = champion()
+        task = bar.add_task(f"score {path.name}", total=None)
+        score_file(
+            model,
+            path,
+            output,
+            tally,
+            lambda rows: bar.update(task, description=f"score {path.name}: {rows:,} rows"),
+        )
+    _show_tally(tally)
+    out.print(f"{output}: scored by {MODEL} version {model.version}", highlight=False, soft_wrap=True)
+    if as_json:
+        summary = {
+            "model": MODEL,
+            "version": model.version,
+            "rows": tally.rows,
+            "rejected": tally.rejected_rows,
+        }
+        typer.echo(json.dumps(summary | {"output": str(output)}))
+
+
+@app.command()
+def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
+    """Read a table and say what was repaired and rejected; nothing is trained or scored."""
+    from crime.data import Tally, blocks, from_block
+
+    with _explained(), _source(data) as path:
+        tally = Tally(rejects)
+        for batch in blocks(path, tally):
+            from_block(batch, tally)
+    _show_tally(tally)
+    if as_json:
+        typer.echo(json.dumps(tally.as_dict()))
+
+
+@app.command()
+def export(
+    output: Annotated[
+        Path, typer.Option(help="A directory; its files of the same names are replaced.")
+    ] = Path("services/backend/model"),
+) -> None:
+    """Copy the champion's bundle, for an image to carry."""
+    from crime.bundle import SPEC
+    from crime.registry import find
+
+    with _explained():
+        version, directory = find(Settings().mlruns, MODEL)
+        output.mkdir(parents=True, exist_ok=True)
+        for file in directory.iterdir():
+            if file.name != SPEC:
+                shutil.copy(file, output / file.name)
+        spec = json.loads((directory / SPEC).read_text()) | {"version": version}
+        (output / SPEC).write_text(json.dumps(spec, indent=1) + "\n")
+    out.print(f"{output}: {MODEL} version {version}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def codes() -> None:
+    """The crime codes and the category each belongs to."""
+    from crime.schema import CATEGORY_NAMES, crime_category, table
+
+    rows = ((code, table("crime")[str(code)], CATEGORY_NAMES[at]) for code, at in crime_category().items())
+    csv.writer(typer.get_text_stream("stdout")).writerows([("Crm Cd", "Crm Cd Desc", "Category"), *rows])
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="TCP port, 5000 unless CRIME_PORT says otherwise.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+) -> None:
+    """Serve the champion over HTTP."""
+    from crime.serving import run
+
+    given = {"port": port, "host": host}
+    run(Settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+if __name__ == "__main__":
+    app()

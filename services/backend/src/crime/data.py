@@ -1,0 +1,412 @@
+"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
+
+Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
+"""
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from crime.schema import BLANK_IS_NONE, COLUMNS, REQUIRED, crime_category, key, known_code
+
+if TYPE_CHECKING:  # pyarrow stays out of the serving image
+    import pyarrow as pa
+
+BLOCK_BYTES = 8 << 20
+BLOCK_ROWS = 32_768
+EXAMPLES = 3
+
+Encoded = tuple[Sequence[Any], np.ndarray]  # distinct cells, and for each row the index of its own
+
+
+class DataError(ValueError):
+    """The file as a whole can't be read; the message says why and what was expected."""
+
+
+@dataclass
+class Tally:
+    """What a reader met. `examples` holds up to three (row number, cell) for each reason of rejection.
+
+    `rejects`, if given, is a CSV file that receives the rejected rows as they stand, the reason before them.
+    """
+
+    rejects: Path | None = None
+    rows: int = 0
+    repaired: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+
+    @property
+    def rejected_rows(self) -> int:
+        return self.rejected.total()
+
+    def reject(self, reason: str, row: int, cell: str) -> None:
+        self.rejected[reason] += 1
+        shown = self.examples.setdefault(reason, [])
+        if len(shown) < EXAMPLES:
+            shown.append((row, cell[:80]))
+
+    def keep(self, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Append rejected rows (each with its reason first) to the `rejects` file."""
+        if self.rejects:
+            fresh = self.rejects not in self._started
+            self._started.add(self.rejects)
+            with self.rejects.open("w" if fresh else "a", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([["reason", *names], *rows] if fresh else rows)
+
+    _started: set[Path] = field(default_factory=set, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "repaired": dict(self.repaired.most_common()),
+            "rejected": dict(self.rejected.most_common()),
+            "examples": self.examples,
+        }
+
+
+@dataclass
+class Reports:
+    """A block of reports, one array a column, n rows long.
+
+    `fields`: by column key; dates are days since 1970-01-01, `time_occ` minutes of the day, codes numbers with
+    0 for "none recorded"; NaN (for `mocodes` None) is not known. `label`: index of the category, -1 unknown.
+    `errors`: for each row None or why it was rejected; a rejected row's fields mean nothing.
+    """
+
+    fields: dict[str, np.ndarray]
+    label: np.ndarray
+    errors: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.errors)
+
+    def take(self, rows: np.ndarray) -> "Reports":
+        return Reports({k: v[rows] for k, v in self.fields.items()}, self.label[rows], self.errors[rows])
+
+    @property
+    def minute(self) -> np.ndarray:
+        """When each happened, in minutes since 1970-01-01."""
+        return self.fields["date_occ"] * 1440 + self.fields["time_occ"]
+
+
+def encode(cells: Sequence[Any]) -> Encoded:
+    """Distinct cells and each row's index among them."""
+    seen: dict[Any, int] = {}
+    index = np.fromiter((seen.setdefault(cell, len(seen)) for cell in cells), np.intp, len(cells))
+    return list(seen), index
+
+
+def _as_text(cell: Any) -> tuple[str, str | None]:
+    """A cell as stripped text ('' for blank) and what was repaired on the way."""
+    repair = None
+    if cell is None or cell != cell:  # None or NaN
+        return "", None
+    if isinstance(cell, bytes):
+        try:
+            text = cell.decode()
+        except UnicodeDecodeError:
+            text, repair = cell.decode("cp1252", "replace"), "not UTF-8, read as Windows-1252"
+    else:
+        text = str(cell)
+    stripped = text.strip()
+    if len(stripped) != len(text):
+        repair = repair or "spaces around a value"
+    return ("" if stripped.lower() in ("nan", "null", "none", "nat") else stripped), repair
+
+
+def normalise(columns: Mapping[str, Encoded], rows: int, tally: Tally, labelled: bool = False) -> Reports:
+    """Parse and check a block of columns (by key); counts repairs and rejections in `tally`.
+
+    Unreadable optional cells become "not known" and count as repaired; an unreadable or blank required cell,
+    and with `labelled` a crime code that no category is known for, rejects the row.
+    """
+    first, tally.rows = tally.rows + 1, tally.rows + rows
+    errors = np.full(rows, None, object)
+    fields: dict[str, np.ndarray] = {}
+    label = np.full(rows, -1)
+    wanted = [k for k, column in COLUMNS.items() if column.parse and (labelled or k != "crm_cd")]
+    for name in wanted:
+        column, encoded = COLUMNS[name], columns.get(name)
+        if encoded is None:
+            if name in REQUIRED or (labelled and name == "crm_cd"):
+                raise DataError(f"no column {column.name!r}")
+            fields[name] = (
+                np.full(rows, None, object) if name in ("mocodes", "dr_no") else np.full(rows, np.nan)
+            )
+            continue
+        cells, index = encoded
+        counts = np.bincount(index, minlength=len(cells))
+        values: list[Any] = []
+        bad: dict[int, str] = {}
+        required = column.required or (labelled and name == "crm_cd")
+        for at, cell in enumerate(cells):
+            text, repair = _as_text(cell)
+            value: Any = None
+            if not text:
+                if required and counts[at]:
+                    bad[at] = f"{column.name} is blank"
+                elif name in BLANK_IS_NONE:
+                    value = () if name == "mocodes" else 0
+            else:
+                try:
+                    assert column.parse
+                    value, mended = column.parse(text)
+                    repair = mended or repair
+                except ValueError as error:
+                    if required:
+                        bad[at] = f"{column.name}: {error}"
+                    else:
+                        repair = f"{column.name} unreadable, taken as not known"
+                if (
+                    name in ("premis_cd", "weapon_used_cd")
+                    and value is not None
+                    and not known_code(name, value)
+                ):
+                    value, repair = None, f"{column.name}: code not in LAPD's table, taken as not known"
+                if name == "crm_cd" and value is not None:
+                    code, value = value, crime_category().get(value)
+                    if value is None:
+                        bad[at] = f"Crm Cd: no category is known for code {code}"
+            if repair and counts[at]:
+                tally.repaired[repair] += int(counts[at])
+            values.append(value)
+        if bad:
+            for row in np.flatnonzero(np.isin(index, list(bad))):
+                if errors[row] is None:
+                    errors[row] = bad[index[row]]
+                    tally.reject(bad[index[row]], first + int(row), _as_text(cells[index[row]])[0])
+        if name == "crm_cd":
+            label = np.array([-1 if v is None else v for v in values], int)[index]
+        elif name in ("mocodes", "dr_no"):
+            lookup = np.empty(len(values), object)
+            lookup[:] = values
+            fields[name] = lookup[index]
+        else:
+            fields[name] = np.array([np.nan if v is None else v for v in values], float)[index]
+    early = fields["date_rptd"] < fields["date_occ"]
+    if early.any():
+        tally.repaired["Date Rptd before DATE OCC, taken as not known"] += int(early.sum())
+        fields["date_rptd"][early] = np.nan
+    return Reports(fields, label, errors)
+
+
+def from_rows(rows: Sequence[Mapping[str, Any]], tally: Tally, labelled: bool = False) -> Reports:
+    """Reports from records (dicts by any dialect of LAPD's column names), all with the same keys."""
+    names = {key(name): name for name in reversed(list(rows[0]))} if rows else {}
+    columns = {k: encode([row[name] for row in rows]) for k, name in names.items() if k in COLUMNS}
+    return normalise(columns, len(rows), tally, labelled)
+
+
+def header(names: Sequence[str]) -> dict[str, int]:
+    """Where each column stands, by key; of a name that comes twice the first counts."""
+    places: dict[str, int] = {}
+    for at, name in enumerate(names):
+        places.setdefault(key(name), at)
+    missing = [COLUMNS[k].name for k in REQUIRED if k not in places]
+    if missing:
+        shown = ", ".join(repr(name[:40]) for name in names[:30])
+        raise DataError(f"not an LAPD table: no column {', '.join(map(repr, missing))}; it has {shown}")
+    return places
+
+
+@contextmanager
+def unpacked(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The table's bytes, out of gzip or zip (told by content, not by name); `raw` is at its start and can seek."""
+    magic = raw.read(4)
+    raw.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        with gzip.open(raw) as plain:
+            yield plain  # type: ignore[misc]
+    elif magic == b"PK\x03\x04":
+        with zipfile.ZipFile(raw) as archive:
+            members = [m for m in archive.namelist() if m.lower().endswith((".csv", ".txt"))]
+            if len(members) != 1:
+                raise DataError(f"expected one CSV file in the zip, found {len(members)}: {members[:5]}")
+            with archive.open(members[0]) as plain:
+                yield plain
+    else:
+        yield raw
+
+
+UNREADABLE = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+
+
+class _Joined(io.RawIOBase):
+    """A stream whose first bytes were already read."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]):
+        self.head, self.rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self.head[: len(buffer)] if self.head else self.rest.read(len(buffer))
+        self.head = self.head[len(buffer) :]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+
+def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
+    """Batches of binary columns, named as in the file (a name that comes twice keeps its first)."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    head = stream.read(1 << 16)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = io.TextIOWrapper(io.BufferedReader(_Joined(head, stream)), "utf-16", newline="")
+        stream = _Utf8(text)  # type: ignore[assignment]
+        head = stream.read(1 << 16)
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    line = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+    if not line.strip():
+        raise DataError("the file is empty")
+    delimiter = max(",;\t|", key=line.count)
+    names = next(csv.reader([line], delimiter=delimiter))
+    header(names)
+    places = {}
+    for at, name in enumerate(names):
+        places.setdefault(key(name), (at, name))
+    repeated = len(names) - len(places)
+    if repeated:
+        tally.repaired["column named twice, the first is read"] += repeated
+
+    def invalid(row: Any) -> str:
+        reason, text = "wrong number of columns", row.text or ""
+        tally.rows += 1
+        tally.reject(reason, tally.rows, text)
+        tally.keep([name for _, name in places.values()], [[reason, text]])
+        return "skip"
+
+    rest = head[len(head.split(b"\n", 1)[0]) + 1 :]
+    numbered = [str(at) for at in range(len(names))]
+    kept = [(str(at), name) for at, name in places.values()]
+    try:
+        reader = arrow_csv.open_csv(
+            pa.PythonFile(io.BufferedReader(_Joined(rest, stream)), "r"),
+            read_options=arrow_csv.ReadOptions(
+                column_names=numbered, block_size=BLOCK_BYTES, use_threads=False
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=invalid
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(numbered, pa.binary()), include_columns=[at for at, _ in kept]
+            ),
+        )
+        for batch in reader:
+            yield batch.rename_columns([name for _, name in kept])
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):
+            raise
+
+
+class _Utf8(io.RawIOBase):
+    """A text stream, read as UTF-8 bytes."""
+
+    def __init__(self, text: io.TextIOBase):
+        self.text = text
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self.text.read(max(1, size // 4) if size > 0 else -1).encode()
+
+
+def _parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path)
+    header(file.schema_arrow.names)
+    for batch in file.iter_batches(BLOCK_ROWS):
+        columns = [
+            pa.array([None if v is None else " ".join(map(str, v)) for v in column.to_pylist()], pa.string())
+            if pa.types.is_list(column.type)
+            else column.cast(pa.string())
+            for column in batch.columns
+        ]
+        yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
+    """The file's rows as they are, a block at a time, whatever its size.
+
+    Raises `DataError` if the file is no LAPD table or ends early; what was read before stays counted.
+    """
+    import pyarrow as pa
+
+    try:
+        with path.open("rb") as raw:
+            parquet = raw.read(4) == b"PAR1"
+        if parquet:
+            yield from _parquet_blocks(path)
+        else:
+            with path.open("rb") as raw, unpacked(raw) as stream:
+                yield from _csv_blocks(stream, tally)
+    except (*UNREADABLE, pa.ArrowException, OSError) as error:
+        after = f" after {tally.rows:,} rows" if tally.rows else ""
+        raise DataError(f"{path.name} can't be read{after}: {error}") from error
+
+
+def from_block(batch: "pa.RecordBatch", tally: Tally, labelled: bool = False) -> Reports:
+    """Parse a block that `blocks` gave."""
+    columns: dict[str, Encoded] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        column_key = key(name)
+        if column_key in COLUMNS and COLUMNS[column_key].parse and column_key not in columns:
+            coded = column.dictionary_encode(null_encoding="encode")
+            columns[column_key] = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
+    return normalise(columns, len(batch), tally, labelled)
+
+
+def load(path: Path, tally: Tally, labelled: bool = True) -> Reports:
+    """All good reports of a file in memory; a report number that comes again is rejected."""
+    import pyarrow as pa
+
+    parts: list[Reports] = []
+    seen: set[str] = set()
+    for batch in blocks(path, tally):
+        first = tally.rows
+        part = from_block(batch, tally, labelled)
+        for row, number in enumerate(part.fields["dr_no"]):
+            if number is not None and part.errors[row] is None:
+                if number in seen:
+                    part.errors[row] = "DR_NO: this report number came before"
+                    tally.reject(part.errors[row], first + row + 1, number)
+                seen.add(number)
+        good = np.array([error is None for error in part.errors], bool)
+        if tally.rejects and not good.all():
+            bad = np.flatnonzero(~good)
+            cells = [
+                [_as_text(cell)[0] for cell in column.take(pa.array(bad)).to_pylist()] for column in batch
+            ]
+            tally.keep(batch.schema.names, list(zip(part.errors[bad], *cells, strict=True)))
+        parts.append(part.take(np.flatnonzero(good)))
+    if not sum(map(len, parts)):
+        raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
+    return Reports(
+        {k: np.concatenate([part.fields[k] for part in parts]) for k in parts[0].fields},
+        np.concatenate([part.label for part in parts]),
+        np.concatenate([part.errors for part in parts]),
+    )
+
+
+@contextmanager
+def sample() -> Iterator[Path]:
+    """The embedded 10,000 real reports of 2020."""
+    with as_file(files("crime") / "tables" / "sample.csv.gz") as path:
+        yield path

@@ -1,0 +1,4 @@
+from crime.serving import run
+from crime.settings import Settings
+
+run(Settings())

@@ -1,0 +1,238 @@
+"""What is known: models and their metrics, features, codes, and counts of the reports."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import BaseModel
+
+from crime import registry
+from crime.bundle import Bundle
+from crime.features import describe
+from crime.schema import CATEGORIES, CATEGORY_NAMES, table
+from crime.serving.predictions import WRONG
+from crime.serving.report import Report, fields_of
+from crime.serving.state import model_of, settings_of
+
+router = APIRouter()
+
+
+class ModelSummary(BaseModel):
+    name: str
+    description: str
+    latest_version: str
+    aliases: dict[str, str]
+
+
+class Models(BaseModel):
+    """`source`: `mlflow`, or `bundle` where no registry can be reached and only the model served is known."""
+
+    source: str
+    models: list[ModelSummary]
+
+
+class ModelVersion(BaseModel):
+    version: str
+    aliases: list[str]
+    created: int | None = None
+    run_id: str | None = None
+    tags: dict[str, str] = {}
+    metrics: dict[str, dict[str, float]]
+
+
+class Model(BaseModel):
+    """`serving`: what training wrote of the version that answers now."""
+
+    name: str
+    source: str
+    versions: list[ModelVersion]
+    serving: dict[str, Any]
+
+
+class FeatureDescription(BaseModel):
+    name: str
+    about: str
+    source: list[str]
+    use: str
+    share_of_gain: float
+
+
+class Features(BaseModel):
+    model_name: str
+    model_version: str
+    features: list[FeatureDescription]
+
+
+class FeatureVector(BaseModel):
+    """`features`: the numbers the model sees, null where not known."""
+
+    model_name: str
+    model_version: str
+    level: str
+    features: dict[str, float | None]
+
+
+class Code(BaseModel):
+    code: str
+    name: str
+    reports: int
+
+
+class Counts(BaseModel):
+    """Reports that match the filters. `by_weekday_hour`: 7 rows (Monday first) of 24."""
+
+    total: int
+    first_month: str
+    last_month: str
+    by_category: dict[str, int]
+    by_area: dict[str, int]
+    by_month: dict[str, int]
+    by_weekday_hour: list[list[int]]
+
+
+@router.get("/models", tags=["models"], responses={503: {"description": "no model yet"}})
+def models(request: Request) -> Models:
+    """Registered models, their latest versions and aliases, from MLflow."""
+    try:
+        found = registry.models(settings_of(request).mlruns)
+        return Models(source="mlflow", models=[ModelSummary(**model) for model in found])
+    except registry.RegistryError:
+        model = model_of(request)
+        summary = ModelSummary(
+            name=model.name,
+            description="",
+            latest_version=model.version,
+            aliases={registry.ALIAS: model.version},
+        )
+        return Models(source="bundle", models=[summary])
+
+
+@router.get("/models/{name}", tags=["models"], responses={404: {"description": "no such model"}})
+def model(name: str, request: Request) -> Model:
+    """Every version of a model with its metrics, from MLflow, and the details of the one that answers."""
+    serving: Bundle | None = request.app.state.model
+    mine = serving is not None and serving.name == name
+    try:
+        source, found = "mlflow", registry.versions(settings_of(request).mlruns, name)
+    except registry.RegistryError:
+        source, found = "bundle", []
+    if not found and not mine:
+        raise HTTPException(404, f"no model {name!r}")
+    if not found and serving:
+        found = [{"version": serving.version, "aliases": [registry.ALIAS], "metrics": {}}]
+    for version in found:
+        metrics = {}
+        for key, value in version["metrics"].items():
+            level, _, metric = key.partition(".")
+            metrics.setdefault(level, {})[metric] = value
+        if mine and serving and version["version"] == serving.version and not metrics:
+            metrics = serving.spec["metrics"]
+        version["metrics"] = metrics
+    kept = (
+        "version",
+        "metrics",
+        "confusion",
+        "calibration",
+        "data",
+        "parameters",
+        "rounds",
+        "versions",
+        "categories",
+    )
+    details = {key: serving.spec[key] for key in kept} if mine and serving else {}
+    return Model(name=name, source=source, versions=[ModelVersion(**v) for v in found], serving=details)
+
+
+@router.get("/features", tags=["features"], responses={503: {"description": "no model yet"}})
+def features(request: Request) -> Features:
+    """Every feature of the model: what it is, which columns it comes from, where it is used."""
+    model = model_of(request)
+    listed = []
+    for name in model.spec["features"]:
+        feature = describe(name)
+        use = "at every level" if feature.level == "place_time" else f"from level {feature.level!r} up"
+        listed.append(
+            FeatureDescription(
+                name=name,
+                about=feature.about,
+                source=list(feature.source),
+                use=use,
+                share_of_gain=model.spec["gain"][name],
+            )
+        )
+    return Features(model_name=model.name, model_version=model.version, features=listed)
+
+
+@router.post("/features", tags=["features"], responses=WRONG)
+def feature_vector(report: Report, request: Request) -> FeatureVector:  # type: ignore[valid-type]
+    """The vector that the model sees for a report."""
+    model = model_of(request)
+    fields, _, _ = fields_of(report)
+    level = model.level_of(fields)
+    vector = model.encoder.vector(fields)
+    return FeatureVector(
+        model_name=model.name,
+        model_version=model.version,
+        level=level,
+        features={
+            model.spec["features"][at]: None if np.isnan(vector[at]) else float(vector[at])
+            for at in model.columns[level]
+        },
+    )
+
+
+@router.get("/codes", tags=["reports"], responses={503: {"description": "no model yet"}})
+def codes(request: Request) -> dict[str, list[Code]]:
+    """Areas, premises, weapons and MO codes with their names, the most frequent first."""
+    frequency = model_of(request).spec["data"]["frequency"]
+    found = {"area": [Code(code=code, name=name, reports=0) for code, name in table("area").items()]}
+    for kind in ("premis", "weapon", "mo"):
+        seen = frequency[kind]
+        listed = [
+            Code(code=c, name=name, reports=seen.get(c, 0)) for c, name in table(kind).items() if c != "0"
+        ]
+        found[kind] = sorted(listed, key=lambda code: (-code.reports, code.name))
+    return found
+
+
+@router.get("/reports", tags=["reports"], responses={503: {"description": "no model yet"}})
+def reports(
+    request: Request,
+    area: Annotated[list[int] | None, Query(description="area numbers")] = None,
+    category: Annotated[list[str] | None, Query(description=", ".join(CATEGORIES))] = None,
+    first: Annotated[
+        str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="first month, 2020-01")
+    ] = None,
+    last: Annotated[
+        str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="last month, 2020-12")
+    ] = None,
+) -> Counts:
+    """Counts of the reports the model was trained and tested on, by category, area, month, weekday and hour."""
+    counts = model_of(request).counts
+    months = counts[:, 0].astype("datetime64[M]").astype(str)
+    chosen = np.ones(len(counts), bool)
+    if area:
+        chosen &= np.isin(counts[:, 1], area)
+    if category:
+        keys = list(CATEGORIES)
+        chosen &= np.isin(counts[:, 2], [keys.index(name) for name in category if name in keys])
+    if first:
+        chosen &= months >= first
+    if last:
+        chosen &= months <= last
+    cells, size = counts[chosen], counts[chosen, 5]
+    weekday_hour = np.bincount(cells[:, 3] * 24 + cells[:, 4], size, 168).astype(int).reshape(7, 24)
+    by_category = np.bincount(cells[:, 2], size, len(CATEGORIES)).astype(int)
+    by_area = np.bincount(cells[:, 1], size, len(table("area")) + 1).astype(int)
+    span = np.arange(counts[:, 0].min(), counts[:, 0].max() + 1)
+    by_month = np.bincount(cells[:, 0] - span[0], size, len(span)).astype(int)
+    names = span.astype("datetime64[M]").astype(str)
+    return Counts(
+        total=int(size.sum()),
+        first_month=str(names[0]),
+        last_month=str(names[-1]),
+        by_category=dict(zip(CATEGORY_NAMES, by_category.tolist(), strict=True)),
+        by_area={str(at): int(by_area[at]) for at in range(1, len(by_area))},
+        by_month=dict(zip(names.tolist(), by_month.tolist(), strict=True)),
+        by_weekday_hour=weekday_hour.tolist(),
+    )

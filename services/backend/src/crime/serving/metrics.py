@@ -1,0 +1,58 @@
+"""Prometheus metrics, and the middleware that counts and logs requests."""
+
+import time
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUESTS = Counter("crime_requests_total", "Requests answered", ["method", "route", "status"])
+LATENCY = Histogram(
+    "crime_request_seconds",
+    "Time from request to the end of the answer",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+)
+PREDICTIONS = Counter("crime_predictions_total", "Predictions given", ["category", "model_version"])
+MODEL = Gauge("crime_model_info", "1 for the model that answers", ["model", "version"])
+
+log = structlog.get_logger()
+QUIET = ("/health", "/ready", "/metrics")
+
+
+class Observed:
+    """Counts, times and logs every request; while draining asks clients to close their connections."""
+
+    def __init__(self, app: ASGIApp, state: Any):
+        self.app, self.state = app, state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 500
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if self.state.draining:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, observed)
+        finally:
+            took = time.perf_counter() - start
+            route = getattr(scope.get("route"), "path", "(none)")
+            REQUESTS.labels(scope["method"], route, status).inc()
+            LATENCY.labels(route).observe(took)
+            if scope["path"] not in QUIET:
+                log.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    ms=round(took * 1e3, 2),
+                )

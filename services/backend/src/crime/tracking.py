@@ -1,0 +1,156 @@
+"""Runs, model versions and aliases, written to MLflow."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import mlflow
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType
+
+import crime
+from crime import registry
+from crime.bundle import Bundle
+from crime.data import Reports
+from crime.models import evaluate
+from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
+
+for noisy in ("mlflow", "alembic"):
+    logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def connect(mlruns: Path, experiment: str) -> None:
+    """Point MLflow at the store in `mlruns`, made if missing."""
+    mlruns = mlruns.absolute()
+    mlruns.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(f"sqlite:///{mlruns / registry.DATABASE}")
+    if mlflow.get_experiment_by_name(experiment) is None:
+        mlflow.create_experiment(experiment, artifact_location=(mlruns / "artifacts").as_uri())
+    mlflow.set_experiment(experiment)
+
+
+def publish(model: Bundle, directory: Path, held_out: Reports, mlruns: Path) -> tuple[str, str]:
+    """Log a trained bundle, register it, and make it champion if it is not worse than the present one.
+
+    "Not worse" is log loss on the same held-out reports. Returns the new version and the verdict in words.
+    """
+    name = model.name
+    connect(mlruns, name)
+    client = mlflow.MlflowClient()
+    with mlflow.start_run() as run:
+        mlflow.set_tags(
+            {"data.fingerprint": model.spec["data"]["fingerprint"], "victim": str(model.spec["victim"])}
+        )
+        mlflow.log_params(
+            model.spec["parameters"]
+            | {f"rounds_{level}": count for level, count in model.spec["rounds"].items()}
+            | {
+                key: model.spec["data"][key]
+                for key in ("trained_on", "held_out", "from", "until", "held_out_from")
+            }
+        )
+        mlflow.log_metrics(
+            {
+                f"{level}.{metric}": value
+                for level, metrics in model.spec["metrics"].items()
+                for metric, value in metrics.items()
+            }
+        )
+        mlflow.log_dict(model.spec, "spec.json")
+        for level in LEVELS:
+            with _figure() as axes:
+                _draw_confusion(axes, model.spec["confusion"][level], LEVELS[level])
+                mlflow.log_figure(axes.figure, f"plots/confusion_{level}.png")
+            with _figure() as axes:
+                _draw_calibration(axes, model.spec["calibration"][level], LEVELS[level])
+                mlflow.log_figure(axes.figure, f"plots/calibration_{level}.png")
+        logged = mlflow.pyfunc.log_model(
+            name=name,
+            loader_module="crime.pyfunc",
+            data_path=str(directory),
+            code_paths=[str(Path(crime.__file__).parent)],
+            signature=signature(model.spec["victim"]),
+            pip_requirements=[f"{p}=={installed(p)}" for p in ("mlflow", "lightgbm", "numpy", "pandas")],
+        )
+    version = str(mlflow.register_model(logged.model_uri, name, tags={"run": run.info.run_id}).version)
+    verdict, better = _compare(model, held_out, mlruns)
+    client.set_model_version_tag(name, version, "verdict", verdict)
+    if better:
+        client.set_registered_model_alias(name, registry.ALIAS, version)
+    return version, verdict
+
+
+def _compare(model: Bundle, held_out: Reports, mlruns: Path) -> tuple[str, bool]:
+    try:
+        version, directory = registry.find(mlruns, model.name)
+    except registry.RegistryError:
+        return "champion: the first one", True
+    mine = model.spec["metrics"]["overall"]["log_loss"]
+    theirs = evaluate(Bundle(directory), held_out)["overall"].short()["log_loss"]
+    figures = (
+        f"log loss {mine:.4f} against version {version}'s {theirs:.4f} on the same {len(held_out):,} reports"
+    )
+    return (f"champion: {figures}", True) if mine <= theirs else (f"not champion: {figures}", False)
+
+
+def signature(victim: bool) -> ModelSignature:
+    """LAPD's columns in (only date, time and area required; any type, for dialects differ), the answer out."""
+    read = [c for k, c in COLUMNS.items() if c.parse and k not in ("crm_cd", "dr_no")]
+    inputs = [
+        ColSpec(AnyType(), c.name, required=c.required)
+        for c in read
+        if victim or not c.name.startswith("Vict ")
+    ]
+    outputs = [
+        ColSpec(DataType.double, "label"),
+        ColSpec(DataType.string, "label_name"),
+        ColSpec(DataType.double, "probability"),
+        ColSpec(DataType.string, "level"),
+        *(ColSpec(DataType.double, f"p_{category}") for category in CATEGORIES),
+        ColSpec(DataType.string, "error"),
+    ]
+    return ModelSignature(Schema(inputs), Schema(outputs))
+
+
+@contextmanager
+def _figure() -> Iterator[Any]:
+    figure, axes = plt.subplots(figsize=(7, 6), layout="constrained")
+    yield axes
+    plt.close(figure)
+
+
+def _draw_confusion(axes: Any, confusion: list[list[int]], level: str) -> None:
+    shares = [[cell / (sum(row) or 1) for cell in row] for row in confusion]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, row in enumerate(confusion):
+        for j, cell in enumerate(row):
+            axes.text(j, i, cell, ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black")
+    places = range(len(CATEGORY_NAMES))
+    axes.set_xticks(places, CATEGORY_NAMES, rotation=45, ha="right")
+    axes.set_yticks(places, CATEGORY_NAMES)
+    axes.set(xlabel="predicted", ylabel="reported", title=f"Held-out reports, known: {level}")
+
+
+def _draw_calibration(axes: Any, calibration: list[dict[str, float]], level: str) -> None:
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
+    axes.plot([b["confidence"] for b in calibration], [b["accuracy"] for b in calibration], marker="o")
+    axes.set(xlabel="probability given", ylabel="share that was right", title=f"Calibration, known: {level}")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+
+
+def temporary_bundle() -> tempfile.TemporaryDirectory[str]:
+    """A place to train in; the bundle's own directory in it is named `bundle`, as `registry.BUNDLE` expects."""
+    return tempfile.TemporaryDirectory(prefix="crime-")
