@@ -282,3 +282,13 @@ def count(reports: Reports) -> np.ndarray:
 def category_names(index: np.ndarray) -> list[str]:
     """Names of categories by index."""
     return [CATEGORY_NAMES[at] for at in index]
+
+
+if __name__ == "__main__":  # an image's build: a bundle of the embedded sample, without MLflow
+    import sys
+
+    from crime.data import load, sample
+
+    with sample() as path:
+        read = Tally()
+        train(load(path, read), read, Path(sys.argv[1]))

@@ -1,0 +1,23 @@
+"""Make a prediction over HTTP and say what came: `python -m crime.serving.probe http://backend-service:5000`."""
+
+import json
+import sys
+from urllib.request import Request, urlopen
+
+from crime.schema import CATEGORY_NAMES
+from crime.serving.report import EXAMPLE
+
+
+def main(url: str) -> None:
+    """Exits with a traceback unless a whole prediction comes back."""
+    body = json.dumps(EXAMPLE).encode()
+    request = Request(f"{url}/predict", body, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as response:
+        answer = json.load(response)
+    assert set(answer["probabilities"]) == set(CATEGORY_NAMES), answer
+    assert abs(sum(answer["probabilities"].values()) - 1) < 1e-3, answer
+    print(f"{answer['label_name']} {answer['probability']:.0%}, {answer['model_name']} version {answer['model_version']}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,23 @@
+"""The analyst's page."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from crime_ui import backend
+
+PAGES = Path(__file__).parent / "pages"
+
+st.set_page_config(page_title="Crime prediction", page_icon=":material/radar:", layout="wide")
+st.html("<style>.block-container {padding-top: 4.5rem; max-width: 1240px}</style>")
+page = st.navigation(
+    [
+        st.Page(PAGES / "predict.py", title="Predict", icon=":material/insights:", default=True),
+        st.Page(PAGES / "explore.py", title="Explore", icon=":material/map:"),
+        st.Page(PAGES / "batch.py", title="Batch", icon=":material/table_view:"),
+        st.Page(PAGES / "model.py", title="Model", icon=":material/model_training:"),
+    ],
+    position="top",
+)
+with backend.needed():
+    page.run()

@@ -1,0 +1,113 @@
+"""The backend, known by HTTP alone."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import httpx
+import streamlit as st
+
+URL = os.environ.get("BACKEND_URL", "http://localhost:5000")
+TRIES, PAUSE = 4, 0.25  # a pod that goes away is out of the service within a second
+
+
+class BackendDown(Exception):
+    """The backend can't be reached or has no model."""
+
+
+class WrongInput(Exception):
+    """The backend refused what was sent; the message names the field and what was expected."""
+
+
+@st.cache_resource
+def _client() -> httpx.Client:
+    return httpx.Client(base_url=URL, timeout=httpx.Timeout(30, connect=3))
+
+
+def _send(method: str, path: str, **arguments: Any) -> httpx.Response:
+    """All requests here can be sent again without harm, so a broken connection is tried anew."""
+    why = ""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE * attempt)
+        try:
+            response = _client().request(method, path, **arguments)
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            continue
+        if response.status_code in (502, 503, 504):
+            why = response.json().get("detail", "not ready") if "json" in response.headers.get("content-type", "") else ""
+            continue
+        if response.status_code in (413, 422):
+            detail = response.json()["detail"]
+            raise WrongInput(detail if isinstance(detail, str) else "; ".join(found["msg"] for found in detail))
+        response.raise_for_status()
+        return response
+    raise BackendDown(why)
+
+
+def predict(report: dict[str, Any]) -> dict[str, Any]:
+    return _send("POST", "/predict", json=report).json()
+
+
+def explain(report: dict[str, Any]) -> dict[str, Any]:
+    return _send("POST", "/explain", json=report).json()
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def model() -> dict[str, Any]:
+    """The category model: its versions and the details of the one that answers."""
+    return _send("GET", "/models/crime-category").json()
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def codes() -> dict[str, list[dict[str, Any]]]:
+    return _send("GET", "/codes").json()
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def features() -> list[dict[str, Any]]:
+    return _send("GET", "/features").json()["features"]
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=200)
+def reports(**filters: Any) -> dict[str, Any]:
+    """Counts of reports; filters are `area`, `category`, `first`, `last`."""
+    return _send("GET", "/reports", params={k: v for k, v in filters.items() if v}).json()
+
+
+def score_table(file: IO[bytes], name: str) -> bytes:
+    """An uploaded table with the answer's columns behind its own, as CSV."""
+
+    def send() -> httpx.Response:
+        file.seek(0)
+        return _send("POST", "/predict/batch", files={"file": (name, file)}, timeout=600)
+
+    return send().content
+
+
+def ready() -> bool:
+    try:
+        return _client().get("/ready", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Around a page: without the backend a clear message, and the page comes back by itself."""
+    try:
+        yield
+    except BackendDown as down:
+        st.error("**The prediction service can't be reached.** What you entered is kept.", icon=":material/cloud_off:")
+        st.caption(f"This page tries again every two seconds. ({down})")
+        _wait()
+        st.button("Try now", icon=":material/refresh:")
+
+
+@st.fragment(run_every=2)
+def _wait() -> None:
+    if ready():
+        st.rerun()
