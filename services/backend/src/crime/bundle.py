@@ -41,9 +41,7 @@ class Bundle:
             self.spec: dict[str, Any] = json.loads((directory / SPEC).read_text())
             for name, digest in self.spec["sha256"].items():
                 if sha256((directory / name).read_bytes()).hexdigest() != digest:
-                    raise BundleError(
-                        f"{directory / name} is not the file that was trained: its hash differs"
-                    )
+                    raise BundleError(f"{directory / name} is not the file that was trained: its hash differs")
             self.spec["version"] = version or self.spec["version"]
             self.encoder = Encoder(self.spec["features"])
             self.columns = {level: columns_of(self.spec["features"], level) for level in LEVELS}
@@ -76,7 +74,7 @@ class Bundle:
         probabilities = np.zeros((rows, len(CATEGORY_NAMES)))
         for at, level in enumerate(LEVELS):
             chosen = np.flatnonzero(used == at)
-            probabilities[chosen] = self.boosters[level].predict(matrix[np.ix_(chosen, self.columns[level])])
+            probabilities[chosen] = self.boosters[level].predict(matrix[chosen][:, self.columns[level]])
         return probabilities, used
 
     def explain(self, fields: Fields) -> tuple[Prediction, dict[str, np.ndarray], np.ndarray]:

@@ -16,7 +16,6 @@ from rich.table import Table
 from crime.settings import Settings
 
 if TYPE_CHECKING:
-    from crime.bundle import Bundle
     from crime.data import Tally
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -24,13 +23,10 @@ out, err = Console(), Console(stderr=True)
 
 Data = Annotated[
     Path | None,
-    typer.Option(
-        help="LAPD table: CSV, gzip, zip or Parquet. Without it the embedded sample.", dir_okay=False
-    ),
+    typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Without it the embedded sample.", dir_okay=False),
 ]
 Rejects = Annotated[Path | None, typer.Option(help="Write rejected rows here (CSV), the reason first.")]
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
-MODEL = "crime-category"
 
 
 @contextmanager
@@ -73,22 +69,8 @@ def _progress() -> Iterator[Progress]:
         yield bar
 
 
-def champion() -> "Bundle":
-    """The model that answers: the bundle that settings name, or the champion in the MLflow store."""
-    from crime.bundle import Bundle
-    from crime.registry import find
-
-    settings = Settings()
-    if settings.model_dir:
-        return Bundle(settings.model_dir)
-    version, directory = find(settings.mlruns, MODEL)
-    return Bundle(directory, version)
-
-
 def _show_tally(tally: "Tally") -> None:
-    err.print(
-        f"{tally.rows:,} rows read, {tally.rejected_rows:,} rejected, {tally.repaired.total():,} cells repaired"
-    )
+    err.print(f"{tally.rows:,} rows read, {tally.rejected_rows:,} rejected, {tally.repaired.total():,} cells repaired")
     for kind, count in tally.repaired.most_common():
         err.print(f"  repaired {count:,}: {kind}", highlight=False)
     for reason, count in tally.rejected.most_common():
@@ -150,10 +132,10 @@ def train(
             version, verdict = tracking.publish(model, directory, held_out, Settings().mlruns)
             model = Bundle(directory, version)
         _show_tally(tally)
-        _show_scores(model.spec["metrics"], f"{MODEL} version {version}: {len(held_out):,} held-out reports")
+        _show_scores(model.spec["metrics"], f"{model.name} version {version}: {len(held_out):,} held-out reports")
         out.print(verdict, highlight=False, soft_wrap=True)
         if as_json:
-            summary = _summary(MODEL, version, len(held_out), tally, model.spec["metrics"])
+            summary = _summary(model.name, version, len(held_out), tally, model.spec["metrics"])
             typer.echo(json.dumps(summary))
 
 
@@ -162,18 +144,19 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
     """Score the champion on a table whose crime codes are known."""
     from crime import models
     from crime.data import Tally, load
+    from crime.registry import champion
 
     with _explained(), _source(data) as path, _progress() as bar:
         tally = Tally(rejects)
-        model = champion()
+        model = champion(Settings())
         task = bar.add_task(f"read {path.name}", total=None)
         reports = load(path, tally)
         bar.update(task, description="evaluate")
         scores = {level: found.short() for level, found in models.evaluate(model, reports).items()}
     _show_tally(tally)
-    _show_scores(scores, f"{MODEL} version {model.version}: {len(reports):,} reports")
+    _show_scores(scores, f"{model.name} version {model.version}: {len(reports):,} reports")
     if as_json:
-        typer.echo(json.dumps(_summary(MODEL, model.version, len(reports), tally, scores)))
+        typer.echo(json.dumps(_summary(model.name, model.version, len(reports), tally, scores)))
 
 
 @app.command()
@@ -185,11 +168,12 @@ def predict(
 ) -> None:
     """Score every report of a table with the champion; the answer's columns come behind the table's own."""
     from crime.data import Tally
+    from crime.registry import champion
     from crime.scoring import score_file
 
     with _explained(), _source(data) as path, _progress() as bar:
         tally = Tally(rejects)
-        model = champion()
+        model = champion(Settings())
         task = bar.add_task(f"score {path.name}", total=None)
         score_file(
             model,
@@ -199,10 +183,10 @@ def predict(
             lambda rows: bar.update(task, description=f"score {path.name}: {rows:,} rows"),
         )
     _show_tally(tally)
-    out.print(f"{output}: scored by {MODEL} version {model.version}", highlight=False, soft_wrap=True)
+    out.print(f"{output}: scored by {model.name} version {model.version}", highlight=False, soft_wrap=True)
     if as_json:
         summary = {
-            "model": MODEL,
+            "model": model.name,
             "version": model.version,
             "rows": tally.rows,
             "rejected": tally.rejected_rows,
@@ -226,13 +210,13 @@ def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> 
 
 @app.command()
 def export(
-    output: Annotated[
-        Path, typer.Option(help="A directory; its files of the same names are replaced.")
-    ] = Path("services/backend/model"),
+    output: Annotated[Path, typer.Option(help="A directory; its files of the same names are replaced.")] = Path(
+        "services/backend/model"
+    ),
 ) -> None:
     """Copy the champion's bundle, for an image to carry."""
     from crime.bundle import SPEC
-    from crime.registry import find
+    from crime.registry import MODEL, find
 
     with _explained():
         version, directory = find(Settings().mlruns, MODEL)
@@ -263,7 +247,7 @@ def serve(
     from crime.serving import run
 
     given = {"port": port, "host": host}
-    run(Settings(**{name: value for name, value in given.items() if value is not None}))
+    run(Settings().model_copy(update={name: value for name, value in given.items() if value is not None}))
 
 
 if __name__ == "__main__":

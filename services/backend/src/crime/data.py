@@ -43,6 +43,7 @@ class Tally:
 
     rejects: Path | None = None
     rows: int = 0
+    misshapen: list[int] = field(default_factory=list)  # numbers of the rows no reader could cut into cells
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
@@ -52,10 +53,21 @@ class Tally:
         return self.rejected.total()
 
     def reject(self, reason: str, row: int, cell: str) -> None:
+        """`row` counts well-shaped rows from 1; the example shows the number among all rows."""
         self.rejected[reason] += 1
         shown = self.examples.setdefault(reason, [])
         if len(shown) < EXAMPLES:
+            for before in self.misshapen:
+                row += before <= row
             shown.append((row, cell[:80]))
+
+    def reject_misshapen(self, reason: str, number: int, text: str) -> None:
+        self.rows += 1
+        self.rejected[reason] += 1
+        self.misshapen.append(number)
+        shown = self.examples.setdefault(reason, [])
+        if len(shown) < EXAMPLES:
+            shown.append((number, text[:80]))
 
     def keep(self, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Append rejected rows (each with its reason first) to the `rejects` file."""
@@ -132,7 +144,8 @@ def normalise(columns: Mapping[str, Encoded], rows: int, tally: Tally, labelled:
     Unreadable optional cells become "not known" and count as repaired; an unreadable or blank required cell,
     and with `labelled` a crime code that no category is known for, rejects the row.
     """
-    first, tally.rows = tally.rows + 1, tally.rows + rows
+    first = tally.rows - len(tally.misshapen) + 1
+    tally.rows += rows
     errors = np.full(rows, None, object)
     fields: dict[str, np.ndarray] = {}
     label = np.full(rows, -1)
@@ -142,9 +155,7 @@ def normalise(columns: Mapping[str, Encoded], rows: int, tally: Tally, labelled:
         if encoded is None:
             if name in REQUIRED or (labelled and name == "crm_cd"):
                 raise DataError(f"no column {column.name!r}")
-            fields[name] = (
-                np.full(rows, None, object) if name in ("mocodes", "dr_no") else np.full(rows, np.nan)
-            )
+            fields[name] = np.full(rows, None, object) if name in ("mocodes", "dr_no") else np.full(rows, np.nan)
             continue
         cells, index = encoded
         counts = np.bincount(index, minlength=len(cells))
@@ -169,11 +180,7 @@ def normalise(columns: Mapping[str, Encoded], rows: int, tally: Tally, labelled:
                         bad[at] = f"{column.name}: {error}"
                     else:
                         repair = f"{column.name} unreadable, taken as not known"
-                if (
-                    name in ("premis_cd", "weapon_used_cd")
-                    and value is not None
-                    and not known_code(name, value)
-                ):
+                if name in ("premis_cd", "weapon_used_cd") and value is not None and not known_code(name, value):
                     value, repair = None, f"{column.name}: code not in LAPD's table, taken as not known"
                 if name == "crm_cd" and value is not None:
                     code, value = value, crime_category().get(value)
@@ -276,7 +283,7 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
     delimiter = max(",;\t|", key=line.count)
     names = next(csv.reader([line], delimiter=delimiter))
     header(names)
-    places = {}
+    places: dict[str, tuple[int, str]] = {}
     for at, name in enumerate(names):
         places.setdefault(key(name), (at, name))
     repeated = len(names) - len(places)
@@ -285,8 +292,7 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
 
     def invalid(row: Any) -> str:
         reason, text = "wrong number of columns", row.text or ""
-        tally.rows += 1
-        tally.reject(reason, tally.rows, text)
+        tally.reject_misshapen(reason, row.number, text)
         tally.keep([name for _, name in places.values()], [[reason, text]])
         return "skip"
 
@@ -296,9 +302,7 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
     try:
         reader = arrow_csv.open_csv(
             pa.PythonFile(io.BufferedReader(_Joined(rest, stream)), "r"),
-            read_options=arrow_csv.ReadOptions(
-                column_names=numbered, block_size=BLOCK_BYTES, use_threads=False
-            ),
+            read_options=arrow_csv.ReadOptions(column_names=numbered, block_size=BLOCK_BYTES, use_threads=False),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=invalid
             ),
@@ -380,7 +384,7 @@ def load(path: Path, tally: Tally, labelled: bool = True) -> Reports:
     parts: list[Reports] = []
     seen: set[str] = set()
     for batch in blocks(path, tally):
-        first = tally.rows
+        first = tally.rows - len(tally.misshapen)
         part = from_block(batch, tally, labelled)
         for row, number in enumerate(part.fields["dr_no"]):
             if number is not None and part.errors[row] is None:
@@ -391,9 +395,7 @@ def load(path: Path, tally: Tally, labelled: bool = True) -> Reports:
         good = np.array([error is None for error in part.errors], bool)
         if tally.rejects and not good.all():
             bad = np.flatnonzero(~good)
-            cells = [
-                [_as_text(cell)[0] for cell in column.take(pa.array(bad)).to_pylist()] for column in batch
-            ]
+            cells = [[_as_text(cell)[0] for cell in column.take(pa.array(bad)).to_pylist()] for column in batch]
             tally.keep(batch.schema.names, list(zip(part.errors[bad], *cells, strict=True)))
         parts.append(part.take(np.flatnonzero(good)))
     if not sum(map(len, parts)):

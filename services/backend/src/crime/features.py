@@ -52,9 +52,7 @@ BASE = (
     ),
     Feature("latitude", "place_time", ("LAT",), "degrees north", lambda r: r["lat"], "place"),
     Feature("longitude", "place_time", ("LON",), "degrees east", lambda r: r["lon"], "place"),
-    Feature(
-        "minute_of_day", "place_time", ("TIME OCC",), "minute of the day, 0 to 1439", lambda r: r["time_occ"]
-    ),
+    Feature("minute_of_day", "place_time", ("TIME OCC",), "minute of the day, 0 to 1439", lambda r: r["time_occ"]),
     Feature(
         "on_the_hour",
         "place_time",
@@ -62,9 +60,7 @@ BASE = (
         "1 where the time is a full hour: often an estimate",
         lambda r: r["time_occ"] % 60 == 0,
     ),
-    Feature(
-        "weekday", "place_time", ("DATE OCC",), "0 Monday to 6 Sunday", lambda r: (r["date_occ"] + 3) % 7
-    ),
+    Feature("weekday", "place_time", ("DATE OCC",), "0 Monday to 6 Sunday", lambda r: (r["date_occ"] + 3) % 7),
     Feature(
         "day_of_month",
         "place_time",
@@ -100,9 +96,7 @@ BASE = (
 )
 VICTIM = (
     Feature("victim_age", "place_time", ("Vict Age",), "years", lambda r: r["vict_age"], "victim"),
-    Feature(
-        "victim_sex", "place_time", ("Vict Sex",), "letter, A 1 to Z 26", lambda r: r["vict_sex"], "victim"
-    ),
+    Feature("victim_sex", "place_time", ("Vict Sex",), "letter, A 1 to Z 26", lambda r: r["vict_sex"], "victim"),
     Feature(
         "victim_descent",
         "place_time",

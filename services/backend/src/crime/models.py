@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from crime import bundle as bundles
 from crime.booster import threads
 from crime.bundle import Bundle
 from crime.data import DataError, Reports, Tally
-from crime.features import MO_PREFIX, VICTIM, Encoder, choose, columns_of, describe, levels, mask
-from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
+from crime.features import MO_PREFIX, Encoder, choose, columns_of, describe, levels, mask
+from crime.registry import MODEL
+from crime.schema import CATEGORIES, COLUMNS, LEVELS
 
-MODEL = "crime-category"
 HELD_OUT = 0.2
 MASKED_WEIGHT = 0.5  # of a copy with fields hidden, beside 1 for the report as it is
 HIDDEN_SHARE = 0.4  # of each group of fields in such a copy
@@ -128,7 +129,7 @@ def _with_hidden_copy(
     for group in sorted({describe(name).hidden_with or "" for name in names} - {""}):
         columns = [at for at, name in enumerate(names) if describe(name).hidden_with == group]
         rows = np.flatnonzero(rng.random(len(matrix)) < HIDDEN_SHARE)
-        hidden[np.ix_(rows, columns)] = np.nan
+        hidden[np.ix_(rows, np.array(columns))] = np.nan
     weight = np.repeat([1.0, MASKED_WEIGHT], len(matrix))
     return np.concatenate([matrix, hidden]), np.concatenate([label, label]), weight
 
@@ -175,31 +176,21 @@ def train(
     Returns the bundle and the held-out reports. Raises `DataError` where the reports can't carry a model.
     """
     if len(reports) < MIN_REPORTS:
-        raise DataError(
-            f"{len(reports)} good reports are too few to train on: {MIN_REPORTS} or more are needed"
-        )
+        raise DataError(f"{len(reports)} good reports are too few to train on: {MIN_REPORTS} or more are needed")
     if levels(reports.fields, len(reports)).min() < len(LEVELS) - 1:
-        names = ", ".join(COLUMNS[k].name for k in ("premis_cd", "weapon_used_cd", "mocodes"))
-        raise DataError(f"training needs the columns {names}")
+        needed = ", ".join(COLUMNS[k].name for k in ("premis_cd", "weapon_used_cd", "mocodes"))
+        raise DataError(f"training needs the columns {needed}")
     past, held_out = split(reports)
-    names = choose(past.fields["mocodes"], victim)
+    names = choose(past.fields["mocodes"].tolist(), victim)
     matrix = Encoder(names).matrix(past.fields, len(past))
     directory.mkdir(parents=True, exist_ok=True)
     rounds, gain = {}, dict.fromkeys(names, 0.0)
-    for level in LEVELS:
+    for level, words in LEVELS.items():
         columns = columns_of(names, level)
         seen = [names[at] for at in columns]
-        fitted = _fit(
-            matrix[:, columns],
-            past.label,
-            seen,
-            seed,
-            lambda share, level=level: progress(LEVELS[level], share),
-        )
+        fitted = _fit(matrix[:, columns], past.label, seen, seed, partial(progress, words))
         # the file must not tell how many processors it was trained on
-        text = "\n".join(
-            li for li in fitted.model_to_string().splitlines() if not li.startswith("[num_threads:")
-        )
+        text = "\n".join(li for li in fitted.model_to_string().splitlines() if not li.startswith("[num_threads:"))
         (directory / f"{level}.txt").write_text(text + "\n")
         rounds[level] = fitted.current_iteration()
         if level == "report":
@@ -277,11 +268,6 @@ def count(reports: Reports) -> np.ndarray:
     ).astype(np.int32)
     cells, counts = np.unique(keys, axis=0, return_counts=True)
     return np.column_stack([cells, counts]).astype(np.int32)
-
-
-def category_names(index: np.ndarray) -> list[str]:
-    """Names of categories by index."""
-    return [CATEGORY_NAMES[at] for at in index]
 
 
 if __name__ == "__main__":  # an image's build: a bundle of the embedded sample, without MLflow

@@ -21,17 +21,13 @@ class _Model:
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """A row a record: label, label_name, probability, level, p_<category>..., and error where one can't be read."""
-        columns = {
-            key(name): encode(model_input[name].tolist()) for name in model_input if key(name) in COLUMNS
-        }
+        columns = {key(name): encode(model_input[name].tolist()) for name in model_input if key(name) in COLUMNS}
         reports = normalise(columns, len(model_input), Tally())
         good = np.flatnonzero(reports.errors == None)  # noqa: E711 (elementwise)
         probabilities, level = self.bundle.predict(reports.take(good).fields, len(good))
         label = probabilities.argmax(1)
         names = list(LEVELS)
-        answer = pd.DataFrame(
-            {"label": label, "label_name": [CATEGORY_NAMES[at] for at in label]}, index=good
-        )
+        answer = pd.DataFrame({"label": label, "label_name": [CATEGORY_NAMES[at] for at in label]}, index=good)
         answer["probability"] = probabilities.max(1) if len(good) else np.zeros(0)
         answer["level"] = [names[at] for at in level]
         for at, category in enumerate(CATEGORIES):

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from crime.bundle import Bundle
+from crime.settings import Settings
+
+MODEL = "crime-category"
 DATABASE = "mlflow.db"
 ALIAS = "champion"
-BUNDLE = Path("data") / "bundle"  # where a logged model holds its bundle
+PLACE = Path("data") / "bundle"  # where a logged model holds its bundle
 
 
 class RegistryError(RuntimeError):
@@ -25,9 +29,7 @@ def _database(mlruns: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise RegistryError(f"no MLflow store in {mlruns}: `crime train` makes one")
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
-        ) as connection:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             connection.row_factory = sqlite3.Row
             yield connection
     except sqlite3.Error as error:
@@ -48,7 +50,18 @@ def find(mlruns: Path, name: str, alias: str = ALIAS) -> tuple[str, Path]:
         ).fetchone()
     if row is None:
         raise RegistryError(f"no model {name}@{alias} in {mlruns}: `crime train` makes one")
-    return str(row["version"]), _local(row["storage_location"]) / BUNDLE
+    return str(row["version"]), _local(row["storage_location"]) / PLACE
+
+
+def champion(settings: Settings) -> Bundle:
+    """The model that answers: the bundle that settings name, or the champion in the store.
+
+    Raises `RegistryError` or `BundleError`.
+    """
+    if settings.model_dir:
+        return Bundle(settings.model_dir)
+    version, directory = find(settings.mlruns, MODEL)
+    return Bundle(directory, version)
 
 
 def models(mlruns: Path) -> list[dict[str, Any]]:

@@ -81,7 +81,8 @@ def parse_date(text: str) -> Parsed:
 def parse_time(text: str) -> Parsed:
     """Minute of the day, 0 to 1439, of a 24-hour time: `2230`, `0330`, `330`, `22:30`."""
     if clock := _CLOCK.fullmatch(text):
-        hour, minute, repair = int(clock[1]), int(clock[2]), "time written with a colon"
+        hour, minute = int(clock[1]), int(clock[2])
+        repair: str | None = "time written with a colon"
     elif code := _CODE.fullmatch(text):
         hour, minute = divmod(int(code[1]), 100)
         repair = "decimal point in a time" if code[2] else None if len(code[1]) == 4 else "short time"
@@ -206,9 +207,7 @@ COLUMNS = {
         Column("AREA NAME", "the area's name"),
         Column("Rpt Dist No", "reporting district", parse_district),
         Column("Part 1-2", "follows from the crime code: never read"),
-        Column(
-            "Crm Cd", "crime code: the answer, read only to train and evaluate", parse_code, codes="crime"
-        ),
+        Column("Crm Cd", "crime code: the answer, read only to train and evaluate", parse_code, codes="crime"),
         Column("Crm Cd Desc", "follows from the crime code: never read"),
         Column("Mocodes", "how it was done", parse_mocodes, codes="mo"),
         Column("Vict Age", "victim's age, used only by a model trained for it", parse_age),

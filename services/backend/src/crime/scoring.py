@@ -68,9 +68,7 @@ def score_file(
         partial.unlink(missing_ok=True)
 
 
-def _scored(
-    model: Bundle, source: Path, tally: Tally, progress: Callable[[int], None]
-) -> Iterator["pa.RecordBatch"]:
+def _scored(model: Bundle, source: Path, tally: Tally, progress: Callable[[int], None]) -> Iterator["pa.RecordBatch"]:
     import pyarrow as pa
 
     kinds = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
@@ -78,8 +76,7 @@ def _scored(
         answer = score(model, from_block(batch, tally))
         columns = [_text(column) for column in batch.columns]
         columns += [
-            pa.array(values, kinds.get(name, pa.float64()))
-            for name, values in zip(ANSWER, answer, strict=True)
+            pa.array(values, kinds.get(name, pa.float64())) for name, values in zip(ANSWER, answer, strict=True)
         ]
         yield pa.RecordBatch.from_arrays(columns, [*batch.schema.names, *ANSWER])
         progress(tally.rows)
@@ -92,9 +89,7 @@ def _text(column: "pa.Array") -> "pa.Array":
         return column.cast(pa.string())
     except pa.ArrowInvalid:  # not UTF-8
         cells = column.to_pylist()
-        return pa.array(
-            [cell if cell is None else cell.decode("cp1252", "replace") for cell in cells], pa.string()
-        )
+        return pa.array([cell if cell is None else cell.decode("cp1252", "replace") for cell in cells], pa.string())
 
 
 def _write_csv(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
@@ -102,9 +97,7 @@ def _write_csv(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
 
     with path.open("wb") as file:
         for at, batch in enumerate(batches):
-            arrow_csv.write_csv(
-                batch, file, arrow_csv.WriteOptions(include_header=at == 0, quoting_style="needed")
-            )
+            arrow_csv.write_csv(batch, file, arrow_csv.WriteOptions(include_header=at == 0, quoting_style="needed"))
 
 
 def _write_parquet(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
@@ -156,9 +149,7 @@ def score_csv(model: Bundle, lines: Iterable[str], block: int = 5_000) -> Iterat
                     write([*row, *("" if cell is None else cell for cell in next(answers))])
                 else:
                     filled = (row + [""] * len(names))[: len(names)]
-                    write(
-                        [*filled, *[""] * (len(ANSWER) - 1), f"expected {len(names)} cells, found {len(row)}"]
-                    )
+                    write([*filled, *[""] * (len(ANSWER) - 1), f"expected {len(names)} cells, found {len(row)}"])
             yield text.take()
     except csv.Error as error:
         raise DataError(f"not a CSV table: {error}") from error

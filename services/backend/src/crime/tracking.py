@@ -51,16 +51,11 @@ def publish(model: Bundle, directory: Path, held_out: Reports, mlruns: Path) -> 
     connect(mlruns, name)
     client = mlflow.MlflowClient()
     with mlflow.start_run() as run:
-        mlflow.set_tags(
-            {"data.fingerprint": model.spec["data"]["fingerprint"], "victim": str(model.spec["victim"])}
-        )
+        mlflow.set_tags({"data.fingerprint": model.spec["data"]["fingerprint"], "victim": str(model.spec["victim"])})
         mlflow.log_params(
             model.spec["parameters"]
             | {f"rounds_{level}": count for level, count in model.spec["rounds"].items()}
-            | {
-                key: model.spec["data"][key]
-                for key in ("trained_on", "held_out", "from", "until", "held_out_from")
-            }
+            | {key: model.spec["data"][key] for key in ("trained_on", "held_out", "from", "until", "held_out_from")}
         )
         mlflow.log_metrics(
             {
@@ -100,21 +95,17 @@ def _compare(model: Bundle, held_out: Reports, mlruns: Path) -> tuple[str, bool]
         return "champion: the first one", True
     mine = model.spec["metrics"]["overall"]["log_loss"]
     theirs = evaluate(Bundle(directory), held_out)["overall"].short()["log_loss"]
-    figures = (
-        f"log loss {mine:.4f} against version {version}'s {theirs:.4f} on the same {len(held_out):,} reports"
-    )
+    figures = f"log loss {mine:.4f} against version {version}'s {theirs:.4f} on the same {len(held_out):,} reports"
     return (f"champion: {figures}", True) if mine <= theirs else (f"not champion: {figures}", False)
 
 
 def signature(victim: bool) -> ModelSignature:
     """LAPD's columns in (only date, time and area required; any type, for dialects differ), the answer out."""
     read = [c for k, c in COLUMNS.items() if c.parse and k not in ("crm_cd", "dr_no")]
-    inputs = [
-        ColSpec(AnyType(), c.name, required=c.required)
-        for c in read
-        if victim or not c.name.startswith("Vict ")
+    inputs: list[Any] = [
+        ColSpec(AnyType(), c.name, required=c.required) for c in read if victim or not c.name.startswith("Vict ")
     ]
-    outputs = [
+    outputs: list[Any] = [
         ColSpec(DataType.double, "label"),
         ColSpec(DataType.string, "label_name"),
         ColSpec(DataType.double, "probability"),
@@ -152,5 +143,5 @@ def _draw_calibration(axes: Any, calibration: list[dict[str, float]], level: str
 
 
 def temporary_bundle() -> tempfile.TemporaryDirectory[str]:
-    """A place to train in; the bundle's own directory in it is named `bundle`, as `registry.BUNDLE` expects."""
+    """A place to train in; the bundle's own directory in it is named `bundle`, as `registry.PLACE` expects."""
     return tempfile.TemporaryDirectory(prefix="crime-")

@@ -38,7 +38,9 @@ def _send(method: str, path: str, **arguments: Any) -> httpx.Response:
             why = str(error) or type(error).__name__
             continue
         if response.status_code in (502, 503, 504):
-            why = response.json().get("detail", "not ready") if "json" in response.headers.get("content-type", "") else ""
+            why = (
+                response.json().get("detail", "not ready") if "json" in response.headers.get("content-type", "") else ""
+            )
             continue
         if response.status_code in (413, 422):
             detail = response.json()["detail"]

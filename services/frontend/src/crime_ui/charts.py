@@ -74,9 +74,7 @@ def bars(counts: Mapping[str, int], horizontal: bool = False) -> go.Figure:
     names, values = list(counts), list(counts.values())
     hover = "%{y}: %{x:,}<extra></extra>" if horizontal else "%{x}: %{y:,}<extra></extra>"
     x, y = (values, names) if horizontal else (names, values)
-    figure = go.Figure(
-        go.Bar(x=x, y=y, orientation="h" if horizontal else "v", marker_color=BLUE, hovertemplate=hover)
-    )
+    figure = go.Figure(go.Bar(x=x, y=y, orientation="h" if horizontal else "v", marker_color=BLUE, hovertemplate=hover))
     if horizontal:
         figure.update_yaxes(autorange="reversed")
     else:

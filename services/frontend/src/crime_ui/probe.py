@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 REPORT = {"date": "2023-01-15", "time": "14:30", "area": "Hollywood (6)", "premise": "Street (101)"}
 SECONDS = 60
@@ -17,12 +18,12 @@ SECONDS = 60
 def main(url: str) -> None:
     """Exits with a message unless the page shows a prediction."""
     stream = url.replace("http", "ws", 1).rstrip("/") + "/_stcore/stream"
-    with connect(stream, subprotocols=["streamlit"], max_size=None, open_timeout=SECONDS) as socket:  # type: ignore[list-item]
+    with connect(stream, subprotocols=[Subprotocol("streamlit")], max_size=None, open_timeout=SECONDS) as socket:
         start = BackMsg()
         start.rerun_script.query_string = urlencode(REPORT)
         socket.send(start.SerializeToString())
         while True:
-            message = ForwardMsg.FromString(socket.recv(SECONDS))  # type: ignore[arg-type]
+            message = ForwardMsg.FromString(socket.recv(SECONDS))
             element = message.delta.new_element
             if element.metric.label == "Most likely":
                 print(f"{element.metric.body}: {element.metric.delta}")

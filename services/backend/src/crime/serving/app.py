@@ -13,12 +13,10 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from crime.bundle import Bundle, BundleError
-from crime.registry import RegistryError, find
+from crime.registry import RegistryError, champion
 from crime.serving import catalogue, predictions
 from crime.serving.metrics import MODEL, Observed
 from crime.settings import Settings
-
-CATEGORY_MODEL = "crime-category"
 
 structlog.configure(
     processors=[
@@ -31,19 +29,11 @@ structlog.configure(
 log = structlog.get_logger()
 
 
-def load_model(settings: Settings) -> Bundle:
-    """The bundle that settings name, or the champion in the MLflow store. Raises `BundleError`, `RegistryError`."""
-    if settings.model_dir:
-        return Bundle(settings.model_dir)
-    version, directory = find(settings.mlruns, CATEGORY_MODEL)
-    return Bundle(directory, version)
-
-
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     try:
-        state.model = load_model(state.settings)
+        state.model = champion(state.settings)
         MODEL.labels(state.model.name, state.model.version).set(1)
         log.info("model loaded", model=state.model.name, version=state.model.version)
     except (BundleError, RegistryError) as error:

@@ -121,7 +121,7 @@ def model(name: str, request: Request) -> Model:
     if not found and serving:
         found = [{"version": serving.version, "aliases": [registry.ALIAS], "metrics": {}}]
     for version in found:
-        metrics = {}
+        metrics: dict[str, dict[str, float]] = {}
         for key, value in version["metrics"].items():
             level, _, metric = key.partition(".")
             metrics.setdefault(level, {})[metric] = value
@@ -188,9 +188,7 @@ def codes(request: Request) -> dict[str, list[Code]]:
     found = {"area": [Code(code=code, name=name, reports=0) for code, name in table("area").items()]}
     for kind in ("premis", "weapon", "mo"):
         seen = frequency[kind]
-        listed = [
-            Code(code=c, name=name, reports=seen.get(c, 0)) for c, name in table(kind).items() if c != "0"
-        ]
+        listed = [Code(code=c, name=name, reports=seen.get(c, 0)) for c, name in table(kind).items() if c != "0"]
         found[kind] = sorted(listed, key=lambda code: (-code.reports, code.name))
     return found
 
@@ -200,12 +198,8 @@ def reports(
     request: Request,
     area: Annotated[list[int] | None, Query(description="area numbers")] = None,
     category: Annotated[list[str] | None, Query(description=", ".join(CATEGORIES))] = None,
-    first: Annotated[
-        str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="first month, 2020-01")
-    ] = None,
-    last: Annotated[
-        str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="last month, 2020-12")
-    ] = None,
+    first: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="first month, 2020-01")] = None,
+    last: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="last month, 2020-12")] = None,
 ) -> Counts:
     """Counts of the reports the model was trained and tested on, by category, area, month, weekday and hour."""
     counts = model_of(request).counts

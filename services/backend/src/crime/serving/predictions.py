@@ -81,9 +81,7 @@ def _named(values: Any) -> dict[str, float]:
     return {name: round(float(value), 6) for name, value in zip(CATEGORY_NAMES, values, strict=True)}
 
 
-def _answer(
-    model: Bundle, report: BaseModel, probabilities: np.ndarray, level: str, took: float
-) -> dict[str, Any]:
+def _answer(model: Bundle, report: BaseModel, probabilities: np.ndarray, level: str, took: float) -> dict[str, Any]:
     _, missing, unknown = fields_of(report)
     label = int(probabilities.argmax())
     PREDICTIONS.labels(CATEGORY_NAMES[label], model.version).inc()
@@ -123,9 +121,7 @@ async def predict(report: Report, request: Request) -> Response:  # type: ignore
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {
-                    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Report"}}
-                },
+                "application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/Report"}}},
                 "text/csv": {"schema": {"type": "string"}},
                 "multipart/form-data": {
                     "schema": {
@@ -177,9 +173,7 @@ def _scored_list(model: Bundle, body: bytes, most: int) -> Response:
             [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)[:100]]
         ) from None
     if len(reports) > most:
-        raise HTTPException(
-            413, f"{len(reports):,} reports in one list: at most {most:,}, or send a CSV table"
-        )
+        raise HTTPException(413, f"{len(reports):,} reports in one list: at most {most:,}, or send a CSV table")
     start = perf_counter()
     rows = [fields_of(report)[0] for report in reports]
     fields: dict[str, np.ndarray] = {}
@@ -296,9 +290,7 @@ def _in_words(part: str, fields: Any) -> str:
             return "the same day" if not days else f"{days:,} day{'s' * (days > 1)} later"
         case "Premis Cd" | "Weapon Used Cd":
             code, codes = (
-                (fields["premis_cd"], "premis")
-                if column == "Premis Cd"
-                else (fields["weapon_used_cd"], "weapon")
+                (fields["premis_cd"], "premis") if column == "Premis Cd" else (fields["weapon_used_cd"], "weapon")
             )
             return table(codes).get(f"{code:g}", f"code {code:g}") if code else "none recorded"
         case "Mocodes":

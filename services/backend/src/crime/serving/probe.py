@@ -16,7 +16,9 @@ def main(url: str) -> None:
         answer = json.load(response)
     assert set(answer["probabilities"]) == set(CATEGORY_NAMES), answer
     assert abs(sum(answer["probabilities"].values()) - 1) < 1e-3, answer
-    print(f"{answer['label_name']} {answer['probability']:.0%}, {answer['model_name']} version {answer['model_version']}")
+    print(
+        f"{answer['label_name']} {answer['probability']:.0%}, {answer['model_name']} version {answer['model_version']}"
+    )
 
 
 if __name__ == "__main__":

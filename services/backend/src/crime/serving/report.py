@@ -10,13 +10,13 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     create_model,
+    model_validator,
 )
-from pydantic import model_validator
 
 from crime.features import Fields
 from crime.schema import BLANK_IS_NONE, COLUMNS, Column, key, known_code
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "DATE OCC": "01/15/2023 02:30:00 PM",
     "TIME OCC": 1430,
     "AREA": 1,

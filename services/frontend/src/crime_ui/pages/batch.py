@@ -4,7 +4,6 @@ import io
 
 import pandas as pd
 import streamlit as st
-
 from crime_ui import backend, charts
 
 SHOWN = 500

@@ -1,7 +1,6 @@
 """Where and when reports were, by category."""
 
 import streamlit as st
-
 from crime_ui import backend, charts
 
 PLAIN = {"displayModeBar": False}
@@ -13,8 +12,8 @@ areas = {code["name"]: code["code"] for code in backend.codes()["area"]}
 
 st.title("Where and when")
 st.caption(
-    f"{everything['total']:,} reports from {serving['data']['from']} to {serving['data']['until']}: those the model was "
-    "trained and tested on. Reports are not crimes: what nobody reports is not here."
+    f"{everything['total']:,} reports from {serving['data']['from']} to {serving['data']['until']}: those the model "
+    "was trained and tested on. Reports are not crimes: what nobody reports is not here."
 )
 left, middle, right = st.columns(3)
 chosen_areas = left.multiselect("Areas", areas, key="areas", bind="query-params", placeholder="All 21")

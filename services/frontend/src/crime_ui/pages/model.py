@@ -2,7 +2,6 @@
 
 import pandas as pd
 import streamlit as st
-
 from crime_ui import backend, charts
 
 LEVELS = {
@@ -47,8 +46,8 @@ st.dataframe(
 
 level = st.segmented_control(
     "Known of the report",
-    LEVELS,
-    format_func=LEVELS.get,
+    list(LEVELS),
+    format_func=lambda level: LEVELS[level],
     default="report",
     required=True,
     key="level",
@@ -88,5 +87,5 @@ st.dataframe(
 )
 st.caption(
     "Victim attributes, status and anything that follows from the crime code are not used. "
-    f"Reports read {data['rows']:,}, rejected {sum(data['rejected'].values()):,}; data fingerprint {data['fingerprint'][:12]}."
+    f"Rows read {data['rows']:,}, rejected {sum(data['rejected'].values()):,}; fingerprint {data['fingerprint'][:12]}."
 )

@@ -4,7 +4,6 @@ import datetime
 from typing import Any
 
 import streamlit as st
-
 from crime_ui import backend, charts
 
 LEVELS = {
@@ -136,4 +135,6 @@ with right:
     answer(explained)
     sharpen(explained)
     why(explained)
-    st.caption(f"Model {explained['model_name']} version {explained['model_version']}. Categories of reports, not guilt.")
+    st.caption(
+        f"Model {explained['model_name']} version {explained['model_version']}. Categories of reports, not guilt."
+    )
