@@ -1,11 +1,20 @@
-"""What the tests of the backend share."""
+"""What the tests share: a store trained once, and real servers."""
 
+import atexit
+import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
 
@@ -30,8 +39,54 @@ class Store:
         return done
 
 
+@cache
+def trained_store() -> Store:
+    """A store of this test session, trained on the embedded sample by the command users run."""
+    place = Path(tempfile.mkdtemp(prefix="crime-tests-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    done = Store(place / "mlruns", {}).crime("train", "--json")
+    return Store(place / "mlruns", json.loads(done.stdout.splitlines()[-1]))
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @dataclass
-class Server:
+class Backend:
     url: str
-    process: subprocess.Popen[str]
-    ready_after: float
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def start_backend(**settings: object) -> Backend:
+    """Start the backend on a free port, unless `port` is set, and wait until it lives."""
+    port = settings.setdefault("port", free_port())
+    variables = {f"CRIME_{name.upper()}": str(value) for name, value in settings.items()}
+    log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crime.serving"], env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
+    )
+    url = f"http://127.0.0.1:{port}"
+    wait_for(f"{url}/health", process, log)
+    return Backend(url, process)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Any, seconds: float = 60) -> None:
+    """Wait until `url` answers; fails with the log if the process ends first."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            log.seek(0)
+            raise AssertionError(log.read().decode())
+        try:
+            httpx.get(url).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.02)
+    raise AssertionError(f"nothing answers at {url}")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-from harness import LEAST, Server
+from harness import LEAST, Backend
 
 
 def test_nothing_heavy_is_imported_to_serve() -> None:
@@ -21,7 +21,7 @@ def test_nothing_heavy_is_imported_to_serve() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_sigterm_loses_no_request(start: Callable[..., Server]) -> None:
+def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
     server = start(drain_seconds=1.5)
     answered, failed, stop = [], [], threading.Event()
     unready: list[float] = []
@@ -60,7 +60,7 @@ def test_sigterm_loses_no_request(start: Callable[..., Server]) -> None:
     assert server.process.wait(10) == -signal.SIGTERM  # ended by what it was sent, after all was answered
 
 
-def test_without_a_model_it_lives_and_says_what_to_do(start: Callable[..., Server], tmp_path: Path) -> None:
+def test_without_a_model_it_lives_and_says_what_to_do(start: Callable[..., Backend], tmp_path: Path) -> None:
     server = start(mlruns=tmp_path)
     assert httpx.get(f"{server.url}/health").status_code == 200
     ready = httpx.get(f"{server.url}/ready")
@@ -71,7 +71,7 @@ def test_without_a_model_it_lives_and_says_what_to_do(start: Callable[..., Serve
     assert "crime train" in answer.json()["detail"]
 
 
-def test_limits_are_said(start: Callable[..., Server]) -> None:
+def test_limits_are_said(start: Callable[..., Backend]) -> None:
     server = start(max_batch=2, max_upload_bytes=1_000)
     assert httpx.post(f"{server.url}/predict/batch", json=[LEAST] * 3).status_code == 413
     big = httpx.post(f"{server.url}/predict/batch", content=b"x" * 2_000, headers={"content-type": "text/csv"})

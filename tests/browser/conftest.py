@@ -1,0 +1,85 @@
+"""The page on a real backend, in a real browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness import Backend, free_port, start_backend, trained_store, wait_for
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+
+
+@dataclass
+class Services:
+    url: str
+    backend: Backend
+
+    def restart_backend(self) -> None:
+        port = self.backend.url.rsplit(":", 1)[1]
+        self.backend = start_backend(mlruns=trained_store().mlruns, port=port)
+
+
+@pytest.fixture(scope="session")
+def services(root: Path) -> Iterator[Services]:
+    backend = start_backend(mlruns=trained_store().mlruns)
+    port = free_port()
+    log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
+    frontend = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "src/crime_ui/app.py", f"--server.port={port}"],
+        cwd=root / "services/frontend",
+        env={**os.environ, "BACKEND_URL": backend.url},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    wait_for(f"http://127.0.0.1:{port}/_stcore/health", frontend, log)
+    found = Services(f"http://127.0.0.1:{port}", backend)
+    yield found
+    frontend.kill()
+    found.backend.stop()
+
+
+def launch() -> Iterator[Browser]:
+    """Headless Chromium, the system's own or Playwright's; skips where there is none."""
+    system = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        if not system and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip("no Chromium here: scripts/tools installs it")
+        browser = playwright.chromium.launch(
+            executable_path=system, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    yield from launch()
+
+
+@pytest.fixture
+def context(browser: Browser, services: Services) -> Iterator[BrowserContext]:
+    """A fresh browser profile that may talk to the page alone; anything else is written down and fails the test."""
+    context = browser.new_context(viewport={"width": 1360, "height": 1400}, accept_downloads=True)
+    strangers: list[str] = []
+
+    def check(route: Route) -> None:
+        if route.request.url.startswith(services.url):
+            route.continue_()
+        else:
+            strangers.append(route.request.url)
+            route.abort()
+
+    context.route(lambda url: url.startswith("http"), check)
+    yield context
+    context.close()
+    assert strangers == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()

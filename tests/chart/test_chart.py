@@ -1,0 +1,43 @@
+"""The chart, rendered: its own unit tests, lint, and what a real API server says of every object."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHART = "charts/crime-prediction"
+
+
+def run(root: Path, *command: str) -> str:
+    if not shutil.which(command[0]):
+        pytest.skip(f"no {command[0]} here: scripts/tools installs it")
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_unit_suites(root: Path) -> None:
+    assert "25 passed" in run(root, "helm-unittest", "--color=false", "-f", "../../tests/chart/*_test.yaml", CHART)
+
+
+def test_chart_testing_lint(root: Path) -> None:
+    run(root, "ct", "lint", "--config", "tests/chart/ct.yaml", "--charts", CHART)
+
+
+@pytest.mark.parametrize("values", ["default", "everything"])
+def test_a_real_api_server_accepts_every_object(root: Path, values: str, request: pytest.FixtureRequest) -> None:
+    kubeconfig = request.config.getoption("--kubeconfig")
+    if not kubeconfig:
+        pytest.skip("no cluster: scripts/test --kubeconfig FILE")
+    rendered = run(root, "helm", "template", "crime", CHART, "-f", f"{CHART}/ci/{values}-values.yaml")
+    done = subprocess.run(
+        ["kubectl", "--kubeconfig", kubeconfig, "apply", "--dry-run=server", "--validate=strict", "-f", "-"],
+        input=rendered.replace("nodePort: 30001", ""),  # another release may hold the port
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "deployment.apps/backend-deployment" in done.stdout
+    assert ("horizontalpodautoscaler" in done.stdout) == (values == "everything")
