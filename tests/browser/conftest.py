@@ -1,7 +1,6 @@
 """The page on a real backend, in a real browser."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from chromium import launch
 from harness import Backend, free_port, start_backend, trained_store, wait_for
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 
 @dataclass
@@ -41,19 +41,6 @@ def services(root: Path) -> Iterator[Services]:
     yield found
     frontend.kill()
     found.backend.stop()
-
-
-def launch() -> Iterator[Browser]:
-    """Headless Chromium, the system's own or Playwright's; skips where there is none."""
-    system = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        if not system and not Path(playwright.chromium.executable_path).exists():
-            pytest.skip("no Chromium here: scripts/tools installs it")
-        browser = playwright.chromium.launch(
-            executable_path=system, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

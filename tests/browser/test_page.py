@@ -18,7 +18,7 @@ def choose(page: Page, label: str, words: str) -> None:
     box.click()
     box.fill(words)
     page.get_by_role("option").first.click()
-    page.keyboard.press("Escape")
+    page.mouse.click(5, 700)  # closes a list that stays open
 
 
 def answer(page: Page) -> str:
@@ -43,7 +43,7 @@ def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserC
     choose(page, "Area", "holly")
     choose(page, "Premise", "sidewalk")
     choose(page, "Weapon", "strong")
-    choose(page, "MO codes", "stranger")
+    choose(page, "MO codes", "hit with weapon")
     expect(page.get_by_text("sure, from the whole report")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Weapon: STRONG-ARM").first).to_be_visible(timeout=SLOW)
     said = answer(page)
@@ -112,7 +112,7 @@ def test_the_model_shows_its_honest_figures(page: Page, services) -> None:
     expect(page.get_by_text("2,000 reports from 2020-09-02 on")).to_be_visible(timeout=SLOW)
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2, timeout=SLOW)
     page.get_by_role("radio", name="Place and time").or_(page.get_by_role("button", name="Place and time")).click()
-    page.wait_for_url("**level=place_time**", timeout=SLOW)
+    page.wait_for_url("**level=Place**", timeout=SLOW)
 
 
 def test_without_the_backend_a_message_and_it_heals_by_itself(page: Page, services) -> None:

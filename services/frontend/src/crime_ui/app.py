@@ -6,9 +6,10 @@ import streamlit as st
 
 from crime_ui import backend
 
-PAGES = Path(__file__).parent / "pages"
+HERE = Path(__file__).parent
+PAGES = HERE / "pages"
 
-st.set_page_config(page_title="Crime prediction", page_icon=":material/radar:", layout="wide")
+st.set_page_config(page_title="Crime prediction", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.html("<style>.block-container {padding-top: 4.5rem; max-width: 1240px}</style>")
 page = st.navigation(
     [

@@ -1,0 +1,191 @@
+"""The chart on a real cluster, in a namespace of its own. `scripts/test --kubeconfig FILE`."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMESPACE = "crime-test"
+LOAD = Path(__file__).parent / "load.py"
+
+
+@dataclass
+class Cluster:
+    """Commands on the cluster that was named, all in the tests' namespace."""
+
+    kubeconfig: str
+    root: Path
+
+    def run(self, *command: str, stdin: str | None = None, timeout: float = 180) -> str:
+        done = subprocess.run(command, cwd=self.root, input=stdin, capture_output=True, text=True, timeout=timeout)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def kubectl(self, *arguments: str, **options: Any) -> str:
+        return self.run("kubectl", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments, **options)
+
+    def helm(self, *arguments: str, **options: Any) -> str:
+        return self.run("helm", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments, **options)
+
+    def get(self, kind: str, *arguments: str) -> dict[str, Any]:
+        return json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        """Pods of a service that are not on their way out."""
+        found = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def gone(self, name: str) -> bool:
+        """Whether every pod on its way out has left."""
+        found = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
+        return len(found) == len(self.pods(name))
+
+    def ready(self, name: str) -> int:
+        return sum(
+            condition["status"] == "True"
+            for pod in self.pods(name)
+            for condition in pod["status"].get("conditions", ())
+            if condition["type"] == "Ready"
+        )
+
+    def until(self, true: Callable[[], bool], seconds: float = 60) -> float:
+        """Wait until something holds; returns the seconds it took."""
+        start = time.monotonic()
+        while not true():
+            assert time.monotonic() - start < seconds, f"still not so after {seconds} s"
+            time.sleep(0.3)
+        return time.monotonic() - start
+
+    @contextmanager
+    def load(self, clients: int = 8) -> Iterator[dict[str, Any]]:
+        """Clients in a pod ask `backend-service` for predictions all the while; the dict then says how it went."""
+        self.kubectl("delete", "pod", "load", "--ignore-not-found", "--grace-period=1")
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod("load", LOAD, str(clients))))
+        self.kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
+        time.sleep(1)
+        outcome: dict[str, Any] = {}
+        yield outcome
+        time.sleep(1)
+        self.kubectl("exec", "load", "--", "touch", "/tmp/stop")
+        self.until(lambda: self.get("pod", "load")["status"]["phase"] != "Running")
+        outcome |= json.loads(self.kubectl("logs", "load").splitlines()[-1])
+
+    def _script_pod(self, name: str, script: Path, *arguments: str, image: str = "crime-backend:dev") -> dict[str, Any]:
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "test"}},
+            "spec": {
+                "restartPolicy": "Never",
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 65532,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [
+                    {
+                        "name": name,
+                        "image": image,
+                        "imagePullPolicy": "IfNotPresent",
+                        "command": ["python", "-c", script.read_text(), *arguments],
+                        "securityContext": {
+                            "allowPrivilegeEscalation": False,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
+                    }
+                ],
+            },
+        }
+
+    def script(self, name: str, script: Path, *arguments: str, image: str) -> None:
+        """Start a script in a pod of its own."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod(name, script, *arguments, image=image)))
+
+
+@dataclass
+class Images:
+    """Builds images and hands them to the cluster."""
+
+    root: Path
+    base: str
+    loader: str
+
+    def build(self, service: str) -> None:
+        self._docker(
+            "--network", "host", "--build-arg", f"BASE_IMAGE={self.base}",
+            "-t", f"crime-{service}:dev", f"services/{service}",
+        )  # fmt: skip
+
+    def vary(self, service: str, tag: str, *lines: str, context: Path | None = None) -> str:
+        """A further image, made from `:dev` by some lines of a Dockerfile."""
+        dockerfile = "\n".join([f"FROM crime-{service}:dev", *lines])
+        self._docker("-t", f"crime-{service}:{tag}", "-f", "-", str(context or LOAD.parent), stdin=dockerfile)
+        return f"crime-{service}:{tag}"
+
+    def load(self, *images: str) -> None:
+        for image in images:
+            subprocess.run([*shlex.split(self.loader), image], cwd=self.root, check=True, timeout=300)
+
+    def _docker(self, *arguments: str, stdin: str | None = None) -> None:
+        done = subprocess.run(
+            ["docker", "build", "-q", *arguments],
+            cwd=self.root,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest, root: Path) -> Iterator[Cluster]:
+    kubeconfig = request.config.getoption("--kubeconfig")
+    if not kubeconfig:
+        pytest.skip("no cluster: scripts/test --kubeconfig FILE")
+    for tool in ("kubectl", "helm", "docker"):
+        if not shutil.which(tool):
+            pytest.skip(f"no {tool} here: scripts/tools installs helm; kubectl and docker come with Minikube")
+    cluster = Cluster(kubeconfig, root)
+    cluster.run("kubectl", "--kubeconfig", kubeconfig, "delete", "namespace", NAMESPACE, "--ignore-not-found")
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        # what does not meet the restricted standard is not even admitted
+        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    }
+    cluster.run("kubectl", "--kubeconfig", kubeconfig, "apply", "-f", "-", stdin=json.dumps(namespace))
+    yield cluster
+    cluster.run("kubectl", "--kubeconfig", kubeconfig, "delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Cluster, root: Path, request: pytest.FixtureRequest) -> Images:
+    option = request.config.getoption
+    images = Images(root, option("--base-image"), option("--load-images"))
+    for service in ("backend", "frontend"):
+        images.build(service)
+        images.load(f"crime-{service}:dev")
+    return images
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Cluster, images: Images) -> Cluster:
+    """The cluster with the chart installed as users install it, every pod ready."""
+    cluster.helm("install", "crime", "charts/crime-prediction", "--wait", "--timeout", "180s")
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def page_url(release: Cluster) -> str:
+    addresses = release.get("nodes")["items"][0]["status"]["addresses"]
+    node = next(a["address"] for a in addresses if a["type"] == "InternalIP")
+    return f"http://{node}:30001"

@@ -1,0 +1,50 @@
+"""Runs in a pod: clients that ask for predictions until /tmp/stop is there, then one line of JSON.
+
+Half of them keep their connection, half open one for each request. Nothing is tried twice.
+"""
+
+import http.client
+import json
+import os
+import sys
+import threading
+import time
+
+BODY = json.dumps({"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"})
+HEADERS = {"Content-Type": "application/json"}
+lock = threading.Lock()
+answered, failures, versions, slowest = 0, [], {}, 0.0
+
+
+def ask(keep: bool) -> None:
+    global answered, slowest
+    connection = None
+    while not os.path.exists("/tmp/stop"):
+        began = time.perf_counter()
+        try:
+            if connection is None:
+                connection = http.client.HTTPConnection("backend-service", 5000, timeout=20)
+            connection.request("POST", "/predict", BODY, HEADERS)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+            assert response.status == 200, (response.status, answer)
+            with lock:
+                answered += 1
+                slowest = max(slowest, time.perf_counter() - began)
+                versions[answer["model_version"]] = versions.get(answer["model_version"], 0) + 1
+            if not keep or response.will_close:
+                connection.close()
+                connection = None
+        except Exception as error:
+            with lock:
+                failures.append(f"{time.time():.2f} {error!r}")
+            connection = None
+        time.sleep(0.01)
+
+
+clients = [threading.Thread(target=ask, args=(at % 2 == 0,)) for at in range(int(sys.argv[1]))]
+for client in clients:
+    client.start()
+for client in clients:
+    client.join()
+print(json.dumps({"answered": answered, "failures": failures, "versions": versions, "slowest": round(slowest, 3)}))
