@@ -25,6 +25,7 @@ MASKED_WEIGHT = 0.5  # of a copy with fields hidden, beside 1 for the report as 
 HIDDEN_SHARE = 0.4  # of each group of fields in such a copy
 MAX_ROUNDS, PATIENCE = 400, 20
 MIN_REPORTS = 500
+WORTH_THREADS = 50_000  # rows
 BINS = 15
 PARAMETERS: dict[str, Any] = {
     "objective": "multiclass",
@@ -138,7 +139,9 @@ def _fit(
     matrix: np.ndarray, label: np.ndarray, names: list[str], seed: int, progress: Callable[[float], None]
 ) -> lightgbm.Booster:
     """One level's model; the number of rounds is chosen on the last fifth of the rows, which are in time's order."""
-    parameters = PARAMETERS | {"seed": seed, "num_threads": threads()}
+    # OpenMP's threads spin while they wait for each other: on few rows and a busy machine that costs tenfold
+    workers = threads() if len(matrix) >= WORTH_THREADS else 1
+    parameters = PARAMETERS | {"seed": seed, "num_threads": workers}
     border = int((1 - HELD_OUT) * len(matrix))
 
     def dataset(rows: slice) -> lightgbm.Dataset:
