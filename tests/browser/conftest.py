@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from chromium import launch
 from harness import Backend, free_port, start_backend, trained_store, wait_for
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
@@ -41,11 +40,6 @@ def services(root: Path) -> Iterator[Services]:
     yield found
     frontend.kill()
     found.backend.stop()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    yield from launch()
 
 
 @pytest.fixture

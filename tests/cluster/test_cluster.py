@@ -9,17 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import launch
 from crime.data import Tally, load, sample
 from crime.models import train, write_spec
 from playwright.sync_api import Browser, Page, expect
 
 SLOW = 60_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from launch()
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_an_uploaded_table_comes_back_whole(api: httpx.Client, rows: list[dict[s
 
 
 def test_an_upload_that_is_no_table_is_422(api: httpx.Client) -> None:
-    for files in ({"file": ("a.csv", b"x,y\n1,2\n")}, {"file": ("a.csv", b"")}, {"other": ("a.csv", b"x")}):
+    for files in ({"file": ("a.csv", b"x,y\n1,2\n")}, {"file": ("a.csv", b"")}, {"other": (None, b"x")}):
         response = api.post("/predict/batch", files=files)
         assert response.status_code == 422
         assert response.json()["detail"][0]["field"] == "file"

@@ -59,6 +59,15 @@ def test_predict_keeps_every_row_in_every_format(store: Store, table: Path, tmp_
     assert (tables[0]["label_name"][10:] == tables[1]["label_name"][10:]).all()
 
 
+def test_rejected_rows_are_kept_by_every_reader(store: Store, table: Path, tmp_path: Path) -> None:
+    for command in (("check",), ("evaluate",), ("predict", "--output", str(tmp_path / "p.csv"))):
+        rejects = tmp_path / f"{command[0]}.csv"
+        store.crime(*command, "--data", table, "--rejects", rejects)
+        kept = pd.read_csv(rejects, dtype=str)
+        assert list(kept["reason"]) == ["TIME OCC: expected a 24-hour time from 0000 to 2359", "AREA is blank"]
+        assert kept["TIME OCC"][0] == "9999"
+
+
 def test_what_a_user_can_mend_is_a_line_not_a_traceback(store: Store, table: Path, tmp_path: Path) -> None:
     done = store.crime("predict", "--data", table, "--output", tmp_path / "p.xlsx", code=1)
     assert ".csv, .parquet, .ndjson" in done.stderr

@@ -374,30 +374,37 @@ def from_block(batch: "pa.RecordBatch", tally: Tally, labelled: bool = False) ->
         if column_key in COLUMNS and COLUMNS[column_key].parse and column_key not in columns:
             coded = column.dictionary_encode(null_encoding="encode")
             columns[column_key] = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
-    return normalise(columns, len(batch), tally, labelled)
+    reports = normalise(columns, len(batch), tally, labelled)
+    _keep(batch, reports, np.flatnonzero(reports.errors != None), tally)  # noqa: E711 (elementwise)
+    return reports
+
+
+def _keep(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray, tally: Tally) -> None:
+    """Write rejected rows as they stand to the tally's file, if it has one."""
+    import pyarrow as pa
+
+    if tally.rejects and len(rows):
+        cells = [[_as_text(cell)[0] for cell in column.take(pa.array(rows)).to_pylist()] for column in batch]
+        tally.keep(batch.schema.names, list(zip(reports.errors[rows], *cells, strict=True)))
 
 
 def load(path: Path, tally: Tally, labelled: bool = True) -> Reports:
     """All good reports of a file in memory; a report number that comes again is rejected."""
-    import pyarrow as pa
-
     parts: list[Reports] = []
     seen: set[str] = set()
     for batch in blocks(path, tally):
         first = tally.rows - len(tally.misshapen)
         part = from_block(batch, tally, labelled)
+        again = []
         for row, number in enumerate(part.fields["dr_no"]):
             if number is not None and part.errors[row] is None:
                 if number in seen:
                     part.errors[row] = "DR_NO: this report number came before"
                     tally.reject(part.errors[row], first + row + 1, number)
+                    again.append(row)
                 seen.add(number)
-        good = np.array([error is None for error in part.errors], bool)
-        if tally.rejects and not good.all():
-            bad = np.flatnonzero(~good)
-            cells = [[_as_text(cell)[0] for cell in column.take(pa.array(bad)).to_pylist()] for column in batch]
-            tally.keep(batch.schema.names, list(zip(part.errors[bad], *cells, strict=True)))
-        parts.append(part.take(np.flatnonzero(good)))
+        _keep(batch, part, np.array(again, int), tally)
+        parts.append(part.take(np.flatnonzero(part.errors == None)))  # noqa: E711 (elementwise)
     if not sum(map(len, parts)):
         raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
     return Reports(

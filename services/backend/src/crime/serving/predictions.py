@@ -142,8 +142,9 @@ async def predict_batch(request: Request) -> Response:
     if int(request.headers.get("content-length") or 0) > settings.max_upload_bytes:
         raise HTTPException(413, f"the body is larger than {settings.max_upload_bytes:,} bytes")
     if kind == "multipart/form-data":
-        upload = (await request.form()).get("file")
-        if upload is None or isinstance(upload, str):
+        form = await request.form()
+        upload = next((part for part in form.values() if not isinstance(part, str)), None)
+        if upload is None:
             raise _problem("file", None, "expected an uploaded CSV file in the form field `file`")
         return await run_in_threadpool(_scored_csv, model, upload.file)
     spooled = tempfile.SpooledTemporaryFile(1 << 20)  # noqa: SIM115 (closed when the answer ends)
