@@ -55,7 +55,7 @@ def server(*command: str, health: str, **variables: str) -> Iterator[tuple[int, 
         port = free.getsockname()[1]
     began = time.perf_counter()
     process = subprocess.Popen(
-        [part.format(port=port) for part in command],
+        [part.replace("{port}", str(port)) for part in command],
         env={**os.environ, "CRIME_PORT": str(port), **variables},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
