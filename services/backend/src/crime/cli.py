@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -192,6 +193,85 @@ def predict(
             "rejected": tally.rejected_rows,
         }
         typer.echo(json.dumps(summary | {"output": str(output)}))
+
+
+class By(StrEnum):
+    area = "area"
+    district = "district"
+
+
+class Every(StrEnum):
+    day = "day"
+    week = "week"
+
+
+@app.command()
+def backtest(
+    data: Data = None,
+    rejects: Rejects = None,
+    by: Annotated[By, typer.Option(help="Which places.")] = By.area,
+    every: Annotated[Every, typer.Option(help="How long a step is.")] = Every.day,
+    as_json: Json = False,
+) -> None:
+    """Try forecasts of 28 days at past origins, each from what was known then, against baselines."""
+    from crime import backtest, history, risk, twin
+    from crime.data import Tally
+
+    with _explained(), _source(data) as path, _progress() as bar:
+        tally = Tally(rejects)
+        task = bar.add_task(f"read {path.name}", total=None)
+        reports = history.read(path, tally)
+        backtest.origins(reports)
+        forecaster = risk.Forecaster(reports, [by.value])
+
+        def show(what: str, share: float) -> None:
+            bar.update(task, description=what, total=1, completed=share)
+
+        found = backtest.summary(
+            backtest.trials(forecaster, by.value, every.value, twin.of(path), show), by.value, every.value
+        )
+    _show_tally(tally)
+    title = (
+        f"{'SIMULATED: ' if tally.simulated else ''}reports by {by.value} and {every.value}, {found['origins']} origins"
+    )
+    table = Table(title=title)
+    shown = ("deviance", "pinball", "hit5", "hit20", "pai20", "pei20", "coverage80", "coverage95")
+    for column in ("method", *shown):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    for name, figures in found["methods"].items():
+        table.add_row(name, *(f"{figures[column]:.3f}" for column in shown))
+    out.print(table)
+    out.print(
+        f"deviance {found['gain']:+.1%} better than the best baseline; chosen: {found['chosen']}", highlight=False
+    )
+    if "reached" in found:
+        out.print(f"{found['reached']:.0%} of the way from the best baseline to the truth", highlight=False)
+    if as_json:
+        typer.echo(json.dumps(found))
+
+
+@app.command()
+def twin(
+    output: Annotated[Path, typer.Option(help="Where to: .csv, .csv.gz or .parquet.", dir_okay=False)],
+    rows: Annotated[int, typer.Option(min=1, max=9_999_999, help="How many reports, from 2020-01-01 on.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same city.")] = 1,
+    drift: Annotated[str | None, typer.Option(help="A day from which its habits are others, as 2021-06-01.")] = None,
+) -> None:
+    """Write a simulated city's reports, for trials whose truth is known. Every row says that it is simulated."""
+    from crime import twin
+    from crime.history import day_number
+
+    if drift:
+        try:
+            day_number(drift)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--drift") from None
+    with _explained(), _progress() as bar:
+        task = bar.add_task("build the city", total=rows)
+        city = twin.Twin(twin.Settings(seed, rows, drift))
+        bar.update(task, description=f"write {output.name}")
+        city.write(output, lambda done: bar.update(task, completed=done))
+    out.print(f"{output}: {rows:,} simulated reports, seed {seed}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import io
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # pyarrow stays out of the serving image
 BLOCK_BYTES = 8 << 20
 BLOCK_ROWS = 32_768
 EXAMPLES = 3
+SIMULATED = "SIMULATED"  # what stands as LOCATION in every row of a simulated table
 
 Encoded = tuple[Sequence[Any], np.ndarray]  # distinct cells, and for each row the index of its own
 
@@ -43,6 +44,7 @@ class Tally:
 
     rejects: Path | None = None
     rows: int = 0
+    simulated: int = 0  # rows that say they were simulated
     misshapen: list[int] = field(default_factory=list)  # numbers of the rows no reader could cut into cells
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -82,6 +84,7 @@ class Tally:
     def as_dict(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
+            "simulated": self.simulated,
             "repaired": dict(self.repaired.most_common()),
             "rejected": dict(self.rejected.most_common()),
             "examples": self.examples,
@@ -138,8 +141,14 @@ def _as_text(cell: Any) -> tuple[str, str | None]:
     return ("" if stripped.lower() in ("nan", "null", "none", "nat") else stripped), repair
 
 
-def normalise(columns: Mapping[str, Encoded], rows: int, tally: Tally, labelled: bool = False) -> Reports:
-    """Parse and check a block of columns (by key); counts repairs and rejections in `tally`.
+def normalise(
+    columns: Mapping[str, Encoded],
+    rows: int,
+    tally: Tally,
+    labelled: bool = False,
+    only: Collection[str] | None = None,
+) -> Reports:
+    """Parse and check a block of columns (by key), or `only` some; counts repairs and rejections in `tally`.
 
     Unreadable optional cells become "not known" and count as repaired; an unreadable or blank required cell,
     and with `labelled` a crime code that no category is known for, rejects the row.
@@ -150,6 +159,8 @@ def normalise(columns: Mapping[str, Encoded], rows: int, tally: Tally, labelled:
     fields: dict[str, np.ndarray] = {}
     label = np.full(rows, -1)
     wanted = [k for k, column in COLUMNS.items() if column.parse and (labelled or k != "crm_cd")]
+    if only is not None:
+        wanted = [k for k in wanted if k in only or k == "crm_cd"]
     for name in wanted:
         column, encoded = COLUMNS[name], columns.get(name)
         if encoded is None:
@@ -366,17 +377,32 @@ def blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
         raise DataError(f"{path.name} can't be read{after}: {error}") from error
 
 
-def from_block(batch: "pa.RecordBatch", tally: Tally, labelled: bool = False) -> Reports:
+def from_block(
+    batch: "pa.RecordBatch", tally: Tally, labelled: bool = False, only: Collection[str] | None = None
+) -> Reports:
     """Parse a block that `blocks` gave."""
     columns: dict[str, Encoded] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         column_key = key(name)
-        if column_key in COLUMNS and COLUMNS[column_key].parse and column_key not in columns:
+        wanted = column_key in COLUMNS and COLUMNS[column_key].parse and column_key not in columns
+        if wanted and (only is None or column_key in only or column_key == "crm_cd"):
             coded = column.dictionary_encode(null_encoding="encode")
             columns[column_key] = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
-    reports = normalise(columns, len(batch), tally, labelled)
+    reports = normalise(columns, len(batch), tally, labelled, only)
+    tally.simulated += _simulated(batch)
     _keep(batch, reports, np.flatnonzero(reports.errors != None), tally)  # noqa: E711 (elementwise)
     return reports
+
+
+def _simulated(batch: "pa.RecordBatch") -> int:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    places = [at for at, name in enumerate(batch.schema.names) if key(name) == "location"]
+    if not places:
+        return 0
+    column = batch.column(places[0])
+    return compute.sum(compute.equal(column, pa.scalar(SIMULATED, column.type))).as_py() or 0
 
 
 def _keep(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray, tally: Tally) -> None:
@@ -388,13 +414,13 @@ def _keep(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray, tally: Ta
         tally.keep(batch.schema.names, list(zip(reports.errors[rows], *cells, strict=True)))
 
 
-def load(path: Path, tally: Tally, labelled: bool = True) -> Reports:
-    """All good reports of a file in memory; a report number that comes again is rejected."""
+def load(path: Path, tally: Tally, labelled: bool = True, fields: Collection[str] | None = None) -> Reports:
+    """All good reports of a file in memory, or only some `fields`; a report number that comes again is rejected."""
     parts: list[Reports] = []
     seen: set[str] = set()
     for batch in blocks(path, tally):
         first = tally.rows - len(tally.misshapen)
-        part = from_block(batch, tally, labelled)
+        part = from_block(batch, tally, labelled, fields)
         again = []
         for row, number in enumerate(part.fields["dr_no"]):
             if number is not None and part.errors[row] is None:
