@@ -12,8 +12,9 @@ import numpy as np
 from scipy import optimize, stats
 
 from crime.data import DataError
-from crime.history import LONGEST_DELAY, History, completeness, day_text
+from crime.history import LONGEST_DELAY, History, completeness
 from crime.risk import BASELINES, HORIZON, LEAST_DAYS, OURS, Forecaster, deviance
+from crime.schema import day_text
 from crime.twin import Twin
 
 MOST_ORIGINS, CALIBRATED_ON = 12, 3  # origins in all, and how many of them only serve to fit the first intervals
@@ -23,7 +24,7 @@ QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 SHARES = (5, 10, 20)  # % of places, as NIJ's 2016 challenge asked for small shares of the city
 TRUTH = "truth"
 FITTED_CELLS = 20_000
-GRID = np.concatenate([np.geomspace(1e-4, 1e4, 400)])
+GRID = np.geomspace(1e-4, 1e4, 400)  # expectations for which intervals are tabulated
 
 Progress = Callable[[str, float], None]
 
@@ -38,7 +39,7 @@ class Spread:
 
     @classmethod
     def fit(cls, mean: np.ndarray, reports: np.ndarray) -> "Spread":
-        """By likelihood from past forecasts (n,) and their outcomes; then the levels that held 80 % and 95 % of them."""
+        """By likelihood from past forecasts (n,) and their outcomes; then the levels that held 80 and 95 %."""
         if len(mean) > FITTED_CELLS:
             some = np.random.default_rng(0).choice(len(mean), FITTED_CELLS, replace=False)
             mean, reports = mean[some], reports[some]
@@ -89,7 +90,7 @@ class Spread:
             low = np.where(stats.nbinom.cdf(low, r, p) - edge < edge - over, low + 1, low)
             under = stats.nbinom.cdf(high - 1, r, p)
             high = np.where((1 - edge) - under < stats.nbinom.cdf(high, r, p) - (1 - edge), high - 1, high)
-            rows += [np.minimum(low, np.floor(GRID)), np.maximum(high, np.ceil(GRID * 0.5))]
+            rows += [low, np.maximum(low, high)]
         return np.array(rows)
 
     def pinball(self, mean: np.ndarray, reports: np.ndarray) -> float:
@@ -150,7 +151,7 @@ def trials(
         if every == "week":  # whole weeks only
             use = np.repeat(use.reshape(-1, 7).all(1), 7)
 
-        def steps(values: np.ndarray, use: np.ndarray = use, seen: np.ndarray = seen) -> np.ndarray:
+        def steps(values: np.ndarray, use: np.ndarray = use, seen: Any = seen) -> np.ndarray:
             chosen = values[seen][:, use]
             return chosen.reshape(len(chosen), -1, 7).sum(2) if every == "week" else chosen
 

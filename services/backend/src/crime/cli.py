@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from crime.data import Tally
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+features_app = typer.Typer(no_args_is_help=True, help="The feature store.")
+app.add_typer(features_app, name="features")
 out, err = Console(), Console(stderr=True)
 
 Data = Annotated[
@@ -41,6 +43,7 @@ def _explained() -> Iterator[None]:
         yield
     except (
         DataError,
+        ConnectionError,
         RegistryError,
         BundleError,
         FileNotFoundError,
@@ -195,6 +198,77 @@ def predict(
         typer.echo(json.dumps(summary | {"output": str(output)}))
 
 
+@app.command()
+def forecast(
+    data: Data = None,
+    rejects: Rejects = None,
+    horizon: Annotated[int, typer.Option(min=1, max=28, help="Days ahead to show.")] = 28,
+    as_json: Json = False,
+) -> None:
+    """Forecast reports by area and district from a table, try it at past origins, register it in MLflow."""
+    import numpy as np
+
+    from crime import history, outlook
+    from crime.data import Tally
+    from crime.forecast import BOUNDS
+    from crime.schema import day_text
+    from crime.schema import table as named
+
+    with _explained():
+        from crime import tracking
+
+        tally = Tally(rejects)
+        with tracking.temporary_bundle() as place, _progress() as bar, _source(data) as path:
+            task = bar.add_task(f"read {path.name}", total=None)
+
+            def show(what: str, share: float) -> None:
+                bar.update(task, description=what, total=1, completed=share)
+
+            directory = Path(place) / "bundle"
+            made = outlook.fit(history.read(path, tally), tally, directory, show)
+            bar.update(task, description="register in MLflow", total=None)
+            version, verdict = tracking.publish_forecast(made, directory, Settings().mlruns)
+    _show_tally(tally)
+    days = [day_text(made.origin + 1 + at) for at in range(horizon)]
+    means = made.expected("area", np.arange(horizon))
+    bounds = made.bounds("area", means)
+    simulated = "SIMULATED: " if tally.simulated else ""
+    shown = Table(title=f"{simulated}{made.name} version {version}: expected reports on {days[0]}, with intervals")
+    for column in ("area", "expected", "80 %", "95 %", f"in {horizon} days"):
+        shown.add_column(column, justify="left" if column == "area" else "right")
+    areas = made.ids("area").tolist()
+    for at in np.argsort(-means[:, 0]):
+        low80, high80, low95, high95 = bounds[:, at, 0]
+        name = f"{named('area').get(str(areas[at]), '')} ({areas[at]})"
+        cells = f"{low80:.0f} to {high80:.0f}", f"{low95:.0f} to {high95:.0f}", f"{means[at].sum():.0f}"
+        shown.add_row(name, f"{means[at, 0]:.1f}", *cells)
+    out.print(shown)
+    for by, found in made.spec["backtest"].items():
+        out.print(
+            f"by {by}: deviance {found['gain']:+.1%} better than the best baseline over {found['origins']} origins"
+        )
+    out.print(verdict, highlight=False, soft_wrap=True)
+    if as_json:
+        summary = {
+            "model": made.name,
+            "version": version,
+            "rows": tally.rows,
+            "rejected": tally.rejected_rows,
+            "simulated": bool(tally.simulated),
+            "made_at": day_text(made.origin),
+            "horizon": horizon,
+            "areas": {
+                str(area): [
+                    {"date": day, "mean": round(float(means[at, d]), 4)}
+                    | {name: float(bounds[b, at, d]) for b, name in enumerate(BOUNDS)}
+                    for d, day in enumerate(days)
+                ]
+                for at, area in enumerate(areas)
+            },
+        }
+        typer.echo(json.dumps(summary))
+
+
 class By(StrEnum):
     area = "area"
     district = "district"
@@ -259,7 +333,7 @@ def twin(
 ) -> None:
     """Write a simulated city's reports, for trials whose truth is known. Every row says that it is simulated."""
     from crime import twin
-    from crime.history import day_number
+    from crime.schema import day_number
 
     if drift:
         try:
@@ -272,6 +346,65 @@ def twin(
         bar.update(task, description=f"write {output.name}")
         city.write(output, lambda done: bar.update(task, completed=done))
     out.print(f"{output}: {rows:,} simulated reports, seed {seed}", highlight=False, soft_wrap=True)
+
+
+@features_app.command("build")
+def build_features(
+    data: Data = None,
+    rejects: Rejects = None,
+    until: Annotated[str | None, typer.Option(help="Only what was reported by this day, 2020-12-31.")] = None,
+    output: Annotated[Path, typer.Option(help="A folder; months that are done stay.", file_okay=False)] = Path(
+        "features"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Write the history of every windowed feature, a Parquet file for each entity and month."""
+    from crime import history, store
+    from crime.data import Tally
+    from crime.schema import day_number
+
+    try:
+        last = day_number(until) if until else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--until") from None
+    with _explained(), _source(data) as path, _progress() as bar:
+        tally = Tally(rejects)
+        task = bar.add_task(f"read {path.name}", total=None)
+        written = kept = 0
+        for month in store.build(history.read(path, tally), output, last):
+            written, kept = written + month.fresh, kept + (not month.fresh)
+            bar.update(task, description=str(month.path.relative_to(output)))
+    _show_tally(tally)
+    out.print(f"{output}: {written} months written, {kept} kept", highlight=False, soft_wrap=True)
+    if as_json:
+        summary = {"rows": tally.rows, "rejected": tally.rejected_rows, "written": written, "kept": kept}
+        typer.echo(json.dumps(summary | {"output": str(output)}))
+
+
+@app.command()
+def fetch(
+    output: Annotated[
+        Path, typer.Option(help="A CSV file; a run that was cut goes on where it stopped.", dir_okay=False)
+    ],
+    since: Annotated[str | None, typer.Option(help="Only what happened from this day on, 2020-01-01.")] = None,
+) -> None:
+    """Fetch LAPD's reports from the city's open-data portal; a second run fetches what was added or changed since."""
+    from crime import portal
+    from crime.schema import day_number
+
+    try:
+        if since:
+            day_number(since)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from None
+    with _explained(), _progress() as bar:
+        task = bar.add_task("ask the portal", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, description=f"{done:,} of {total:,} reports", total=total, completed=done)
+
+        found = portal.fetch(Settings(), output, since, show)
+    out.print(f"{output}: {found.rows:,} reports, {found.fetched:,} fetched now", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -294,19 +427,27 @@ def export(
         "services/backend/model"
     ),
 ) -> None:
-    """Copy the champion's bundle, for an image to carry."""
+    """Copy the champions' bundles, for an image to carry."""
     from crime.bundle import SPEC
-    from crime.registry import MODEL, find
+    from crime.forecast import RISK
+    from crime.registry import MODEL, RegistryError, find
 
     with _explained():
-        version, directory = find(Settings().mlruns, MODEL)
-        output.mkdir(parents=True, exist_ok=True)
-        for file in directory.iterdir():
-            if file.name != SPEC:
-                shutil.copy(file, output / file.name)
-        spec = json.loads((directory / SPEC).read_text()) | {"version": version}
-        (output / SPEC).write_text(json.dumps(spec, indent=1) + "\n")
-    out.print(f"{output}: {MODEL} version {version}", highlight=False, soft_wrap=True)
+        for name, place in ((MODEL, output), (RISK, output / RISK)):
+            try:
+                version, directory = find(Settings().mlruns, name)
+            except RegistryError as error:
+                if name == MODEL:
+                    raise
+                err.print(str(error), highlight=False, soft_wrap=True)
+                continue
+            place.mkdir(parents=True, exist_ok=True)
+            for file in directory.iterdir():
+                if file.name != SPEC:
+                    shutil.copy(file, place / file.name)
+            spec = json.loads((directory / SPEC).read_text()) | {"version": version}
+            (place / SPEC).write_text(json.dumps(spec, indent=1) + "\n")
+            out.print(f"{place}: {name} version {version}", highlight=False, soft_wrap=True)
 
 
 @app.command()

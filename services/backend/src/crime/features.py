@@ -199,3 +199,30 @@ def mask(fields: Fields, level: str) -> dict[str, Any]:
     if "report" in hidden:
         masked["mocodes"] = np.full(rows, None, object)
     return masked
+
+
+# -- features of places, not of reports: `store` computes them, the forecast uses them ---------------------------
+
+ENTITIES = {"area": "area number, 1 to 21", "district": "reporting district"}
+
+
+@dataclass(frozen=True)
+class Window:
+    """A feature of areas and districts: reports that happened in the last `days` days and are known by now."""
+
+    days: int
+    about: str
+    source: tuple[str, ...] = ("DATE OCC", "Date Rptd")
+    owner: str = "crime-risk"
+
+    @property
+    def name(self) -> str:
+        return f"reports_{self.days}d"
+
+
+WINDOWS = (
+    Window(7, "reports of the last 7 days known so far: near repeats"),
+    Window(28, "reports of the last 4 weeks known so far: the present level"),
+    Window(91, "reports of the last quarter known so far: the season's level"),
+    Window(364, "reports of the last 52 weeks known so far: the usual level"),
+)

@@ -5,16 +5,14 @@ in later is not there yet. Days are whole days since 1970-01-01.
 """
 
 from dataclasses import dataclass, fields
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from crime.data import DataError, Tally, load
-from crime.schema import EPOCH
+from crime.schema import day_text
 
-SHIFTS = ("00:00-08:00", "08:00-16:00", "16:00-24:00")
 FIELDS = ("dr_no", "date_rptd", "date_occ", "time_occ", "area", "rpt_dist_no", "lat", "lon")
 STRAY_GAP = 28  # days; rows beyond so long a silence at either end are dates mistyped, if they are few
 STRAY_SHARE = 0.001
@@ -27,7 +25,7 @@ class History:
     """n reports, in the order of the days they happened on; every array is (n,).
 
     `known` is the day a report was taken, the day it happened where that is not known. `district` is 0 where not
-    known. `category` indexes `schema.CATEGORIES`, `shift` `SHIFTS`; coordinates are NaN where withheld.
+    known. `category` indexes `schema.CATEGORIES`, `shift` `schema.SHIFTS`; coordinates are NaN where withheld.
     """
 
     occurred: np.ndarray
@@ -101,19 +99,6 @@ def _mainland(occurred: np.ndarray) -> tuple[int, int]:
         elif counts[cut + 1 :].sum() <= few:
             high = min(high, int(cut))
     return int(days[low]), int(days[high])
-
-
-def day_text(day: int) -> str:
-    """`2020-01-31` of a day number."""
-    return date.fromordinal(day + EPOCH).isoformat()
-
-
-def day_number(text: str) -> int:
-    """A day number of `2020-01-31`; raises `ValueError` that says so."""
-    try:
-        return date.fromisoformat(text).toordinal() - EPOCH
-    except ValueError:
-        raise ValueError(f"expected a day as 2020-01-31, got {text!r}") from None
 
 
 @dataclass(frozen=True)

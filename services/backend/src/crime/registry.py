@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from crime.bundle import Bundle
+from crime.forecast import RISK, Forecast
 from crime.settings import Settings
 
 MODEL = "crime-category"
@@ -49,19 +50,31 @@ def find(mlruns: Path, name: str, alias: str = ALIAS) -> tuple[str, Path]:
             (name, alias),
         ).fetchone()
     if row is None:
-        raise RegistryError(f"no model {name}@{alias} in {mlruns}: `crime train` makes one")
+        command = "crime train" if name == MODEL else "crime forecast"
+        raise RegistryError(f"no model {name}@{alias} in {mlruns}: `{command}` makes one")
     return str(row["version"]), _local(row["storage_location"]) / PLACE
 
 
-def champion(settings: Settings) -> Bundle:
-    """The model that answers: the bundle that settings name, or the champion in the store.
+def locate(settings: Settings, name: str = MODEL) -> tuple[str | None, Path]:
+    """Version and bundle directory of the model that answers: of those that settings name, or the store's champion.
 
-    Raises `RegistryError` or `BundleError`.
+    Raises `RegistryError`. The version is None where the bundle itself tells it.
     """
     if settings.model_dir:
-        return Bundle(settings.model_dir)
-    version, directory = find(settings.mlruns, MODEL)
+        return None, settings.model_dir / ("" if name == MODEL else name)
+    return find(settings.mlruns, name)
+
+
+def champion(settings: Settings) -> Bundle:
+    """The category model that answers. Raises `RegistryError` or `BundleError`."""
+    version, directory = locate(settings)
     return Bundle(directory, version)
+
+
+def forecast(settings: Settings) -> Forecast:
+    """The forecast that answers. Raises `RegistryError` or `BundleError`."""
+    version, directory = locate(settings, RISK)
+    return Forecast(directory, version)
 
 
 def models(mlruns: Path) -> list[dict[str, Any]]:

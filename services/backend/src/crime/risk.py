@@ -66,7 +66,7 @@ def holidays(first: int, last: int) -> np.ndarray:
 
 
 def day_features(first: int, last: int) -> np.ndarray:
-    """(days, 10) 0/1: Monday to Sunday, holiday, 1 January, first of another month (dates nobody knows are put there)."""
+    """(days, 10) 0/1: Monday to Sunday, holiday, 1 January, first of another month (unknown dates stand there)."""
     days = np.arange(first, last + 1)
     date = days.astype("datetime64[D]")
     first_of_month = date == date.astype("datetime64[M]")
@@ -197,6 +197,7 @@ class Forecaster:
         self._views: dict[int, View] = {}
         self._components: dict[tuple[str, int], np.ndarray] = {}
         self._smooth: dict[tuple[str, int], np.ndarray] = {}
+        self._final: dict[tuple[str, int], tuple[np.ndarray, int]] = {}
         self._baselines: dict[tuple[str, int], dict[str, np.ndarray]] = {}
 
     @cached_property
@@ -276,7 +277,7 @@ class Forecaster:
         """Origins whose 28 days had passed by `origin`, the latest first."""
         earliest = max(self.history.first, origin - KEPT_DAYS) + LEAST_DAYS - 1
         latest = origin - HORIZON
-        return [o for o in range(latest, earliest - 1, -7)][:TRAINING_ORIGINS]
+        return list(range(latest, earliest - 1, -7))[:TRAINING_ORIGINS]
 
     def outcome(self, kind: str, origin: int, known_by: int) -> np.ndarray:
         """(P, 28) reports of the days after `origin`, of those known by `known_by`."""
@@ -357,7 +358,13 @@ class Forecaster:
         return np.concatenate(x), np.concatenate(expected), np.concatenate(y)
 
     def boosted(self, kind: str, origin: int) -> tuple[np.ndarray, int]:
-        """(P, 28) expected reports, and the number of LightGBM's rounds that made them from the smoothed rates.
+        """(P, 28) expected reports, and the number of LightGBM's rounds that made them from the smoothed rates."""
+        if (kind, origin) not in self._final:
+            self._final[kind, origin] = self._boosted(kind, origin)
+        return self._final[kind, origin]
+
+    def _boosted(self, kind: str, origin: int) -> tuple[np.ndarray, int]:
+        """The smoothed rates with what LightGBM adds, and the number of its rounds.
 
         None where they did not lower the deviance of the latest quarter of the weeks before, which they had not seen.
         """
@@ -382,7 +389,9 @@ class Forecaster:
         return mean * np.exp(np.asarray(learnt).reshape(mean.shape)), fitted.best_iteration
 
     def forecast(self, kind: str, origin: int) -> np.ndarray:
-        """(P, 28) expected reports of each place on the days after `origin`; districts add up to their areas."""
+        """(P, 28) expected reports of each place on the days after `origin`; parts add up to their whole."""
+        if kind == "city":
+            return self.forecast("area", origin).sum(0, keepdims=True)
         mean, _ = self.boosted(kind, origin)
         if kind == "district":
             area, _ = self.boosted("area", origin)

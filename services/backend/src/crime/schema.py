@@ -35,7 +35,21 @@ LEVELS = {
 
 EPOCH = date(1970, 1, 1).toordinal()
 YEARS = range(1900, 2101)
+SHIFTS = ("00:00-08:00", "08:00-16:00", "16:00-24:00")
 Parsed = tuple[Any, str | None]
+
+
+def day_text(day: int) -> str:
+    """`2020-01-31` of a day number."""
+    return date.fromordinal(day + EPOCH).isoformat()
+
+
+def day_number(text: str) -> int:
+    """A day number of `2020-01-31`; raises `ValueError` that says so."""
+    try:
+        return date.fromisoformat(text).toordinal() - EPOCH
+    except ValueError:
+        raise ValueError(f"expected a day as 2020-01-31, got {text!r}") from None
 
 
 @cache

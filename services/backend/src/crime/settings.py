@@ -17,3 +17,8 @@ class Settings(BaseSettings):
     drain_seconds: float = 3.0  # between turning unready and closing the socket
     max_upload_bytes: int = 200 << 20
     max_batch: int = 50_000
+    refresh_seconds: float = 5.0  # between looks for another champion
+    portal_url: str = "https://data.lacity.org"
+    portal_dataset: str = "2nrs-mtv8"
+    portal_token: str = ""  # an app token of the portal; without one it serves fewer requests
+    portal_page: int = 10_000

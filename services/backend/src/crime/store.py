@@ -15,33 +15,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from crime.history import History, day_text
+from crime.features import ENTITIES, WINDOWS
+from crime.history import History
+from crime.schema import day_text
 
-ENTITIES = {"area": "area number, 1 to 21", "district": "reporting district"}
-OWNER = "crime-risk"
-SOURCE = ("DATE OCC", "Date Rptd")
-
-
-@dataclass(frozen=True)
-class Window:
-    """A feature of both entities: reports of the last `days` days that are known."""
-
-    days: int
-    about: str
-    source: tuple[str, ...] = SOURCE
-    owner: str = OWNER
-
-    @property
-    def name(self) -> str:
-        return f"reports_{self.days}d"
-
-
-WINDOWS = (
-    Window(7, "reports of the last 7 days known so far: near repeats"),
-    Window(28, "reports of the last 4 weeks known so far: the present level"),
-    Window(91, "reports of the last quarter known so far: the season's level"),
-    Window(364, "reports of the last 52 weeks known so far: the usual level"),
-)
 NAMES = tuple(window.name for window in WINDOWS)
 _CHANGES = f"""
 WITH changes AS (

@@ -3,7 +3,7 @@
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -25,8 +25,9 @@ import crime
 from crime import registry
 from crime.bundle import Bundle
 from crime.data import Reports
+from crime.forecast import BOUNDS, Forecast
 from crime.models import evaluate
-from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
+from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS, day_text
 
 for noisy in ("mlflow", "alembic"):
     logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -49,7 +50,6 @@ def publish(model: Bundle, directory: Path, held_out: Reports, mlruns: Path) -> 
     """
     name = model.name
     connect(mlruns, name)
-    client = mlflow.MlflowClient()
     with mlflow.start_run() as run:
         mlflow.set_tags({"data.fingerprint": model.spec["data"]["fingerprint"], "victim": str(model.spec["victim"])})
         mlflow.log_params(
@@ -72,20 +72,73 @@ def publish(model: Bundle, directory: Path, held_out: Reports, mlruns: Path) -> 
             with _figure() as axes:
                 _draw_calibration(axes, model.spec["calibration"][level], LEVELS[level])
                 mlflow.log_figure(axes.figure, f"plots/calibration_{level}.png")
-        logged = mlflow.pyfunc.log_model(
-            name=name,
-            loader_module="crime.pyfunc",
-            data_path=str(directory),
-            code_paths=[str(Path(crime.__file__).parent)],
-            signature=signature(model.spec["victim"]),
-            pip_requirements=[f"{p}=={installed(p)}" for p in ("mlflow", "lightgbm", "numpy", "pandas")],
-        )
-    version = str(mlflow.register_model(logged.model_uri, name, tags={"run": run.info.run_id}).version)
-    verdict, better = _compare(model, held_out, mlruns)
+        logged = _log(name, directory, signature(model.spec["victim"]))
+    return _register(name, logged.model_uri, run.info.run_id, lambda: _compare(model, held_out, mlruns))
+
+
+def _log(name: str, directory: Path, shape: ModelSignature) -> Any:
+    """Log a bundle as a pyfunc, its files as they are."""
+    return mlflow.pyfunc.log_model(
+        name=name,
+        loader_module="crime.pyfunc",
+        data_path=str(directory),
+        code_paths=[str(Path(crime.__file__).parent)],
+        signature=shape,
+        pip_requirements=[f"{p}=={installed(p)}" for p in ("mlflow", "lightgbm", "numpy", "pandas")],
+    )
+
+
+def _register(name: str, uri: str, run: str, decide: Callable[[], tuple[str, bool]]) -> tuple[str, str]:
+    """Register a logged model; the champion if `decide` says so. Returns its version and the verdict."""
+    client = mlflow.MlflowClient()
+    version = str(mlflow.register_model(uri, name, tags={"run": run}).version)
+    verdict, better = decide()
     client.set_model_version_tag(name, version, "verdict", verdict)
     if better:
         client.set_registered_model_alias(name, registry.ALIAS, version)
     return version, verdict
+
+
+def publish_forecast(made: Forecast, directory: Path, mlruns: Path) -> tuple[str, str]:
+    """Log a forecast's bundle and register it; it becomes champion unless the present one knows of later days.
+
+    Returns the new version and the verdict in words.
+    """
+    connect(mlruns, made.name)
+    with mlflow.start_run() as run:
+        mlflow.set_tags(
+            {"data.until": made.spec["data"]["until"], "simulated": str(bool(made.spec["data"]["simulated"]))}
+        )
+        mlflow.log_params({key: made.spec["data"][key] for key in ("reports", "from", "until")})
+        mlflow.log_metrics(
+            {
+                f"{by}.{method.replace(' ', '_')}.{figure}": value
+                for by, found in made.spec["backtest"].items()
+                for method, figures in found["methods"].items()
+                for figure, value in figures.items()
+            }
+        )
+        mlflow.log_dict(made.spec, "spec.json")
+        inputs: list[Any] = [
+            ColSpec(AnyType(), "date"),
+            *(ColSpec(AnyType(), name, required=False) for name in ("area", "district", "category", "shift")),
+        ]
+        outputs: list[Any] = [
+            *(ColSpec(DataType.double, name) for name in ("mean", *BOUNDS)),
+            ColSpec(DataType.string, "error"),
+        ]
+        logged = _log(made.name, directory, ModelSignature(Schema(inputs), Schema(outputs)))
+
+    def decide() -> tuple[str, bool]:
+        try:
+            version, place = registry.find(mlruns, made.name)
+        except registry.RegistryError:
+            return "champion: the first one", True
+        theirs = Forecast(place).origin
+        words = f"made on reports until {made.spec['data']['until']}, version {version} until {day_text(theirs)}"
+        return (f"champion: {words}", True) if made.origin >= theirs else (f"not champion: {words}", False)
+
+    return _register(made.name, logged.model_uri, run.info.run_id, decide)
 
 
 def _compare(model: Bundle, held_out: Reports, mlruns: Path) -> tuple[str, bool]:

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from crime.data import SIMULATED, DataError, Reports, Tally, load, sample
-from crime.history import History, Places, day_number
+from crime.history import History, Places
 from crime.risk import HORIZON, holidays
-from crime.schema import COLUMNS, LEVELS, crime_category, table
+from crime.schema import COLUMNS, LEVELS, crime_category, day_number, table
 
 START = day_number("2020-01-01")
 LAST_LEVEL = 2022  # the last year that is whole in LAPD's table
@@ -119,8 +119,9 @@ class Twin:
         date = days.astype("datetime64[D]")
         year = date.astype("datetime64[Y]")
         of_year = (year.astype(int) + 1970) + (date - year.astype("datetime64[D]")).astype(int) / 365.25
-        areas = np.arange(1, 22)
-        levels = np.array([np.interp(of_year, 2010.5 + np.arange(len(self.level[a])), self.level[a]) for a in areas])
+        levels = np.array(
+            [np.interp(of_year, 2010.5 + np.arange(len(years)), years) for _, years in sorted(self.level.items())]
+        )
         first = date == date.astype("datetime64[M]")
         new_year = date == year.astype("datetime64[D]")
         factor = np.where(holidays(int(days[0]), int(days[-1])), HOLIDAY, 1.0) * np.where(first, FIRST_OF_MONTH, 1.0)
@@ -160,9 +161,9 @@ class Twin:
             near = self._fade(near, reports)
         ahead = np.arange(origin + 1, origin + HORIZON + 1)
         mean = np.zeros((len(self.district), HORIZON))
-        for at, background in enumerate(self.background(ahead).T):
-            mean[:, at] = background + near
-            near = self._fade(near, mean[:, at])
+        for step, background in enumerate(self.background(ahead).T):
+            mean[:, step] = background + near
+            near = self._fade(near, mean[:, step])
         found = np.zeros((len(where), HORIZON))
         ids = {"city": np.zeros(len(self.district), int), "area": self.area_of, "district": self.district}[where.kind]
         known = np.isin(ids, where.ids)
@@ -347,7 +348,10 @@ class Twin:
         return (1 - MISCODED) * share @ by_category + MISCODED * self.any_code @ by_category
 
     def write(self, output: Path, progress: Callable[[int], None] = lambda rows: None) -> None:
-        """Write the city's first `rows` reports, in order of their day, to .csv, .csv.gz or .parquet; same memory for any."""
+        """Write the city's first `rows` reports, in order of their day, to .csv, .csv.gz or .parquet.
+
+        Memory stays the same for any number. Raises `DataError`.
+        """
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
         from pyarrow import parquet

@@ -7,16 +7,17 @@ import streamlit as st
 from crime_ui import backend
 
 HERE = Path(__file__).parent
-PAGES = HERE / "pages"
+VIEWS = HERE / "views"  # Streamlit would serve a folder named "pages" without this file
 
 st.set_page_config(page_title="Crime prediction", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.html("<style>.block-container {padding-top: 4.5rem; max-width: 1240px}</style>")
 page = st.navigation(
     [
-        st.Page(PAGES / "predict.py", title="Predict", icon=":material/insights:", default=True),
-        st.Page(PAGES / "explore.py", title="Explore", icon=":material/map:"),
-        st.Page(PAGES / "batch.py", title="Batch", icon=":material/table_view:"),
-        st.Page(PAGES / "model.py", title="Model", icon=":material/model_training:"),
+        st.Page(VIEWS / "predict.py", title="Predict", icon=":material/insights:", default=True),
+        st.Page(VIEWS / "forecast.py", title="Forecast", icon=":material/event_upcoming:"),
+        st.Page(VIEWS / "explore.py", title="Explore", icon=":material/map:"),
+        st.Page(VIEWS / "batch.py", title="Batch", icon=":material/table_view:"),
+        st.Page(VIEWS / "model.py", title="Model", icon=":material/model_training:"),
     ],
     position="top",
 )

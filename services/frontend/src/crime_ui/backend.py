@@ -10,6 +10,7 @@ import httpx
 import streamlit as st
 
 URL = os.environ.get("BACKEND_URL", "http://localhost:5000")
+OPTIONAL = ("/forecast", "/hotspots")  # a backend without a forecast answers all else
 TRIES, PAUSE = 4, 0.25  # a pod that goes away is out of the service within a second
 
 
@@ -38,6 +39,8 @@ def _send(method: str, path: str, **arguments: Any) -> httpx.Response:
             why = str(error) or type(error).__name__
             continue
         if response.status_code in (502, 503, 504):
+            if path in OPTIONAL:
+                raise WrongInput(response.json()["detail"])
             why = (
                 response.json().get("detail", "not ready") if "json" in response.headers.get("content-type", "") else ""
             )
@@ -71,13 +74,26 @@ def codes() -> dict[str, list[dict[str, Any]]]:
 
 @st.cache_data(ttl=300, show_spinner=False)
 def features() -> list[dict[str, Any]]:
-    return _send("GET", "/features").json()["features"]
+    """Those of the category model."""
+    return [found for found in _send("GET", "/features").json()["features"] if found["entity"] == ["report"]]
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=200)
 def reports(**filters: Any) -> dict[str, Any]:
     """Counts of reports; filters are `area`, `category`, `first`, `last`."""
     return _send("GET", "/reports", params={k: v for k, v in filters.items() if v}).json()
+
+
+@st.cache_data(ttl=30, show_spinner=False, max_entries=200)
+def hotspots(**filters: Any) -> dict[str, Any]:
+    """Places with most expected reports; filters are `on`, `by`, `top`, `area`, `shift`, `category`."""
+    return _send("GET", "/hotspots", params={k: v for k, v in filters.items() if v is not None}).json()
+
+
+@st.cache_data(ttl=30, show_spinner=False, max_entries=200)
+def forecast(**filters: Any) -> dict[str, Any]:
+    """Expected reports by day; filters are `area`, `district`, `shift`, `category`."""
+    return _send("GET", "/forecast", params={k: v for k, v in filters.items() if v is not None}).json()
 
 
 def score_table(file: IO[bytes], name: str) -> bytes:

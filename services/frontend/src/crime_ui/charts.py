@@ -100,7 +100,7 @@ def weekday_hour(counts: Sequence[Sequence[int]]) -> go.Figure:
     return _plain(figure, 300)
 
 
-def area_map(counts: Mapping[str, int]) -> go.Figure:
+def area_map(counts: Mapping[str, float], words: str = "{:,} reports") -> go.Figure:
     """A choropleth of the areas' real boundaries, drawn as polygons: no tiles, no map service."""
     most = max(counts.values(), default=0) or 1
     figure = go.Figure()
@@ -118,7 +118,7 @@ def area_map(counts: Mapping[str, int]) -> go.Figure:
             fill="toself",
             fillcolor=_shade(value / most),
             line={"color": "rgba(255,255,255,0.8)", "width": 1},
-            text=f"{area['name']}: {value:,} reports",
+            text=f"{area['name']}: {words.format(value)}",
             hoverinfo="text",
             hoveron="fills",
             name=area["name"],
@@ -174,3 +174,54 @@ def calibration(bins: Sequence[Mapping[str, float]]) -> go.Figure:
     figure.update_xaxes(title="probability given", range=[0, 1.03], tickformat=".0%")
     figure.update_yaxes(title="share that was right", range=[0, 1.05], tickformat=".0%")
     return _plain(figure, 470)
+
+
+def with_districts(figure: go.Figure, places: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """The map with a dot in the middle of each district's reports, as large as what is expected there."""
+    shown = [place for place in places if place["latitude"]]
+    most = max((place["mean"] for place in shown), default=0) or 1
+    for outline in figure.data:
+        outline.update(fillcolor="rgba(138,148,163,0.15)", hoverinfo="skip", line={"color": GREY})
+    figure.add_scatter(
+        x=[place["longitude"] for place in shown],
+        y=[place["latitude"] for place in shown],
+        mode="markers",
+        marker={"size": [3 + 15 * (place["mean"] / most) ** 0.5 for place in shown], "color": BLUE, "opacity": 0.55},
+        text=[f"{place['name']}: {place['mean']:.2f} reports expected" for place in shown],
+        hoverinfo="text",
+    )
+    return figure
+
+
+def fan(
+    known: Sequence[Mapping[str, Any]], days: Sequence[Mapping[str, Any]], known_as: str = "known so far"
+) -> go.Figure:
+    """Expected reports by day with their 95 % and 80 % bands, and the reports that are known."""
+    figure = go.Figure()
+    dates = [day["date"] for day in days]
+    for low, high, shade in (("low95", "high95", 0.14), ("low80", "high80", 0.26)):
+        figure.add_scatter(
+            x=dates + dates[::-1],
+            y=[day[high] for day in days] + [day[low] for day in reversed(days)],
+            fill="toself",
+            fillcolor=f"rgba(42,111,219,{shade})",
+            line={"width": 0},
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        x=dates,
+        y=[day["mean"] for day in days],
+        mode="lines",
+        line={"color": BLUE, "width": 2.5},
+        hovertemplate="%{x}: %{y:.1f} expected<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[day["date"] for day in known],
+        y=[day["reports"] for day in known],
+        mode="lines+markers",
+        line={"color": GREY, "width": 1},
+        marker={"size": 5},
+        hovertemplate="%{x}: %{y:,} " + known_as + "<extra></extra>",
+    )
+    figure.update_yaxes(title="reports a day", rangemode="tozero")
+    return _plain(figure, 320)

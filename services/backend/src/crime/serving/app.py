@@ -1,5 +1,6 @@
 """The application: its routes, its model, its health."""
 
+import asyncio
 import logging
 import math
 from collections.abc import AsyncIterator
@@ -8,13 +9,16 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from crime.bundle import Bundle, BundleError
-from crime.registry import RegistryError, champion
-from crime.serving import catalogue, predictions
+from crime.bundle import SPEC, Bundle, BundleError
+from crime.forecast import RISK, Forecast
+from crime.registry import MODEL as CATEGORY
+from crime.registry import RegistryError, locate
+from crime.serving import catalogue, forecasts, predictions
 from crime.serving.metrics import MODEL, Observed
 from crime.settings import Settings
 
@@ -29,17 +33,45 @@ structlog.configure(
 log = structlog.get_logger()
 
 
+def _refresh(state: Any) -> None:
+    """Load what is champion now, if it is another than what answers; what can't be loaded leaves what answers."""
+    for name, attribute, why, load in (
+        (CATEGORY, "model", "why_no_model", Bundle),
+        (RISK, "forecast", "why_no_forecast", Forecast),
+    ):
+        try:
+            version, directory = locate(state.settings, name)
+            spec = directory / SPEC
+            found = version, directory, spec.stat().st_mtime_ns if spec.exists() else 0
+            if state.loaded.get(name) == found:
+                continue
+            fresh, old = load(directory, version), getattr(state, attribute)
+        except (BundleError, RegistryError) as error:
+            if getattr(state, why) != str(error):
+                setattr(state, why, str(error))
+                log.error(f"no {attribute}", model=name, why=str(error))
+            continue
+        state.loaded[name] = found
+        setattr(state, attribute, fresh)
+        setattr(state, why, "")
+        if old:
+            MODEL.remove(old.name, old.version)
+        MODEL.labels(fresh.name, fresh.version).set(1)
+        log.info(f"{attribute} loaded", model=fresh.name, version=fresh.version)
+
+
+async def _keep_fresh(state: Any) -> None:
+    while True:
+        await asyncio.sleep(state.settings.refresh_seconds)
+        await run_in_threadpool(_refresh, state)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    state = app.state
-    try:
-        state.model = champion(state.settings)
-        MODEL.labels(state.model.name, state.model.version).set(1)
-        log.info("model loaded", model=state.model.name, version=state.model.version)
-    except (BundleError, RegistryError) as error:
-        state.why_no_model = str(error)
-        log.error("no model", why=str(error))
+    _refresh(app.state)
+    watch = asyncio.create_task(_keep_fresh(app.state))
     yield
+    watch.cancel()
     log.info("stopped")
 
 
@@ -51,14 +83,12 @@ def create_app(settings: Settings) -> FastAPI:
         version="0.1.0",
         lifespan=_lifespan,
     )
-    app.state.settings, app.state.model, app.state.why_no_model, app.state.draining = (
-        settings,
-        None,
-        "",
-        False,
-    )
+    state = app.state
+    state.settings, state.draining, state.loaded = settings, False, {}
+    state.model, state.why_no_model, state.forecast, state.why_no_forecast = None, "", None, ""
     app.include_router(predictions.router)
     app.include_router(catalogue.router)
+    app.include_router(forecasts.router)
     app.add_middleware(Observed, state=app.state)
     app.add_exception_handler(RequestValidationError, _wrong_input)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -83,11 +113,15 @@ def create_app(settings: Settings) -> FastAPI:
     async def ready() -> JSONResponse:
         """Ready to be sent requests: has a model and is not draining."""
         model: Bundle | None = app.state.model
-        why = "draining" if app.state.draining else app.state.why_no_model
         version = {"model": model.name, "version": model.version} if model else {}
-        if why or not model:
+        forecast: Forecast | None = app.state.forecast
+        version |= {"forecast": forecast.version if forecast else f"none: {app.state.why_no_forecast}"}
+        if app.state.draining or not model:
+            why = "draining" if app.state.draining else app.state.why_no_model
             return JSONResponse({"status": "not ready", "why": why, **version}, 503)
-        return JSONResponse({"status": "ready", **version})
+        # a newer champion that can't be loaded is said, and the last good one answers on
+        trouble = {"trouble": app.state.why_no_model} if app.state.why_no_model else {}
+        return JSONResponse({"status": "ready", **version, **trouble})
 
     @app.get("/metrics", tags=["health"], response_class=Response)
     def metrics() -> Response:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from crime import registry
 from crime.bundle import Bundle
-from crime.features import describe
+from crime.features import ENTITIES, WINDOWS, describe
 from crime.schema import CATEGORIES, CATEGORY_NAMES, table
 from crime.serving.predictions import WRONG
 from crime.serving.report import Report, fields_of
@@ -50,11 +50,16 @@ class Model(BaseModel):
 
 
 class FeatureDescription(BaseModel):
+    """`entity`: what it is a feature of: a report, or an area and a district. `window`: days it looks back."""
+
     name: str
     about: str
     source: list[str]
     use: str
-    share_of_gain: float
+    share_of_gain: float | None
+    entity: list[str] = ["report"]
+    window: int | None = None
+    owner: str = registry.MODEL
 
 
 class Features(BaseModel):
@@ -158,6 +163,19 @@ def features(request: Request) -> Features:
                 source=list(feature.source),
                 use=use,
                 share_of_gain=model.spec["gain"][name],
+            )
+        )
+    for window in WINDOWS:
+        listed.append(
+            FeatureDescription(
+                name=window.name,
+                about=window.about,
+                source=list(window.source),
+                use="in forecasts; GET /features/{entity}/{id}",
+                share_of_gain=None,
+                entity=list(ENTITIES),
+                window=window.days,
+                owner=window.owner,
             )
         )
     return Features(model_name=model.name, model_version=model.version, features=listed)
