@@ -115,6 +115,22 @@ def test_the_model_shows_its_honest_figures(page: Page, services) -> None:
     page.wait_for_url("**level=Place**", timeout=SLOW)
 
 
+def test_the_forecast_shows_where_when_and_how_the_last_one_did(page: Page, services) -> None:
+    page.goto(f"{services.url}/forecast")
+    expect(page.get_by_text("Expected on Friday, 01 January 2021")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(3, timeout=SLOW)
+    expect(page.get_by_text("days in their 80 % range")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Reports are not crimes")).to_be_visible()
+    expect(page.get_by_role("link", name="Explore")).to_be_visible()  # opened directly, it has its frame
+    choose(page, "Area", "holly")
+    expect(page.get_by_text("Hollywood: the next four weeks")).to_be_visible(timeout=SLOW)
+    page.get_by_role("radio", name="Districts").or_(page.get_by_role("button", name="Districts")).click()
+    page.wait_for_url("**by=Districts**", timeout=SLOW)
+    page.reload()
+    expect(page.get_by_text("Hollywood: the next four weeks")).to_be_visible(timeout=SLOW)
+    assert "Simulated" not in page.inner_text("body")
+
+
 def test_without_the_backend_a_message_and_it_heals_by_itself(page: Page, services) -> None:
     page.goto(f"{services.url}/?area=Hollywood+(6)")
     answer(page)

@@ -66,6 +66,7 @@ def test_helm_test_predicts_through_both_services(release: Any) -> None:
     assert said.count("Phase:          Succeeded") == 2
     assert "crime-category version" in said
     assert "sure, from place, time and premise" in said
+    assert "reports expected in Hollywood" in said
 
 
 def test_a_prediction_in_the_browser(page: Page) -> None:

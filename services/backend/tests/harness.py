@@ -21,10 +21,11 @@ LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow store in which `crime train` was run once; `summary` is the line of JSON it ended with."""
+    """An MLflow store in which `crime train` and `crime forecast` were run once, and the JSON each ended with."""
 
     mlruns: Path
     summary: dict[str, Any]
+    forecast: dict[str, Any]
 
     def crime(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run the `crime` command on this store; fails unless it exits with `code`."""
@@ -44,8 +45,9 @@ def trained_store() -> Store:
     """A store of this test session, trained on the embedded sample by the command users run."""
     place = Path(tempfile.mkdtemp(prefix="crime-tests-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    done = Store(place / "mlruns", {}).crime("train", "--json")
-    return Store(place / "mlruns", json.loads(done.stdout.splitlines()[-1]))
+    empty = Store(place / "mlruns", {}, {})
+    found = [json.loads(empty.crime(c, "--json").stdout.splitlines()[-1]) for c in ("train", "forecast")]
+    return Store(place / "mlruns", *found)
 
 
 def free_port() -> int:

@@ -74,10 +74,12 @@ def test_what_a_user_can_mend_is_a_line_not_a_traceback(store: Store, table: Pat
     done = store.crime("evaluate", "--data", tmp_path / "nowhere.csv", code=1)
     assert "nowhere.csv" in done.stderr
     assert "Traceback" not in done.stderr
-    empty = Store(tmp_path / "mlruns", {})
+    empty = Store(tmp_path / "mlruns", {}, {})
     assert "`crime train` makes one" in empty.crime("evaluate", "--data", table, code=1).stderr
 
 
 def test_export_makes_a_bundle_with_its_version(store: Store, tmp_path: Path) -> None:
     store.crime("export", "--output", tmp_path / "model")
     assert json.loads((tmp_path / "model" / "spec.json").read_text())["version"] == store.summary["version"]
+    risk = tmp_path / "model" / "crime-risk" / "spec.json"
+    assert json.loads(risk.read_text())["version"] == store.forecast["version"]

@@ -15,7 +15,7 @@ from harness import LEAST, Backend
 def test_nothing_heavy_is_imported_to_serve() -> None:
     code = (
         "import sys, crime.serving\n"
-        "heavy = 'mlflow', 'pandas', 'sklearn', 'scipy', 'lightgbm', 'pyarrow', 'matplotlib'\n"
+        "heavy = 'mlflow', 'pandas', 'sklearn', 'scipy', 'lightgbm', 'pyarrow', 'matplotlib', 'duckdb', 'httpx'\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -24,6 +24,7 @@ QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 SHARES = (5, 10, 20)  # % of places, as NIJ's 2016 challenge asked for small shares of the city
 TRUTH = "truth"
 FITTED_CELLS = 20_000
+LEVEL_CELLS = 500
 GRID = np.geomspace(1e-4, 1e4, 400)  # expectations for which intervals are tabulated
 
 Progress = Callable[[str, float], None]
@@ -52,7 +53,8 @@ class Spread:
         plain = cls(*np.exp(np.clip(found.x, -12, 5)).tolist())
         asked = np.linspace(0.5, 0.999, 40)
         held = np.maximum.accumulate([plain.coverage(mean, reports, level) for level in asked])
-        levels = tuple(float(np.interp(level, held, asked)) for level in LEVELS)
+        trust = len(mean) / (len(mean) + LEVEL_CELLS)  # few outcomes say little about how levels are off
+        levels = tuple(level + trust * (float(np.interp(level, held, asked)) - level) for level in LEVELS)
         return cls(plain.a, plain.b, levels)  # type: ignore[arg-type]
 
     def _parameters(self, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

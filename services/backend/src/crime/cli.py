@@ -145,8 +145,8 @@ def train(
 
 @app.command()
 def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
-    """Score the champion on a table whose crime codes are known."""
-    from crime import models
+    """Score the champion on a table whose crime codes are known; on a twin's table, beside what could be known."""
+    from crime import models, twin
     from crime.data import Tally, load
     from crime.registry import champion
 
@@ -157,10 +157,15 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
         reports = load(path, tally)
         bar.update(task, description="evaluate")
         scores = {level: found.short() for level, found in models.evaluate(model, reports).items()}
+        limits = twin.limits(path, reports)
     _show_tally(tally)
-    _show_scores(scores, f"{model.name} version {model.version}: {len(reports):,} reports")
+    simulated = "SIMULATED: " if tally.simulated else ""
+    _show_scores(scores, f"{simulated}{model.name} version {model.version}: {len(reports):,} reports")
+    for level, limit in limits.items():
+        out.print(f"{level}: log loss {scores[level]['log_loss']:.4f}, Bayes limit {limit:.4f}", highlight=False)
     if as_json:
-        typer.echo(json.dumps(_summary(model.name, model.version, len(reports), tally, scores)))
+        summary = _summary(model.name, model.version, len(reports), tally, scores)
+        typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
 
 
 @app.command()

@@ -17,7 +17,7 @@ FIELDS = ("dr_no", "date_rptd", "date_occ", "time_occ", "area", "rpt_dist_no", "
 STRAY_GAP = 28  # days; rows beyond so long a silence at either end are dates mistyped, if they are few
 STRAY_SHARE = 0.001
 SILENCE = 20  # reports that would have come; days without one are then not observed, rather than quiet
-LONGEST_DELAY = 180  # days; what is reported later is too little to reckon with
+LONGEST_DELAY = 400  # days; what is reported later is too little to reckon with
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def daily(history: History, where: Places, first: int, last: int, known_by: int 
 
 
 def completeness(history: History, origin: int) -> np.ndarray:
-    """Share of a day's reports that is known k days later, k = 0 to 180, from what was known by `origin`.
+    """Share of a day's reports that is known k days later, k = 0 to 400, from what was known by `origin`.
 
     Delays are seen only where they are short enough to have ended: the reverse-time hazard takes account of that
     (Kalbfleisch and Lawless, Inference based on retrospective ascertainment, JASA 1989).

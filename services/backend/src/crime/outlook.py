@@ -126,8 +126,7 @@ def fit(history: History, tally: Tally, directory: Path, progress: Progress = la
         arrays[f"{kind}_area"] = where.area.astype(np.int32)
         arrays[f"{kind}_mean"] = forecaster.forecast(kind, origin).astype(np.float32)
         arrays[f"{kind}_share"] = shares(forecaster, kind, origin).astype(np.float32)
-        centre = forecaster.centres[kind] / np.array([92.0, 111.0])
-        arrays[f"{kind}_centre"] = centre[:, ::-1].astype(np.float32)  # latitude, longitude
+        arrays[f"{kind}_centre"] = forecaster.view(origin).centres[kind].astype(np.float32)
         for cut, spread in _spreads(forecaster, kind, tried).items():
             arrays[f"{kind}_{cut}"] = spread.table().astype(np.float32)
         last = tried[-1]

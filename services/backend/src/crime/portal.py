@@ -126,7 +126,11 @@ def _wait(state: RetryCallState) -> float:
     """As long as the server asks (`Retry-After`), or longer from try to try."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
-    return min(LONGEST_WAIT, float(asked)) if asked.isdigit() else wait_exponential_jitter(0.25, LONGEST_WAIT)(state)
+    return (
+        min(LONGEST_WAIT, float(asked))
+        if asked.isdigit()
+        else wait_exponential_jitter(multiplier=0.25, max=LONGEST_WAIT)(state)
+    )
 
 
 @retry(retry=retry_if_exception(_worth_another_try), wait=_wait, stop=stop_after_attempt(TRIES), reraise=True)

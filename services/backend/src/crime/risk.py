@@ -33,7 +33,7 @@ RIDGE, ADD_UP = 1e-3, 1e2
 COMBINED_CELLS = 100_000
 FLOOR = 0.1  # of a place's long-run mean: no forecast says that nothing can happen
 KERNEL_KM = 0.5
-KM_PER_DEGREE = (92.0, 111.0)  # of longitude and latitude in Los Angeles
+KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and longitude in Los Angeles
 BOOSTED_ROWS = 200_000
 WORTH_IT = 0.0005  # of the deviance
 PARAMETERS = {
@@ -100,17 +100,28 @@ def _effect(design: np.ndarray, counts: np.ndarray, exposure: np.ndarray, window
     return effect / np.average(effect[: len(counts)], weights=np.maximum(exposure, 1e-9))
 
 
+def _centres(history: History, where: Places, origin: int) -> np.ndarray:
+    """(P, 2) mean latitude and longitude of each place's reports known at `origin`."""
+    good = (history.known <= origin) & (where.index >= 0) & ~np.isnan(history.latitude) & ~np.isnan(history.longitude)
+    index = where.index[good]
+    many = np.maximum(np.bincount(index, minlength=len(where)), 1)
+    sums = [np.bincount(index, degrees[good], len(where)) for degrees in (history.latitude, history.longitude)]
+    return np.stack(sums, 1) / many[:, None]
+
+
 class View:
     """What is known at the end of day `origin`: counts, how complete they are, and the calendar's effect.
 
     `counts[kind]` (P, T) by place and day since `first`; `exposure` (T,) is the share of a day's reports known by
     now, 0 where the table has a gap; `calendar` (T + 28,) and `season` likewise are effects with mean 1.
+    `centres[kind]` (P, 2) are the mean latitude and longitude of each place's reports, 0 where none is known.
     """
 
     def __init__(self, history: History, where: dict[str, Places], origin: int):
         self.origin = origin
         self.first = max(history.first, origin - KEPT_DAYS)
         self.counts = {kind: daily(history, found, self.first, origin, origin) for kind, found in where.items()}
+        self.centres = {kind: _centres(history, found, origin) for kind, found in where.items()}
         city = self.counts["city"][0].astype(float)
         self.days = len(city)
         self.known = completeness(history, origin)
@@ -132,8 +143,8 @@ class View:
         return self.counts[kind] @ weight, float(max(1e-9, (weight * self.exposure * effect[: self.days]).sum()))
 
 
-def baselines(view: View, kind: str, centres: np.ndarray) -> dict[str, np.ndarray]:
-    """(P, 28) expected reports by each of `BASELINES`, from the same known counts; `centres` (P, 2) in km."""
+def baselines(view: View, kind: str) -> dict[str, np.ndarray]:
+    """(P, 28) expected reports by each of `BASELINES`, from the same known counts."""
     counts = view.counts[kind].astype(float)
     days = np.flatnonzero(view.observed)
     counts = counts[:, days]
@@ -150,6 +161,7 @@ def baselines(view: View, kind: str, centres: np.ndarray) -> dict[str, np.ndarra
         if best is None or error < best[0]:
             best = error, smooth[:, -1]
     assert best
+    centres = view.centres[kind] * KM_PER_DEGREE
     distance = np.square(centres[:, None] - centres[None]).sum(2)
     kernel = np.exp(-distance / (2 * KERNEL_KM**2))
     spread = kernel @ (counts[:, -91:].sum(1) / kernel.sum(0))
@@ -200,23 +212,6 @@ class Forecaster:
         self._final: dict[tuple[str, int], tuple[np.ndarray, int]] = {}
         self._baselines: dict[tuple[str, int], dict[str, np.ndarray]] = {}
 
-    @cached_property
-    def centres(self) -> dict[str, np.ndarray]:
-        """(P, 2) kilometres: the median place of each place's reports; all in one point where none is known."""
-        found = {}
-        for kind, where in self.places.items():
-            centre = np.zeros((len(where), 2))
-            good = (where.index >= 0) & ~np.isnan(self.history.latitude) & ~np.isnan(self.history.longitude)
-            order = np.argsort(where.index[good], kind="stable")
-            at = where.index[good][order]
-            for axis, degrees in enumerate((self.history.longitude, self.history.latitude)):
-                values = degrees[good][order] * KM_PER_DEGREE[axis]
-                for part in np.split(np.arange(len(at)), np.flatnonzero(np.diff(at)) + 1):
-                    if len(part):
-                        centre[at[part[0]], axis] = np.median(values[part])
-            found[kind] = centre
-        return found
-
     def view(self, origin: int) -> View:
         if origin not in self._views:
             self._views[origin] = View(self.history, self.places, origin)
@@ -224,7 +219,7 @@ class Forecaster:
 
     def baselines(self, kind: str, origin: int) -> dict[str, np.ndarray]:
         if (kind, origin) not in self._baselines:
-            self._baselines[kind, origin] = baselines(self.view(origin), kind, self.centres[kind])
+            self._baselines[kind, origin] = baselines(self.view(origin), kind)
         return self._baselines[kind, origin]
 
     def components(self, kind: str, origin: int) -> np.ndarray:
@@ -247,7 +242,9 @@ class Forecaster:
                 area = self.smooth("area", origin)[self._area_of]
                 found += [self._shares(view, kind, half_life)[:, None] * area for half_life in HALF_LIVES]
             plain = self.baselines(kind, origin)
-            found += [plain["4-week mean"], plain["long-run mean"], plain["KDE hot spots"]]
+            if kind != "city":  # the neighbourhood's recent reports, at the city's level
+                near = plain["KDE hot spots"][:, 0]
+                found.append(near[:, None] / near.sum() * self.smooth("city", origin))
             stacked = np.stack(found)
             least = FLOOR * plain["long-run mean"]
             self._components[kind, origin] = np.maximum(stacked, least).astype(np.float32)

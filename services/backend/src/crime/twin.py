@@ -59,6 +59,24 @@ def of(path: Path) -> "Twin | None":
         raise DataError(f"{sidecar(path).name} can't be read: {error}") from None
 
 
+def limits(path: Path, reports: Reports) -> dict[str, float]:
+    """Log loss at each level of detail that no model can go below on a twin's table; empty for any other table."""
+    city = of(path)
+    if city is None:
+        return {}
+    rows = np.arange(len(reports))
+    found = {}
+    for level in LEVELS:
+        shares = np.concatenate(
+            [
+                city.posterior(part.fields, len(part), level)
+                for part in map(reports.take, np.array_split(rows, 1 + len(rows) // 20_000))
+            ]
+        )
+        found[level] = float(-np.log(shares[rows, reports.label]).mean())
+    return found
+
+
 def _smoothed(counts: np.ndarray, towards: np.ndarray, strength: float) -> np.ndarray:
     """Shares along the last axis, shrunk `towards` given ones as by `strength` reports."""
     return (counts + strength * towards) / (counts.sum(-1, keepdims=True) + strength)

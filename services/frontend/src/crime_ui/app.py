@@ -22,4 +22,6 @@ page = st.navigation(
     position="top",
 )
 with backend.needed():
+    if backend.model()["serving"]["data"].get("simulated"):
+        st.warning("**Simulated.** The model that answers was trained on a simulated city's reports, not on real ones.")
     page.run()

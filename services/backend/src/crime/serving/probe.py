@@ -1,4 +1,4 @@
-"""Make a prediction over HTTP and say what came: `python -m crime.serving.probe http://backend-service:5000`."""
+"""Make a prediction and read the forecast over HTTP, and say what came: `python -m crime.serving.probe http://backend-service:5000`."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from crime.serving.report import EXAMPLE
 
 
 def main(url: str) -> None:
-    """Exits with a traceback unless a whole prediction comes back."""
+    """Exits with a traceback unless a whole prediction and a whole forecast come back."""
     body = json.dumps(EXAMPLE).encode()
     request = Request(f"{url}/predict", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as response:
@@ -19,6 +19,10 @@ def main(url: str) -> None:
     print(
         f"{answer['label_name']} {answer['probability']:.0%}, {answer['model_name']} version {answer['model_version']}"
     )
+    with urlopen(f"{url}/forecast?area=6", timeout=30) as response:
+        forecast = json.load(response)
+    assert len(forecast["days"]) == 28, forecast
+    print(f"{forecast['total']:.0f} reports expected in {forecast['place']}, version {forecast['model_version']}")
 
 
 if __name__ == "__main__":
