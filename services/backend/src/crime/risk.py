@@ -24,7 +24,8 @@ from crime.store import WINDOWS, Store
 
 HORIZON = 28
 KEPT_DAYS = 5 * 365  # older reports say nothing about next month
-HALF_LIVES = (5.0, 28.0, 91.0, 364.0, np.inf)
+LEVELS = (5.0, 14.0, 28.0, 91.0)  # half-lives in days of the level of the city and its areas, which drifts
+SHARES = (5.0, 28.0, 91.0, 364.0, np.inf)  # and of places' shares in it, which hold longer
 RANGES = (slice(0, 2), slice(2, 7), slice(7, 14), slice(14, 28))  # of the horizon, each with its own combination
 LEAST_DAYS = 84  # of history before a first forecast
 TRAINING_ORIGINS = 26  # a week apart
@@ -229,7 +230,7 @@ class Forecaster:
             ahead, season = view.calendar[-HORIZON:], view.calendar[-HORIZON:] * view.season[-HORIZON:]
             found = []
             if kind != "district":
-                for half_life in HALF_LIVES:
+                for half_life in LEVELS:
                     for effect, future in ((view.calendar, ahead), (view.calendar * view.season, season)):
                         if future is season and (half_life < 28 or view.days < 730):
                             continue
@@ -237,10 +238,10 @@ class Forecaster:
                         found.append((reports / exposure)[:, None] * future)
                 if kind == "area":
                     city = self.smooth("city", origin)
-                    found += [self._shares(view, kind, half_life)[:, None] * city for half_life in HALF_LIVES[1:]]
+                    found += [self._shares(view, kind, half_life)[:, None] * city for half_life in SHARES[1:]]
             else:
                 area = self.smooth("area", origin)[self._area_of]
-                found += [self._shares(view, kind, half_life)[:, None] * area for half_life in HALF_LIVES]
+                found += [self._shares(view, kind, half_life)[:, None] * area for half_life in SHARES]
             plain = self.baselines(kind, origin)
             if kind != "city":  # the neighbourhood's recent reports, at the city's level
                 near = plain["KDE hot spots"][:, 0]
