@@ -140,7 +140,7 @@ def daily(history: History, where: Places, first: int, last: int, known_by: int 
     if known_by is not None:
         chosen &= history.known[rows] <= known_by
     cells = index[chosen] * days + (history.occurred[rows][chosen] - first)
-    return np.bincount(cells, minlength=len(where) * days).reshape(len(where), days)
+    return np.bincount(cells, minlength=len(where) * days).astype(np.int32).reshape(len(where), days)
 
 
 def completeness(history: History, origin: int) -> np.ndarray:
