@@ -136,6 +136,7 @@ def trials(
     """A trial at each origin; a step is a day or a week."""
     history = forecaster.history
     known = completeness(history, history.end)
+    whole = forecaster.view(history.last)
     tried = origins(history)
     found = []
     for at, origin in enumerate(tried):
@@ -143,7 +144,7 @@ def trials(
         ahead = np.arange(origin + 1, origin + HORIZON + 1)
         seen = forecaster.view(origin).counts[kind].any(1)
         share = known[np.minimum(history.end - ahead, LONGEST_DELAY)]
-        share = share * forecaster.view(history.last).observed[ahead - forecaster.view(history.last).first]
+        share = share * whole.observed[ahead - whole.first]
         means = dict(forecaster.baselines(kind, origin))
         means[OURS] = forecaster.forecast(kind, origin)
         if twin:

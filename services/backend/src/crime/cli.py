@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from crime.settings import Settings
@@ -73,6 +73,11 @@ def _progress() -> Iterator[Progress]:
         yield bar
 
 
+def _follow(bar: Progress, task: TaskID, prefix: str = "") -> Callable[[str, float], None]:
+    """Shows on the bar what is being done and the share of it done."""
+    return lambda what, share: bar.update(task, description=prefix + what, total=1, completed=share)
+
+
 def _show_tally(tally: "Tally") -> None:
     err.print(f"{tally.rows:,} rows read, {tally.rejected_rows:,} rejected, {tally.repaired.total():,} cells repaired")
     for kind, count in tally.repaired.most_common():
@@ -127,11 +132,10 @@ def train(
             task = bar.add_task(f"read {path.name}", total=None)
             reports = load(path, tally)
 
-            def show(what: str, share: float) -> None:
-                bar.update(task, description=f"train: {what}", total=1, completed=share)
-
             directory = Path(place) / "bundle"
-            model, held_out = models.train(reports, tally, directory, seed=seed, victim=victim, progress=show)
+            model, held_out = models.train(
+                reports, tally, directory, seed=seed, victim=victim, progress=_follow(bar, task, "train: ")
+            )
             bar.update(task, description="register in MLflow", total=None)
             version, verdict = tracking.publish(model, directory, held_out, Settings().mlruns)
             model = Bundle(directory, version)
@@ -226,11 +230,8 @@ def forecast(
         with tracking.temporary_bundle() as place, _progress() as bar, _source(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
 
-            def show(what: str, share: float) -> None:
-                bar.update(task, description=what, total=1, completed=share)
-
             directory = Path(place) / "bundle"
-            made = outlook.fit(history.read(path, tally), tally, directory, show)
+            made = outlook.fit(history.read(path, tally), tally, directory, _follow(bar, task))
             bar.update(task, description="register in MLflow", total=None)
             version, verdict = tracking.publish_forecast(made, directory, Settings().mlruns)
     _show_tally(tally)
@@ -303,11 +304,8 @@ def backtest(
         backtest.origins(reports)
         forecaster = risk.Forecaster(reports, [by.value])
 
-        def show(what: str, share: float) -> None:
-            bar.update(task, description=what, total=1, completed=share)
-
         found = backtest.summary(
-            backtest.trials(forecaster, by.value, every.value, twin.of(path), show), by.value, every.value
+            backtest.trials(forecaster, by.value, every.value, twin.of(path), _follow(bar, task)), by.value, every.value
         )
     _show_tally(tally)
     title = (

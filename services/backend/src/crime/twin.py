@@ -247,7 +247,7 @@ class Twin:
         ]
 
     def _premises(self, days: np.ndarray) -> np.ndarray:
-        """(2, codes, premises) as they were and are, and of each day which of the two applies (n,)."""
+        """Which premises apply on each of the days (n,): 0 those before the drift, 1 those after."""
         return (days >= self.drift).astype(int) if self.drift is not None else np.zeros(len(days), int)
 
     def block(self, days: np.ndarray, district: np.ndarray, rng: np.random.Generator, number: int) -> dict[str, Any]:
