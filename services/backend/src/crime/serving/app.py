@@ -44,6 +44,7 @@ def _refresh(state: Any) -> None:
             spec = directory / SPEC
             found = version, directory, spec.stat().st_mtime_ns if spec.exists() else 0
             if state.loaded.get(name) == found:
+                setattr(state, why, "")  # what could not be looked up or loaded for a while is what answers
                 continue
             fresh, old = load(directory, version), getattr(state, attribute)
         except (BundleError, RegistryError) as error:
