@@ -136,8 +136,8 @@ def trials(
     """A trial at each origin; a step is a day or a week."""
     history = forecaster.history
     known = completeness(history, history.end)
-    whole = forecaster.view(history.last)
     tried = origins(history)
+    whole = forecaster.view(history.last)
     found = []
     for at, origin in enumerate(tried):
         progress(f"forecast of {day_text(origin)}", at / len(tried))

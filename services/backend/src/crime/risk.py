@@ -33,6 +33,7 @@ REWEIGHTED = 5  # passes; more change nothing
 RIDGE, ADD_UP = 1e-3, 1e2
 COMBINED_CELLS = 100_000
 FLOOR = 0.1  # of a place's long-run mean: no forecast says that nothing can happen
+NEVER = 1e-9  # reports a day, where none has been yet
 KERNEL_KM = 0.5
 KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and longitude in Los Angeles
 BOOSTED_ROWS = 200_000
@@ -335,11 +336,11 @@ class Forecaster:
         ratios = [
             np.log((counts + 1) / (rate[:, None] * windows + 1)) for counts, rate in zip(columns, rates, strict=True)
         ]
-        place = np.column_stack([*ratios, np.log(rates[0]), where.area])
+        place = np.column_stack([*ratios, np.log(np.maximum(rates[0], NEVER)), where.area])
         future = day_features(origin + 1, origin + HORIZON)[days]
         calendar = np.column_stack([future[:, :7].argmax(1), future[:, 7:].sum(1), days])
         return np.column_stack(
-            [np.repeat(place, len(days), 0), np.tile(calendar, (len(where), 1)), np.log(mean[:, days]).ravel()]
+            [np.repeat(place, len(days), 0), np.tile(calendar, (len(where), 1)), np.log(np.maximum(mean[:, days], NEVER)).ravel()]
         )
 
     def _rows(self, kind: str, origins: Sequence[int], now: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -353,7 +354,8 @@ class Forecaster:
             x.append(self._features(kind, o, days))
             expected.append((self.smooth(kind, o)[:, days] * known).ravel())
             y.append(self.outcome(kind, o, now)[:, days].ravel())
-        return np.concatenate(x), np.concatenate(expected), np.concatenate(y)
+        possible = np.concatenate(expected) > 0  # not so where a place has had no report yet
+        return np.concatenate(x)[possible], np.concatenate(expected)[possible], np.concatenate(y)[possible]
 
     def boosted(self, kind: str, origin: int) -> tuple[np.ndarray, int]:
         """(P, 28) expected reports, and the number of LightGBM's rounds that made them from the smoothed rates."""
