@@ -26,11 +26,12 @@ def test_the_api_shows_the_vector_the_model_was_trained_on(
     api: httpx.Client, model: Bundle, reports: Reports, rows: list[dict[str, str]]
 ) -> None:
     matrix = model.encoder.matrix(reports.fields, len(reports))
+    matrix = np.hstack([matrix, model.evidence.of(matrix)])
     for at in range(0, 10_000, 977):
         answer = api.post("/features", json=rows[at]).json()
         vector = [float("nan") if v is None else v for v in answer["features"].values()]
         np.testing.assert_array_equal(np.array(vector, np.float32), matrix[at])
-        assert list(answer["features"]) == model.spec["features"]
+        assert list(answer["features"]) == model.names
 
 
 def test_no_feature_reads_what_follows_from_the_answer(model: Bundle) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from crime import models
 from crime.bundle import Bundle, BundleError
-from crime.data import DataError, Reports, Tally
+from crime.data import DataError, Reports, Tally, load
 from crime.features import columns_of, mask
 from crime.registry import champion, find, versions
-from crime.schema import LEVELS
+from crime.schema import LEVELS, day_number
 from crime.settings import Settings
+from crime.twin import Settings as City
+from crime.twin import Twin, limits
 from harness import Store
 
 
@@ -75,6 +77,30 @@ def test_same_data_and_seed_give_the_same_model(reports: Reports, model: Bundle,
     again, _ = models.train(shuffled, Tally(), tmp_path / "bundle")
     assert again.spec["sha256"] == model.spec["sha256"]
     assert again.spec["data"]["fingerprint"] == model.spec["data"]["fingerprint"]
+
+
+def test_on_a_simulated_city_little_that_can_be_known_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "reports.parquet"
+    Twin(City(seed=4, rows=40_000)).write(path)
+    model, held_out = models.train(load(path, Tally()), Tally(), tmp_path / "bundle")
+    for level, limit in limits(path, held_out).items():
+        assert limit <= model.spec["metrics"][level]["log_loss"] <= 1.1 * limit, level
+
+
+def test_a_city_that_drifts_is_another_from_that_day_on(tmp_path: Path) -> None:
+    tables = []
+    for name, drift in (("same", None), ("other", "2020-02-01")):
+        path = tmp_path / f"{name}.parquet"
+        Twin(City(seed=4, rows=30_000, drift=drift)).write(path)
+        tables.append(load(path, Tally()))
+    same, other = tables
+    border = day_number("2020-02-01")
+    for before in (True, False):
+        shares = []
+        for table in (same, other):
+            rows = (table.fields["date_occ"] < border) == before
+            shares.append(np.bincount(table.label[rows], minlength=7) / rows.sum())
+        assert (np.abs(shares[0] - shares[1]).max() > 0.05) != before
 
 
 def test_victim_columns_only_when_asked_for(reports: Reports, tmp_path: Path) -> None:

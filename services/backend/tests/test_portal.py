@@ -121,6 +121,21 @@ def test_a_second_run_fetches_what_changed(settings: Settings, tmp_path: Path) -
     assert path.read_bytes() == (tmp_path / "anew.csv").read_bytes()
 
 
+def test_what_changes_behind_the_page_being_read_comes_next_time(settings: Settings, tmp_path: Path) -> None:
+    path, last = tmp_path / "reports.csv", max(Portal.rows, key=lambda row: row[":id"])
+    first = min(Portal.rows, key=lambda row: row[":id"])
+
+    def change(done: int, total: int) -> None:
+        if done == 800:
+            first.update({":updated_at": "2099-01-01T00:00:00Z", "time_occ": "2359"})
+            last.update({":updated_at": "2099-01-02T00:00:00Z"})
+
+    fetch(settings, path, None, change)
+    assert fetch(settings, path, None).fetched == 2
+    fetch(settings, tmp_path / "anew.csv", None)
+    assert path.read_bytes() == (tmp_path / "anew.csv").read_bytes()
+
+
 def test_since_is_a_day_and_belongs_to_the_file(settings: Settings, tmp_path: Path) -> None:
     found = fetch(settings, tmp_path / "reports.csv", "2020-02-01")
     assert found.rows == sum(row["date_occ"] >= "2020-02-01" for row in Portal.rows)

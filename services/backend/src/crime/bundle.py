@@ -1,5 +1,5 @@
-"""A model bundle: one directory of data, never code. `spec.json`, a LightGBM model for each level of detail,
-and the counts of reports that the page shows.
+"""A model bundle: one directory of data, never code. `spec.json`, a LightGBM model for each level of detail, the
+evidence that is an input of each, and the counts of reports that the page shows.
 
 A report is scored by the model of the most that is known of it: `place_time`, `premise`, `weapon` or `report`.
 Each was also trained on copies with fields hidden at random, so that whatever is missing below its level
@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from crime import evidence
 from crime.booster import Booster
+from crime.evidence import Evidence
 from crime.features import MO_PREFIX, Encoder, Fields, columns_of, describe, levels
 from crime.schema import CATEGORY_NAMES, LEVELS
 
-SPEC, COUNTS = "spec.json", "counts.npy"
+SPEC, COUNTS, EVIDENCE = "spec.json", "counts.npy", "evidence.npz"
 
 
 class BundleError(ValueError):
@@ -44,14 +46,18 @@ class Bundle:
                     raise BundleError(f"{directory / name} is not the file that was trained: its hash differs")
             self.spec["version"] = version or self.spec["version"]
             self.encoder = Encoder(self.spec["features"])
-            self.columns = {level: columns_of(self.spec["features"], level) for level in LEVELS}
+            self.names = [*self.spec["features"], *evidence.NAMES]
+            self.columns = {level: inputs_of(self.spec["features"], level) for level in LEVELS}
+            self.evidence = Evidence.load(directory / EVIDENCE, self.spec["features"])
             self.boosters = {
                 level: Booster(directory / f"{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
                 for level in LEVELS
             }
             self._mo_features = set(self.spec["mo_features"])
             self.counts = np.load(directory / COUNTS, allow_pickle=False)
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        except BundleError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
             raise BundleError(f"no model bundle in {directory}: {error}") from error
 
     @property
@@ -65,12 +71,17 @@ class Bundle:
     def predict_one(self, fields: Fields) -> Prediction:
         """Probabilities of one report, each field a scalar."""
         level = self.level_of(fields)
+        return Prediction(self.boosters[level].predict_one(self.vector(fields)[self.columns[level]]), level)
+
+    def vector(self, fields: Fields) -> np.ndarray:
+        """(features + 7,) all inputs of one report, named in `names`."""
         vector = self.encoder.vector(fields)
-        return Prediction(self.boosters[level].predict_one(vector[self.columns[level]]), level)
+        return np.concatenate([vector, self.evidence.of(vector[None])[0]])
 
     def predict(self, fields: Fields, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (rows, 7) and index of the level used (rows,); each field is an array."""
         matrix, used = self.encoder.matrix(fields, rows), levels(fields, rows)
+        matrix = np.hstack([matrix, self.evidence.of(matrix)])
         probabilities = np.zeros((rows, len(CATEGORY_NAMES)))
         for at, level in enumerate(LEVELS):
             chosen = np.flatnonzero(used == at)
@@ -81,20 +92,27 @@ class Bundle:
         """A prediction, what each column of the report contributed to it, and the log-odds before any of them (7,).
 
         Contributions (7,), in log-odds, are by LAPD column, those of MO codes that were given by code
-        (`Mocodes 0344`); added to the start they give the model's raw scores.
+        (`Mocodes 0344`); added to the start they give the model's raw scores. They are tree SHAP; that of the
+        evidence is shared out among the columns that pushed it the same way.
         """
         level = self.level_of(fields)
         columns = self.columns[level]
-        vector = self.encoder.vector(fields)[None, columns]
-        shap = self.boosters[level].contributions(vector)[0]
+        vector = self.vector(fields)
+        shap = self.boosters[level].contributions(vector[None, columns])[0]
         parts: dict[str, np.ndarray] = {}
-        for at, column in enumerate(columns):
-            name = self.spec["features"][column]
+        for at, column in enumerate(columns[: -len(evidence.NAMES)]):
+            name = self.names[column]
             part = describe(name).source[0]
-            if name in self._mo_features and vector[0, at] == 1:
+            if name in self._mo_features and vector[column] == 1:
                 part = f"{part} {name.removeprefix(MO_PREFIX)}"
             parts[part] = parts.get(part, 0) + shap[:, at]
-        return Prediction(self.boosters[level].predict(vector)[0], level), parts, shap[:, -1]
+        pushes = self.evidence.pushes(vector[: len(self.spec["features"])])
+        for category, at in enumerate(range(len(columns) - len(evidence.NAMES), len(columns))):
+            push = np.array([each[category] for each in pushes.values()]) * np.sign(shap[category, at])
+            share = np.maximum(push, 0) if (push > 0).any() else np.ones(len(push))
+            for part, weight in zip(pushes, share / share.sum(), strict=True):
+                parts[part] = parts.get(part, 0) + weight * shap[:, at]
+        return Prediction(self.boosters[level].predict(vector[None, columns])[0], level), parts, shap[:, -1]
 
     @staticmethod
     def level_of(fields: Fields) -> str:
@@ -104,3 +122,8 @@ class Bundle:
         if fields["weapon_used_cd"] == fields["weapon_used_cd"]:  # NaN is not itself
             return "weapon"
         return "premise" if fields["premis_cd"] == fields["premis_cd"] else "place_time"
+
+
+def inputs_of(features: list[str], level: str) -> list[int]:
+    """Which of the features, and of the evidence behind them, a model for `level` sees."""
+    return columns_of(features, level) + list(range(len(features), len(features) + len(evidence.NAMES)))

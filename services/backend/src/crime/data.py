@@ -96,11 +96,13 @@ class Reports:
     """A block of reports, one array a column, n rows long.
 
     `fields`: by column key; dates are days since 1970-01-01, `time_occ` minutes of the day, codes numbers with
-    0 for "none recorded"; NaN (for `mocodes` None) is not known. `label`: index of the category, -1 unknown.
-    `errors`: for each row None or why it was rejected; a rejected row's fields mean nothing.
+    0 for "none recorded"; NaN (for `mocodes` None) is not known. `code`: LAPD's crime code, 0 unknown; `label`:
+    index of its category, -1 unknown. `errors`: for each row None or why it was rejected; a rejected row's fields
+    mean nothing.
     """
 
     fields: dict[str, np.ndarray]
+    code: np.ndarray
     label: np.ndarray
     errors: np.ndarray
 
@@ -108,7 +110,8 @@ class Reports:
         return len(self.errors)
 
     def take(self, rows: np.ndarray) -> "Reports":
-        return Reports({k: v[rows] for k, v in self.fields.items()}, self.label[rows], self.errors[rows])
+        fields = {k: v[rows] for k, v in self.fields.items()}
+        return Reports(fields, self.code[rows], self.label[rows], self.errors[rows])
 
     @property
     def minute(self) -> np.ndarray:
@@ -157,7 +160,7 @@ def normalise(
     tally.rows += rows
     errors = np.full(rows, None, object)
     fields: dict[str, np.ndarray] = {}
-    label = np.full(rows, -1)
+    code, label = np.zeros(rows, int), np.full(rows, -1)
     wanted = [k for k, column in COLUMNS.items() if column.parse and (labelled or k != "crm_cd")]
     if only is not None:
         wanted = [k for k in wanted if k in only or k == "crm_cd"]
@@ -193,10 +196,8 @@ def normalise(
                         repair = f"{column.name} unreadable, taken as not known"
                 if name in ("premis_cd", "weapon_used_cd") and value is not None and not known_code(name, value):
                     value, repair = None, f"{column.name}: code not in LAPD's table, taken as not known"
-                if name == "crm_cd" and value is not None:
-                    code, value = value, crime_category().get(value)
-                    if value is None:
-                        bad[at] = f"Crm Cd: no category is known for code {code}"
+                if name == "crm_cd" and value is not None and value not in crime_category():
+                    bad[at] = f"Crm Cd: no category is known for code {value}"
             if repair and counts[at]:
                 tally.repaired[repair] += int(counts[at])
             values.append(value)
@@ -206,7 +207,8 @@ def normalise(
                     errors[row] = bad[index[row]]
                     tally.reject(bad[index[row]], first + int(row), _as_text(cells[index[row]])[0])
         if name == "crm_cd":
-            label = np.array([-1 if v is None else v for v in values], int)[index]
+            code = np.array([v or 0 for v in values], int)[index]
+            label = np.array([crime_category().get(v, -1) for v in values], int)[index]
         elif name in ("mocodes", "dr_no"):
             lookup = np.empty(len(values), object)
             lookup[:] = values
@@ -217,7 +219,7 @@ def normalise(
     if early.any():
         tally.repaired["Date Rptd before DATE OCC, taken as not known"] += int(early.sum())
         fields["date_rptd"][early] = np.nan
-    return Reports(fields, label, errors)
+    return Reports(fields, code, label, errors)
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]], tally: Tally, labelled: bool = False) -> Reports:
@@ -435,6 +437,7 @@ def load(path: Path, tally: Tally, labelled: bool = True, fields: Collection[str
         raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
     return Reports(
         {k: np.concatenate([part.fields[k] for part in parts]) for k in parts[0].fields},
+        np.concatenate([part.code for part in parts]),
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.errors for part in parts]),
     )

@@ -13,16 +13,19 @@ import lightgbm
 import numpy as np
 
 from crime import bundle as bundles
+from crime import evidence
 from crime.booster import threads
-from crime.bundle import Bundle
+from crime.bundle import Bundle, inputs_of
 from crime.data import DataError, Reports, Tally
-from crime.features import MO_PREFIX, Encoder, choose, columns_of, describe, levels, mask
+from crime.evidence import Evidence
+from crime.features import MO_PREFIX, Encoder, choose, describe, levels, mask
 from crime.registry import MODEL
 from crime.schema import CATEGORIES, COLUMNS, LEVELS
 
 HELD_OUT = 0.2
 MASKED_WEIGHT = 0.5  # of a copy with fields hidden, beside 1 for the report as it is
 HIDDEN_SHARE = 0.4  # of each group of fields in such a copy
+FOLDS = 5  # evidence for training comes from the other folds' reports
 MAX_ROUNDS, PATIENCE = 400, 20
 MIN_REPORTS = 500
 WORTH_THREADS = 50_000  # rows
@@ -122,37 +125,57 @@ def fingerprint(reports: Reports) -> str:
     return digest.hexdigest()
 
 
-def _with_hidden_copy(
-    matrix: np.ndarray, label: np.ndarray, names: list[str], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The rows, and again with each group of fields hidden in 40 % of them; labels and weights likewise."""
+def _hidden_copy(matrix: np.ndarray, names: list[str], rng: np.random.Generator) -> np.ndarray:
+    """The rows again with each group of fields hidden in 40 % of them."""
     hidden = matrix.copy()
     for group in sorted({describe(name).hidden_with or "" for name in names} - {""}):
         columns = [at for at, name in enumerate(names) if describe(name).hidden_with == group]
         rows = np.flatnonzero(rng.random(len(matrix)) < HIDDEN_SHARE)
         hidden[np.ix_(rows, np.array(columns))] = np.nan
-    weight = np.repeat([1.0, MASKED_WEIGHT], len(matrix))
-    return np.concatenate([matrix, hidden]), np.concatenate([label, label]), weight
+    return hidden
 
 
 def _fit(
-    matrix: np.ndarray, label: np.ndarray, names: list[str], seed: int, progress: Callable[[float], None]
+    matrix: np.ndarray,
+    label: np.ndarray,
+    names: list[str],
+    folds: list[Evidence],
+    level: str,
+    seed: int,
+    progress: Callable[[float], None],
 ) -> lightgbm.Booster:
-    """One level's model; the number of rounds is chosen on the last fifth of the rows, which are in time's order."""
+    """One level's model; the number of rounds is chosen on the last fifth of the rows, which are in time's order.
+
+    The rows are trained on as they are and, weighing half, with fields hidden.
+    """
     # OpenMP's threads spin while they wait for each other: on few rows and a busy machine that costs tenfold
     workers = threads() if len(matrix) >= WORTH_THREADS else 1
     parameters = PARAMETERS | {"seed": seed, "num_threads": workers}
-    border = int((1 - HELD_OUT) * len(matrix))
+    columns = inputs_of(names, level)
+    seen = [[*names, *evidence.NAMES][at] for at in columns]
+    matrix = matrix.copy()
+    matrix[:, sorted(set(range(len(names))) - set(columns))] = np.nan  # of levels above
+
+    def inputs(rows: np.ndarray) -> np.ndarray:
+        """With the evidence, each report's learnt from other folds."""
+        found = np.empty((len(rows), len(evidence.NAMES)), np.float32)
+        for at, fold in enumerate(folds):
+            found[at :: len(folds)] = fold.of(rows[at :: len(folds)])
+        return np.hstack([rows, found])[:, columns]
+
+    whole, hidden = inputs(matrix), inputs(_hidden_copy(matrix, names, np.random.default_rng(seed)))
 
     def dataset(rows: slice) -> lightgbm.Dataset:
-        x, y, weight = _with_hidden_copy(matrix[rows], label[rows], names, np.random.default_rng(seed))
-        return lightgbm.Dataset(x, y, weight=weight, feature_name=names, params={"verbose": -1})
+        x, y = np.concatenate([whole[rows], hidden[rows]]), np.tile(label[rows], 2)
+        weight = np.repeat([1.0, MASKED_WEIGHT], len(y) // 2)
+        return lightgbm.Dataset(x, y, weight=weight, feature_name=seen, params={"verbose": -1})
 
     def report(share: float) -> Callable[[Any], None]:
         return lambda env: progress(share * (env.iteration + 1) / env.end_iteration)
 
+    border = int((1 - HELD_OUT) * len(matrix))
     first = dataset(slice(0, border))
-    late = lightgbm.Dataset(matrix[border:], label[border:], reference=first)
+    late = lightgbm.Dataset(whole[border:], label[border:], reference=first)
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
     trial = lightgbm.train(parameters, first, MAX_ROUNDS, [late], callbacks=[stop, report(0.5)])
     progress(0.5)
@@ -187,19 +210,20 @@ def train(
     names = choose(past.fields["mocodes"].tolist(), victim)
     matrix = Encoder(names).matrix(past.fields, len(past))
     directory.mkdir(parents=True, exist_ok=True)
-    rounds, gain = {}, dict.fromkeys(names, 0.0)
+    Evidence.fit(names, matrix, past.code).save(directory / bundles.EVIDENCE)
+    fold = np.arange(len(past)) % FOLDS
+    folds = [Evidence.fit(names, matrix[fold != k], past.code[fold != k]) for k in range(FOLDS)]
+    rounds, gain = {}, dict.fromkeys([*names, *evidence.NAMES], 0.0)
     for level, words in LEVELS.items():
-        columns = columns_of(names, level)
-        seen = [names[at] for at in columns]
-        fitted = _fit(matrix[:, columns], past.label, seen, seed, partial(progress, words))
+        fitted = _fit(matrix, past.label, names, folds, level, seed, partial(progress, words))
         # the file must not tell how many processors it was trained on
         text = "\n".join(li for li in fitted.model_to_string().splitlines() if not li.startswith("[num_threads:"))
         (directory / f"{level}.txt").write_text(text + "\n")
         rounds[level] = fitted.current_iteration()
         if level == "report":
-            gain |= dict(zip(seen, fitted.feature_importance("gain").tolist(), strict=True))
+            gain |= dict(zip(fitted.feature_name(), fitted.feature_importance("gain").tolist(), strict=True))
     np.save(directory / bundles.COUNTS, count(reports))
-    files = [*(f"{level}.txt" for level in LEVELS), bundles.COUNTS]
+    files = [*(f"{level}.txt" for level in LEVELS), bundles.COUNTS, bundles.EVIDENCE]
     spec = {
         "model": MODEL,
         "version": "unregistered",

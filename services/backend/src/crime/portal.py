@@ -2,7 +2,8 @@
 
 Rows come in pages in the order of `:id`, kept in a small database beside the output (`OUTPUT.rows`) as they come, so a
 fetch that was cut goes on behind the last row it holds. Once all have come the output is written, and a further run
-asks only for rows whose `:updated_at` is later than all it has; those that changed replace what they were.
+asks only for rows whose `:updated_at` is later than all it has, or than its last round began; those that changed
+replace what they were.
 """
 
 import csv
@@ -11,6 +12,8 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from crime.schema import COLUMNS
 from crime.settings import Settings
 
 TRIES, LONGEST_WAIT = 8, 60.0
+CLOCK_MARGIN = timedelta(minutes=1)
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 Progress = Callable[[int, int], None]
 
@@ -57,20 +61,21 @@ def fetch(
         note = dict(kept.execute("SELECT name, value FROM note"))
         if note.setdefault("query", query) != query:
             raise PortalError(f"{output} was fetched with another query, {note['query']}: name another --output")
-        # `newer`: what this round asks for; `behind`: how far it has come, both kept so that a cut round goes on
-        start = {"query": query, "newer": note.get("newer", ""), "behind": note.get("behind", "")}
-        kept.executemany("INSERT OR REPLACE INTO note VALUES (?, ?)", start.items())
-        kept.commit()
+        newer, behind = note.get("newer", ""), note.get("behind", "")
         wanted = [f"date_occ >= '{since}T00:00:00.000'"] if since else []
-        wanted += [f":updated_at > '{start['newer']}'"] if start["newer"] else []
-        ((count,),) = (row.values() for row in _ask(client, url, {"$select": "count(*)", **_where(wanted)}))
-        done = kept.execute(
-            "SELECT COUNT(*) FROM row WHERE updated > ? AND id <= ?", (start["newer"], start["behind"])
-        ).fetchone()[0]
-        fetched, behind = 0, start["behind"]
+        wanted += [f":updated_at > '{newer}'"] if newer else []
+        answer, now = _ask(client, url, {"$select": "count(*)", **_where(wanted)})
+        ((count,),) = (row.values() for row in answer)
+        # `newer`: what this round asks for; `behind`: how far it has come; `began`: by the portal's clock. All kept,
+        # so that a cut round goes on
+        start = {"query": query, "newer": newer, "behind": behind, "began": note.get("began") or now}
+        with kept:
+            kept.executemany("INSERT OR REPLACE INTO note VALUES (?, ?)", start.items())
+        done = kept.execute("SELECT COUNT(*) FROM row WHERE updated > ? AND id <= ?", (newer, behind)).fetchone()[0]
+        fetched = 0
         while True:
             progress(done + fetched, max(int(count), done + fetched))
-            rows = _ask(
+            rows, _ = _ask(
                 client,
                 url,
                 {
@@ -91,8 +96,12 @@ def fetch(
                 kept.execute("INSERT OR REPLACE INTO note VALUES ('behind', ?)", (behind,))
         total = _write(kept, output)
         with kept:
-            kept.execute("INSERT OR REPLACE INTO note SELECT 'newer', COALESCE(MAX(updated), '') FROM row")
-            kept.execute("INSERT OR REPLACE INTO note VALUES ('behind', '')")
+            # a row that changed while this round ran, in a page that was already read, is for the next one
+            kept.execute(
+                "INSERT OR REPLACE INTO note SELECT 'newer', COALESCE(MIN(MAX(updated), ?), '') FROM row",
+                (start["began"],),
+            )
+            kept.executemany("INSERT OR REPLACE INTO note VALUES (?, '')", [("behind",), ("began",)])
     return Fetched(total, fetched)
 
 
@@ -134,12 +143,17 @@ def _wait(state: RetryCallState) -> float:
 
 
 @retry(retry=retry_if_exception(_worth_another_try), wait=_wait, stop=stop_after_attempt(TRIES), reraise=True)
-def _once(client: httpx.Client, url: str, query: dict[str, str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get(url, params=query).raise_for_status().json()
-    return found
+def _once(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
+    answer = client.get(url, params=query).raise_for_status()
+    try:
+        said = parsedate_to_datetime(answer.headers["Date"]) - CLOCK_MARGIN
+    except (KeyError, ValueError):
+        said = datetime.now(UTC) - CLOCK_MARGIN
+    return answer.json(), said.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _ask(client: httpx.Client, url: str, query: dict[str, str]) -> list[dict[str, Any]]:
+def _ask(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
+    """What the portal answered, and a time that is surely past by its own clock."""
     try:
         return _once(client, url, query)
     except httpx.HTTPStatusError as error:

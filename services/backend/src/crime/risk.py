@@ -244,6 +244,7 @@ class Forecaster:
                 area = self.smooth("area", origin)[self._area_of]
                 found += [self._shares(view, kind, half_life)[:, None] * area for half_life in SHARES]
             plain = self.baselines(kind, origin)
+            found += [plain[name] for name in ("exponential smoothing", "long-run mean")]
             if kind != "city":  # the neighbourhood's recent reports, at the city's level
                 near = plain["KDE hot spots"][:, 0]
                 found.append(near[:, None] / near.sum() * self.smooth("city", origin))
@@ -340,7 +341,11 @@ class Forecaster:
         future = day_features(origin + 1, origin + HORIZON)[days]
         calendar = np.column_stack([future[:, :7].argmax(1), future[:, 7:].sum(1), days])
         return np.column_stack(
-            [np.repeat(place, len(days), 0), np.tile(calendar, (len(where), 1)), np.log(np.maximum(mean[:, days], NEVER)).ravel()]
+            [
+                np.repeat(place, len(days), 0),
+                np.tile(calendar, (len(where), 1)),
+                np.log(np.maximum(mean[:, days], NEVER)).ravel(),
+            ]
         )
 
     def _rows(self, kind: str, origins: Sequence[int], now: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ from mlflow.types.schema import AnyType
 
 import crime
 from crime import registry
-from crime.bundle import Bundle
+from crime.bundle import Bundle, BundleError
 from crime.data import Reports
 from crime.forecast import BOUNDS, Forecast
 from crime.models import evaluate
@@ -147,7 +147,11 @@ def _compare(model: Bundle, held_out: Reports, mlruns: Path) -> tuple[str, bool]
     except registry.RegistryError:
         return "champion: the first one", True
     mine = model.spec["metrics"]["overall"]["log_loss"]
-    theirs = evaluate(Bundle(directory), held_out)["overall"].short()["log_loss"]
+    try:
+        present = Bundle(directory)
+    except BundleError as error:  # of an earlier release, or damaged
+        return f"champion: version {version} can't be read: {error}", True
+    theirs = evaluate(present, held_out)["overall"].short()["log_loss"]
     figures = f"log loss {mine:.4f} against version {version}'s {theirs:.4f} on the same {len(held_out):,} reports"
     return (f"champion: {figures}", True) if mine <= theirs else (f"not champion: {figures}", False)
 

@@ -64,7 +64,10 @@ def _refresh(state: Any) -> None:
 async def _keep_fresh(state: Any) -> None:
     while True:
         await asyncio.sleep(state.settings.refresh_seconds)
-        await run_in_threadpool(_refresh, state)
+        try:
+            await run_in_threadpool(_refresh, state)
+        except Exception:  # whatever a new model does: the one that answers answers on, and the next look comes
+            log.exception("the look for another champion failed")
 
 
 @asynccontextmanager

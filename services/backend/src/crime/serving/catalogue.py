@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel
 
-from crime import registry
+from crime import evidence, registry
 from crime.bundle import Bundle
 from crime.features import ENTITIES, WINDOWS, describe
 from crime.schema import CATEGORIES, CATEGORY_NAMES, table
@@ -165,6 +165,16 @@ def features(request: Request) -> Features:
                 share_of_gain=model.spec["gain"][name],
             )
         )
+    for name, category in zip(evidence.NAMES, CATEGORY_NAMES, strict=True):
+        listed.append(
+            FeatureDescription(
+                name=name,
+                about=f"log-probability of {category} by the habits of each crime code, of all that is known",
+                source=sorted({describe(field).source[0] for field in evidence.FIELDS} | {"Mocodes"}),
+                use="at every level",
+                share_of_gain=model.spec["gain"][name],
+            )
+        )
     for window in WINDOWS:
         listed.append(
             FeatureDescription(
@@ -187,15 +197,12 @@ def feature_vector(report: Report, request: Request) -> FeatureVector:  # type: 
     model = model_of(request)
     fields, _, _ = fields_of(report)
     level = model.level_of(fields)
-    vector = model.encoder.vector(fields)
+    vector = model.vector(fields)
     return FeatureVector(
         model_name=model.name,
         model_version=model.version,
         level=level,
-        features={
-            model.spec["features"][at]: None if np.isnan(vector[at]) else float(vector[at])
-            for at in model.columns[level]
-        },
+        features={model.names[at]: None if np.isnan(vector[at]) else float(vector[at]) for at in model.columns[level]},
     )
 
 
