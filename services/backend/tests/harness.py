@@ -66,6 +66,39 @@ class Backend:
         self.process.wait()
 
 
+@dataclass
+class Mlflow:
+    """A real MLflow server, started as its image starts it."""
+
+    url: str
+    place: Path
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, place: Path, port: int | None = None, **variables: str) -> "Mlflow":
+        port = port or free_port()
+        place.mkdir(parents=True, exist_ok=True)
+        given = {
+            "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{place / 'mlflow.db'}",
+            "MLFLOW_ARTIFACTS_DESTINATION": str(place / "artifacts"),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "PORT": str(port),
+        }
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
+        script = Path(__file__).parents[2] / "mlflow" / "serve"
+        process = subprocess.Popen(
+            [str(script)], env=os.environ | given | {"PATH": path} | variables, stdout=log, stderr=subprocess.STDOUT
+        )
+        wait_for(f"http://127.0.0.1:{port}/health", process, log, 120)
+        return cls(f"http://127.0.0.1:{port}", place, process)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
 def start_backend(**settings: object) -> Backend:
     """Start the backend on a free port, unless `port` is set, and wait until it lives."""
     port = settings.setdefault("port", free_port())

@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 from crime.backtest import Spread, concentration, summary, trials
 from crime.data import DataError, Tally, sample
-from crime.forecast import CUTS, Forecast
+from crime.forecast import CUTS, RISK, Forecast
 from crime.history import History, read
 from crime.outlook import shares
-from crime.registry import forecast
+from crime.registry import Embedded, find
 from crime.risk import BASELINES, OURS, Forecaster, deviance
 from crime.schema import day_text
-from crime.settings import Settings
 from crime.twin import Settings as City
 from crime.twin import Twin
 from harness import Store
@@ -164,7 +163,7 @@ def test_mlflow_serves_the_forecast_too(store: Store) -> None:
             [{"date": "2021-01-02", "area": 6}, {"date": "2021-01-02", "area": 99}, {"date": "1999-01-01", "area": 6}]
         )
     )
-    mine = forecast(Settings(mlruns=store.mlruns))
+    mine = Forecast(*reversed(find(Embedded(store.mlruns), RISK)))
     expected = mine.expected("area", np.array([1]))[mine.find("area", 6), 0]
     assert answer["mean"][0] == pytest.approx(expected)
     assert answer["error"].notna().tolist() == [False, True, True]
@@ -228,5 +227,5 @@ def test_features_of_a_place_over_http(api: httpx.Client, real: History) -> None
 
 
 def test_every_cut_has_its_own_range(store: Store) -> None:
-    made: Forecast = forecast(Settings(mlruns=store.mlruns))
+    made = Forecast(*reversed(find(Embedded(store.mlruns), RISK)))
     assert all(made.arrays[f"{kind}_{cut}"].shape == (4, 400) for kind in ("city", "area", "district") for cut in CUTS)

@@ -12,7 +12,7 @@ from crime import models
 from crime.bundle import Bundle, BundleError
 from crime.data import DataError, Reports, Tally, load
 from crime.features import columns_of, mask
-from crime.registry import champion, find, versions
+from crime.registry import Embedded, champion, find
 from crime.schema import LEVELS, day_number
 from crime.settings import Settings
 from crime.twin import Settings as City
@@ -115,7 +115,7 @@ def test_too_little_to_train_on_is_said(reports: Reports, tmp_path: Path) -> Non
 
 
 def test_a_damaged_bundle_is_refused(model: Bundle, store: Store, tmp_path: Path) -> None:
-    _, directory = find(store.mlruns, "crime-category")
+    _, directory = find(Embedded(store.mlruns), "crime-category")
     for file in directory.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "weapon.txt").write_text(
@@ -132,7 +132,7 @@ def test_mlflow_knows_all_of_it(store: Store) -> None:
     client = mlflow.MlflowClient()
     version = client.get_model_version_by_alias("crime-category", "champion")
     run = client.get_run(str(version.run_id))
-    light = versions(store.mlruns, "crime-category")
+    light = Embedded(store.mlruns).versions("crime-category")
     assert [v["version"] for v in light if "champion" in v["aliases"]] == [str(version.version)]
     assert next(v for v in light if v["version"] == str(version.version))["metrics"] == run.data.metrics
     assert run.data.metrics["weapon.log_loss"] > 0
@@ -145,7 +145,7 @@ def test_mlflow_knows_all_of_it(store: Store) -> None:
     mine = champion(Settings(mlruns=store.mlruns))
     assert answer.iloc[0]["level"] == "place_time"
     assert mine.version == str(version.version)
-    stored = Path(mine.spec["sha256"] and find(store.mlruns, "crime-category")[1])
+    stored = Path(mine.spec["sha256"] and find(Embedded(store.mlruns), "crime-category")[1])
     assert not [file for file in stored.rglob("*") if file.suffix in (".pkl", ".pickle")]
 
 
@@ -160,11 +160,11 @@ def test_a_worse_model_does_not_become_champion(store: Store, rows: list[dict[st
         writer.writeheader()
         for at, row in enumerate(early):  # wrong answers in the part that is trained on
             writer.writerow(row | ({"Crm Cd": codes[at - 7]} if at < 3_000 else {}))
-    before = find(store.mlruns, "crime-category")[0]
+    before = find(Embedded(store.mlruns), "crime-category")[0]
     done = store.crime("train", "--data", spoilt, "--json")
     assert int(json.loads(done.stdout.splitlines()[-1])["version"]) > int(before)
     assert "not champion: log loss" in done.stdout
-    assert find(store.mlruns, "crime-category")[0] == before
+    assert find(Embedded(store.mlruns), "crime-category")[0] == before
     with sqlite3.connect(store.mlruns / "mlflow.db") as database:
         (verdict,) = database.execute(
             "SELECT value FROM model_version_tags WHERE key = 'verdict' ORDER BY version DESC"

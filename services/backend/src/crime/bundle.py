@@ -18,13 +18,51 @@ from crime import evidence
 from crime.booster import Booster
 from crime.evidence import Evidence
 from crime.features import MO_PREFIX, Encoder, Fields, columns_of, describe, levels
-from crime.schema import CATEGORY_NAMES, LEVELS
+from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
 
-SPEC, COUNTS, EVIDENCE = "spec.json", "counts.npy", "evidence.npz"
+SPEC, COUNTS, EVIDENCE, HELD_OUT = "spec.json", "counts.npy", "evidence.npz", "held_out.npz"
+MOST_HELD_OUT = 5_000  # of the newest reports that training did not see, carried to compare models by
+GOLDEN = 20  # of these, whose answers the bundle must give again wherever it is loaded
 
 
 class BundleError(ValueError):
     """The directory holds no bundle, or a damaged one."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The newest reports that training did not see: their fields, one array each, and labels (rows,)."""
+
+    fields: dict[str, np.ndarray]
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @classmethod
+    def of(cls, reports: Any, features: list[str]) -> "HeldOut":
+        """From `data.Reports` in time's order; no victim columns unless a feature reads them."""
+        late = slice(-MOST_HELD_OUT, None)
+        read = {source for name in features for source in describe(name).source}
+        kept = {k: v[late] for k, v in reports.fields.items() if COLUMNS[k].name in read}
+        return cls(kept, reports.label[late])
+
+    def save(self, path: Path) -> None:
+        """As arrays: MO codes joined by blanks, `?` where they are not known."""
+        codes = np.array(["?" if c is None else " ".join(c) for c in self.fields["mocodes"]], np.str_)
+        arrays = self.fields | {"mocodes": codes, "label": self.label}
+        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> "HeldOut":
+        """Read what `save` wrote; fields that the model does not read are not known."""
+        with np.load(path, allow_pickle=False) as arrays:
+            fields = {name: arrays[name] for name in arrays.files if name != "label"}
+            label = arrays["label"]
+        codes = np.empty(len(label), object)
+        codes[:] = [None if text == "?" else tuple(text.split()) for text in fields["mocodes"].tolist()]
+        unknown = {k: np.full(len(label), np.nan) for k, c in COLUMNS.items() if c.parse}
+        return cls({**unknown, **fields, "mocodes": codes}, label)
 
 
 @dataclass(frozen=True)
@@ -55,6 +93,9 @@ class Bundle:
             }
             self._mo_features = set(self.spec["mo_features"])
             self.counts = np.load(directory / COUNTS, allow_pickle=False)
+            self.held_out = HeldOut.load(directory / HELD_OUT)
+            if self.spec["categories"] != CATEGORIES:
+                raise BundleError(f"{directory}: its categories are not this release's")
         except BundleError:
             raise
         except (OSError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
@@ -72,6 +113,18 @@ class Bundle:
         """Probabilities of one report, each field a scalar."""
         level = self.level_of(fields)
         return Prediction(self.boosters[level].predict_one(self.vector(fields)[self.columns[level]]), level)
+
+    def golden(self) -> np.ndarray:
+        """(20, 7) answers to the first held-out reports, one at a time as they are given in service."""
+        rows = range(min(GOLDEN, len(self.held_out)))
+        reports = ({name: column[at] for name, column in self.held_out.fields.items()} for at in rows)
+        return np.array([self.predict_one(report).probabilities for report in reports])
+
+    def verify(self) -> None:
+        """Raise `BundleError` unless this gives the answers that it gave where it was trained. Warms it, too."""
+        stored, given = np.array(self.spec.get("golden", [])), self.golden()
+        if stored.shape != given.shape or not np.allclose(given, stored, atol=1e-6):
+            raise BundleError(f"{self.name} version {self.version} does not give the answers it was stored with")
 
     def vector(self, fields: Fields) -> np.ndarray:
         """(features + 7,) all inputs of one report, named in `names`."""

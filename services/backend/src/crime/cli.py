@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,7 @@ def _explained() -> Iterator[None]:
     """Errors a user can act on are a line, not a traceback."""
     from crime.bundle import BundleError
     from crime.data import DataError
+    from crime.promotion import Refused
     from crime.registry import RegistryError
 
     try:
@@ -46,6 +48,7 @@ def _explained() -> Iterator[None]:
         ConnectionError,
         RegistryError,
         BundleError,
+        Refused,
         FileNotFoundError,
         IsADirectoryError,
         PermissionError,
@@ -120,7 +123,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train on the first 80 % of a table by time, evaluate on the rest, register in MLflow."""
-    from crime import models
+    from crime import models, registry
     from crime.bundle import Bundle
     from crime.data import Tally, load
 
@@ -137,7 +140,7 @@ def train(
                 reports, tally, directory, seed=seed, victim=victim, progress=_follow(bar, task, "train: ")
             )
             bar.update(task, description="register in MLflow", total=None)
-            version, verdict = tracking.publish(model, directory, held_out, Settings().mlruns)
+            version, verdict = tracking.publish(model, directory, registry.of(Settings()))
             model = Bundle(directory, version)
         _show_tally(tally)
         _show_scores(model.spec["metrics"], f"{model.name} version {version}: {len(held_out):,} held-out reports")
@@ -217,7 +220,7 @@ def forecast(
     """Forecast reports by area and district from a table, try it at past origins, register it in MLflow."""
     import numpy as np
 
-    from crime import history, outlook
+    from crime import history, outlook, registry
     from crime.data import Tally
     from crime.forecast import BOUNDS
     from crime.schema import day_text
@@ -233,7 +236,7 @@ def forecast(
             directory = Path(place) / "bundle"
             made = outlook.fit(history.read(path, tally), tally, directory, _follow(bar, task))
             bar.update(task, description="register in MLflow", total=None)
-            version, verdict = tracking.publish_forecast(made, directory, Settings().mlruns)
+            version, verdict = tracking.publish_forecast(made, directory, registry.of(Settings()))
     _show_tally(tally)
     days = [day_text(made.origin + 1 + at) for at in range(horizon)]
     means = made.expected("area", np.arange(horizon))
@@ -275,7 +278,7 @@ def forecast(
         typer.echo(json.dumps(summary))
 
 
-class By(StrEnum):
+class Places(StrEnum):
     area = "area"
     district = "district"
 
@@ -289,7 +292,7 @@ class Every(StrEnum):
 def backtest(
     data: Data = None,
     rejects: Rejects = None,
-    by: Annotated[By, typer.Option(help="Which places.")] = By.area,
+    by: Annotated[Places, typer.Option(help="Which places.")] = Places.area,
     every: Annotated[Every, typer.Option(help="How long a step is.")] = Every.day,
     as_json: Json = False,
 ) -> None:
@@ -433,12 +436,12 @@ def export(
     """Copy the champions' bundles, for an image to carry."""
     from crime.bundle import SPEC
     from crime.forecast import RISK
-    from crime.registry import MODEL, RegistryError, find
+    from crime.registry import MODEL, RegistryError, find, of
 
     with _explained():
         for name, place in ((MODEL, output), (RISK, output / RISK)):
             try:
-                version, directory = find(Settings().mlruns, name)
+                version, directory = find(of(Settings()), name)
             except RegistryError as error:
                 if name == MODEL:
                     raise
@@ -451,6 +454,40 @@ def export(
             spec = json.loads((directory / SPEC).read_text()) | {"version": version}
             (place / SPEC).write_text(json.dumps(spec, indent=1) + "\n")
             out.print(f"{place}: {name} version {version}", highlight=False, soft_wrap=True)
+
+
+Name = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]
+By = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorded.")]
+
+
+@app.command()
+def promote(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="The version that should answer.")],
+    force: Annotated[str | None, typer.Option(help="Why, although a gate failed; it is recorded.")] = None,
+    by: By = "unknown",
+    as_json: Json = False,
+) -> None:
+    """Make a version champion if it passes the gates against the present one, or by force."""
+    from crime import promotion, registry
+
+    with _explained():
+        verdict = promotion.promote(registry.of(Settings()), name, version, by, force)
+    for gate in verdict.gates:
+        out.print(f"{'passed' if gate.passed else 'FAILED'} {gate.name}: {gate.reason}", highlight=False)
+    out.print(f"{name} version {version} is champion", highlight=False)
+    if as_json:
+        typer.echo(json.dumps({"model": name, "version": version, "gates": [asdict(gate) for gate in verdict.gates]}))
+
+
+@app.command()
+def rollback(name: Name, by: By = "unknown") -> None:
+    """Make the version that was champion before champion again."""
+    from crime import promotion, registry
+
+    with _explained():
+        version = promotion.rollback(registry.of(Settings()), name, by)
+    out.print(f"{name} version {version} is champion again", highlight=False)
 
 
 @app.command()

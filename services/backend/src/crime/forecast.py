@@ -48,6 +48,13 @@ class Forecast:
     def name(self) -> str:
         return self.spec["model"]
 
+    def verify(self) -> None:
+        """Raise `BundleError` unless every expectation is a number of reports."""
+        for kind in KINDS:
+            mean = self.arrays.get(f"{kind}_mean", np.zeros(1))
+            if not (np.isfinite(mean).all() and (mean >= 0).all()):
+                raise BundleError(f"{self.name} version {self.version} expects what is no number of reports")
+
     def ids(self, kind: str) -> np.ndarray:
         return self.arrays.get(f"{kind}_ids", np.zeros(0, int))
 

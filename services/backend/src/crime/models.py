@@ -19,6 +19,7 @@ from crime.bundle import Bundle, inputs_of
 from crime.data import DataError, Reports, Tally
 from crime.evidence import Evidence
 from crime.features import MO_PREFIX, Encoder, choose, describe, levels, mask
+from crime.measures import calibration, calibration_error, log_losses
 from crime.registry import MODEL
 from crime.schema import CATEGORIES, COLUMNS, LEVELS
 
@@ -29,7 +30,6 @@ FOLDS = 5  # evidence for training comes from the other folds' reports
 MAX_ROUNDS, PATIENCE = 400, 20
 MIN_REPORTS = 500
 WORTH_THREADS = 50_000  # rows
-BINS = 15
 PARAMETERS: dict[str, Any] = {
     "objective": "multiclass",
     "num_class": len(CATEGORIES),
@@ -69,33 +69,21 @@ class Scores:
 def score(probabilities: np.ndarray, label: np.ndarray) -> Scores:
     """Scores of predictions (rows, 7) against labels (rows,).
 
-    Macro AUC is one against the rest, averaged over categories that occur and do not fill the rows; ECE has 15
-    equal-width bins of the top category's probability (Guo et al., On calibration of modern neural networks, 2017).
+    Macro AUC is one against the rest, averaged over categories that occur and do not fill the rows.
     """
     from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
     classes = range(len(CATEGORIES))
-    top, confidence = probabilities.argmax(1), probabilities.max(1)
-    hit = top == label
-    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    calibration = [
-        {
-            "confidence": float(confidence[at].mean()),
-            "accuracy": float(hit[at].mean()),
-            "share": float(at.mean()),
-        }
-        for at in (bin_of == b for b in range(BINS))
-        if at.any()
-    ]
+    top, bins = probabilities.argmax(1), calibration(probabilities, label)
     areas = [roc_auc_score(label == k, probabilities[:, k]) for k in classes if 0 < (label == k).mean() < 1]
     return Scores(
-        accuracy=float(hit.mean()),
+        accuracy=float((top == label).mean()),
         weighted_f1=float(f1_score(label, top, average="weighted", zero_division=0)),
         macro_auc=float(np.mean(areas)) if areas else float("nan"),
-        log_loss=float(-np.log(np.clip(probabilities[np.arange(len(label)), label], 1e-15, 1)).mean()),
-        ece=float(sum(abs(b["accuracy"] - b["confidence"]) * b["share"] for b in calibration)),
+        log_loss=float(log_losses(probabilities, label).mean()),
+        ece=calibration_error(bins),
         confusion=confusion_matrix(label, top, labels=list(classes)).tolist(),
-        calibration=calibration,
+        calibration=bins,
     )
 
 
@@ -223,7 +211,8 @@ def train(
         if level == "report":
             gain |= dict(zip(fitted.feature_name(), fitted.feature_importance("gain").tolist(), strict=True))
     np.save(directory / bundles.COUNTS, count(reports))
-    files = [*(f"{level}.txt" for level in LEVELS), bundles.COUNTS, bundles.EVIDENCE]
+    bundles.HeldOut.of(held_out, names).save(directory / bundles.HELD_OUT)
+    files = [*(f"{level}.txt" for level in LEVELS), bundles.COUNTS, bundles.EVIDENCE, bundles.HELD_OUT]
     spec = {
         "model": MODEL,
         "version": "unregistered",
@@ -255,6 +244,7 @@ def train(
     model = Bundle(directory)
     scores = evaluate(model, held_out)
     spec["metrics"] = {name: found.short() for name, found in scores.items()}
+    spec["golden"] = model.golden().tolist()
     spec["confusion"] = {name: found.confusion for name, found in scores.items()}
     spec["calibration"] = {name: found.calibration for name, found in scores.items()}
     write_spec(directory, spec)

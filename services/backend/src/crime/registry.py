@@ -1,128 +1,306 @@
-"""The embedded MLflow registry, read without MLflow: importing it costs 200 MB and seconds, a query a millisecond.
+"""The model registry, read without MLflow: importing it costs 200 MB and seconds, a query a millisecond.
 
-`tracking` writes through MLflow itself; this module only looks at the tables MLflow keeps in `mlruns/mlflow.db`.
+`Embedded` looks at the tables that MLflow keeps in `mlruns/mlflow.db`, `Served` asks an MLflow server over HTTP.
+Both know the same: which version of a model carries an alias, and where its bundle is.
 """
 
+import json
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote, urlencode, urlparse
+from urllib.request import Request, urlopen
 
-from crime.bundle import Bundle
-from crime.forecast import RISK, Forecast
+from crime.bundle import SPEC, Bundle
 from crime.settings import Settings
 
 MODEL = "crime-category"
 DATABASE = "mlflow.db"
-ALIAS = "champion"
-PLACE = Path("data") / "bundle"  # where a logged model holds its bundle
+ALIAS, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
+PLACE = "data/bundle"  # where a logged model holds its bundle
+PATIENCE = 5  # seconds for one answer of the server
+KEPT = 4  # versions of each model on disk
+LARGEST = 512 << 20  # bytes of one file of a bundle
 
 
 class RegistryError(RuntimeError):
-    """There is no registry, or not what was asked of it."""
+    """There is no registry, it does not answer, or has not what was asked of it."""
 
 
-@contextmanager
-def _database(mlruns: Path) -> Iterator[sqlite3.Connection]:
-    path = mlruns / DATABASE
-    if not path.exists():
-        raise RegistryError(f"no MLflow store in {mlruns}: `crime train` makes one")
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            connection.row_factory = sqlite3.Row
-            yield connection
-    except sqlite3.Error as error:
-        raise RegistryError(f"the MLflow store in {mlruns} can't be read: {error}") from error
+class NoSuchModel(RegistryError):
+    """The registry answers; it has no such model, version or alias."""
+
+    def __init__(self, name: str, where: str):
+        command = "crime forecast" if name.startswith("crime-risk") else "crime train"
+        super().__init__(f"no model {name} in {where}: `{command}` makes one")
 
 
-def _local(location: str) -> Path:
-    return Path(unquote(urlparse(location).path)) if location.startswith("file:") else Path(location)
+class Embedded:
+    """The store in the directory `mlruns`."""
+
+    def __init__(self, mlruns: Path):
+        self.mlruns = mlruns
+
+    def __str__(self) -> str:
+        return str(self.mlruns)
+
+    @property
+    def tracking_uri(self) -> str:
+        return f"sqlite:///{self.mlruns.absolute() / DATABASE}"
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        path = self.mlruns / DATABASE
+        if not path.exists():
+            raise RegistryError(f"no MLflow store in {self.mlruns}: `crime train` makes one")
+        try:
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+                connection.row_factory = sqlite3.Row
+                yield connection
+        except sqlite3.Error as error:
+            raise RegistryError(f"the MLflow store in {self.mlruns} can't be read: {error}") from error
+
+    def version(self, name: str, alias: str = ALIAS) -> str:
+        """The version that carries `alias`. Raises `RegistryError`."""
+        query = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
+        with self._database() as database:
+            row = database.execute(query, (name, alias)).fetchone()
+        if row is None:
+            raise NoSuchModel(f"{name}@{alias}", str(self))
+        return str(row["version"])
+
+    def bundle(self, name: str, version: str) -> Path:
+        """Directory of a version's bundle. Raises `RegistryError`."""
+        query = "SELECT storage_location FROM model_versions WHERE name = ? AND version = ?"
+        with self._database() as database:
+            row = database.execute(query, (name, version)).fetchone()
+        if row is None:
+            raise NoSuchModel(f"{name} version {version}", str(self))
+        location = row["storage_location"]
+        return Path(unquote(urlparse(location).path) if location.startswith("file:") else location) / PLACE
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every registered model with its aliases and latest version."""
+        with self._database() as database:
+            aliases = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
+            return [
+                {
+                    "name": row["name"],
+                    "description": row["description"] or "",
+                    "latest_version": str(row["latest"]),
+                    "aliases": {a["alias"]: str(a["version"]) for a in aliases if a["name"] == row["name"]},
+                }
+                for row in database.execute(
+                    "SELECT m.name, m.description, MAX(v.version) AS latest FROM registered_models m "
+                    "JOIN model_versions v ON v.name = m.name GROUP BY m.name ORDER BY m.name"
+                )
+            ]
+
+    def versions(self, name: str) -> list[dict[str, Any]]:
+        """Every version of a model, newest first, with its aliases, tags and the metrics of its run."""
+        with self._database() as database:
+
+            def pairs(query: str, *values: Any) -> dict[str, Any]:
+                return {row[0]: row[1] for row in database.execute(query, values)}
+
+            aliases = "SELECT alias, 1 FROM registered_model_aliases WHERE name = ? AND version = ?"
+            tags = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
+            return [
+                {
+                    "version": str(row["version"]),
+                    "aliases": list(pairs(aliases, name, row["version"])),
+                    "created": row["creation_time"],
+                    "run_id": row["run_id"],
+                    "tags": pairs(tags, name, row["version"]),
+                    "metrics": pairs("SELECT key, value FROM latest_metrics WHERE run_uuid = ?", row["run_id"]),
+                }
+                for row in database.execute(
+                    "SELECT version, creation_time, run_id FROM model_versions WHERE name = ? ORDER BY version DESC",
+                    (name,),
+                )
+            ]
+
+    def _client(self) -> Any:  # MLflow alone writes its tables
+        import mlflow
+
+        return mlflow.MlflowClient(self.tracking_uri)
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        self._client().set_registered_model_alias(name, alias, version)
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        self._client().delete_registered_model_alias(name, alias)
+
+    def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
+        client = self._client()
+        for key, value in tags.items():
+            client.set_model_version_tag(name, version, key, value)
 
 
-def find(mlruns: Path, name: str, alias: str = ALIAS) -> tuple[str, Path]:
+class Served:
+    """An MLflow server that serves artifacts too. Bundles are fetched once, into the temporary directory."""
+
+    def __init__(self, uri: str):
+        self.tracking_uri = uri.rstrip("/")
+        self.kept = Path(tempfile.gettempdir()) / "crime-models"
+
+    def __str__(self) -> str:
+        return self.tracking_uri
+
+    def _open(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> bytes:
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.tracking_uri}/api/2.0/{path}", data, {"Content-Type": "application/json"})
+        request.method = method or ("GET" if body is None else "POST")
+        try:
+            with urlopen(request, timeout=PATIENCE) as response:
+                content: bytes = response.read(LARGEST + 1)
+        except HTTPError as error:
+            try:
+                said = json.load(error)
+                code, message = said.get("error_code", ""), said.get("message", "")
+            except (ValueError, AttributeError, OSError):
+                code, message = "", ""
+            if code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise NoSuchModel(message.rstrip("."), str(self)) from None
+            raise RegistryError(f"MLflow at {self} answered {error.code} {message}".rstrip()) from None
+        except (OSError, HTTPException) as error:
+            raise RegistryError(f"MLflow at {self} can't be reached: {error}") from None
+        if len(content) > LARGEST:
+            raise RegistryError(f"MLflow at {self} sent more than {LARGEST:,} bytes for {path}")
+        return content
+
+    def _ask(self, path: str, query: dict[str, str] | None = None, body: dict[str, Any] | None = None) -> Any:
+        content = self._open(f"mlflow/{path}" + (f"?{urlencode(query)}" if query else ""), body)
+        try:
+            return json.loads(content or "{}")
+        except ValueError:
+            raise RegistryError(f"MLflow at {self} answered {path} with what is no JSON") from None
+
+    def version(self, name: str, alias: str = ALIAS) -> str:
+        """The version that carries `alias`. Raises `RegistryError`."""
+        try:
+            found = self._ask("registered-models/alias", {"name": name, "alias": alias})
+            return str(found["model_version"]["version"])
+        except NoSuchModel:
+            raise NoSuchModel(f"{name}@{alias}", str(self)) from None
+        except (KeyError, TypeError):
+            raise RegistryError(f"MLflow at {self} answered without a version of {name}@{alias}") from None
+
+    def bundle(self, name: str, version: str) -> Path:
+        """Directory of a version's bundle, fetched if it is not here yet. Raises `RegistryError`."""
+        place = self.kept / f"{quote(self.tracking_uri, '')}" / name / version
+        if place.exists():
+            return place
+        found = self._ask("model-versions/get-download-uri", {"name": name, "version": version})
+        where = urlparse(str(found.get("artifact_uri", "")))
+        if where.scheme != "mlflow-artifacts":
+            raise RegistryError(f"MLflow at {self} does not serve artifacts itself: {name} is in {where.geturl()}")
+        root = f"mlflow-artifacts/artifacts/{quote(where.path.strip('/'))}/{PLACE}"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=place.parent))
+        try:
+            spec = self._open(f"{root}/{SPEC}")
+            (fresh / SPEC).write_bytes(spec)
+            for file in json.loads(spec)["sha256"]:
+                if Path(file).name != file:
+                    raise ValueError(f"a file named {file!r}")
+                (fresh / file).write_bytes(self._open(f"{root}/{file}"))
+            fresh.rename(place)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RegistryError(f"{name} version {version} in {self} is no bundle: {error}") from None
+        except OSError as error:
+            raise RegistryError(f"{name} version {version} can't be kept in {place.parent}: {error}") from None
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        for old in sorted(place.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+        return place
+
+    def forget(self, name: str, version: str) -> None:
+        """Remove a fetched bundle that proved to be damaged, so that the next look fetches it anew."""
+        shutil.rmtree(self.kept / f"{quote(self.tracking_uri, '')}" / name / version, ignore_errors=True)
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every registered model with its aliases and latest version."""
+        found = self._ask("registered-models/search", {"max_results": "100"}).get("registered_models", [])
+        return [
+            {
+                "name": model["name"],
+                "description": model.get("description", ""),
+                "latest_version": max((v["version"] for v in model.get("latest_versions", [])), key=int, default=""),
+                "aliases": {a["alias"]: str(a["version"]) for a in model.get("aliases", [])},
+            }
+            for model in found
+        ]
+
+    def versions(self, name: str) -> list[dict[str, Any]]:
+        """The latest hundred versions of a model, newest first, with their aliases, tags and metrics of their runs."""
+        aliases: dict[str, list[str]] = {}
+        for model in self.models():
+            if model["name"] == name:
+                for alias, version in model["aliases"].items():
+                    aliases.setdefault(version, []).append(alias)
+        query = {"filter": f"name='{name}'", "max_results": "100", "order_by": "version_number DESC"}
+        found = self._ask("model-versions/search", query).get("model_versions", [])
+        return [
+            {
+                "version": str(v["version"]),
+                "aliases": aliases.get(str(v["version"]), []),
+                "created": int(v.get("creation_timestamp", 0)),
+                "run_id": v.get("run_id", ""),
+                "tags": {tag["key"]: tag["value"] for tag in v.get("tags", [])},
+                "metrics": self._metrics(v.get("run_id", "")),
+            }
+            for v in sorted(found, key=lambda v: -int(v["version"]))
+        ]
+
+    def _metrics(self, run: str) -> dict[str, float]:
+        if not run:
+            return {}
+        try:
+            data = self._ask("runs/get", {"run_id": run})["run"]["data"]
+        except RegistryError:
+            return {}
+        return {metric["key"]: metric["value"] for metric in data.get("metrics", [])}
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        self._ask("registered-models/alias", body={"name": name, "alias": alias, "version": version})
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        self._open("mlflow/registered-models/alias", {"name": name, "alias": alias}, "DELETE")
+
+    def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
+        for key, value in tags.items():
+            self._ask("model-versions/set-tag", body={"name": name, "version": version, "key": key, "value": value})
+
+
+Registry = Embedded | Served
+
+
+def of(settings: Settings) -> Registry:
+    """The registry that settings name."""
+    return Served(settings.tracking_uri) if settings.tracking_uri else Embedded(settings.mlruns)
+
+
+def find(registry: Registry, name: str, alias: str = ALIAS) -> tuple[str, Path]:
     """Version and bundle directory of the model that carries `alias`. Raises `RegistryError`."""
-    with _database(mlruns) as database:
-        row = database.execute(
-            "SELECT v.version, v.storage_location FROM model_versions v JOIN registered_model_aliases a "
-            "ON a.name = v.name AND a.version = v.version WHERE a.name = ? AND a.alias = ?",
-            (name, alias),
-        ).fetchone()
-    if row is None:
-        command = "crime train" if name == MODEL else "crime forecast"
-        raise RegistryError(f"no model {name}@{alias} in {mlruns}: `{command}` makes one")
-    return str(row["version"]), _local(row["storage_location"]) / PLACE
-
-
-def locate(settings: Settings, name: str = MODEL) -> tuple[str | None, Path]:
-    """Version and bundle directory of the model that answers: of those that settings name, or the store's champion.
-
-    Raises `RegistryError`. The version is None where the bundle itself tells it.
-    """
-    if settings.model_dir:
-        return None, settings.model_dir / ("" if name == MODEL else name)
-    return find(settings.mlruns, name)
+    version = registry.version(name, alias)
+    return version, registry.bundle(name, version)
 
 
 def champion(settings: Settings) -> Bundle:
-    """The category model that answers. Raises `RegistryError` or `BundleError`."""
-    version, directory = locate(settings)
+    """The category model that answers: of the directory that settings name, or the registry's champion.
+
+    Raises `RegistryError` or `BundleError`.
+    """
+    if settings.model_dir:
+        return Bundle(settings.model_dir)
+    version, directory = find(of(settings), MODEL)
     return Bundle(directory, version)
-
-
-def forecast(settings: Settings) -> Forecast:
-    """The forecast that answers. Raises `RegistryError` or `BundleError`."""
-    version, directory = locate(settings, RISK)
-    return Forecast(directory, version)
-
-
-def models(mlruns: Path) -> list[dict[str, Any]]:
-    """Every registered model with its aliases and latest version."""
-    with _database(mlruns) as database:
-        aliases = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
-        return [
-            {
-                "name": row["name"],
-                "description": row["description"] or "",
-                "latest_version": str(row["latest"]),
-                "aliases": {a["alias"]: str(a["version"]) for a in aliases if a["name"] == row["name"]},
-            }
-            for row in database.execute(
-                "SELECT m.name, m.description, MAX(v.version) AS latest FROM registered_models m "
-                "JOIN model_versions v ON v.name = m.name GROUP BY m.name ORDER BY m.name"
-            )
-        ]
-
-
-def versions(mlruns: Path, name: str) -> list[dict[str, Any]]:
-    """Every version of a model, newest first, with its aliases, tags and the metrics of its run."""
-    with _database(mlruns) as database:
-
-        def pairs(query: str, *values: Any) -> dict[str, Any]:
-            return {row[0]: row[1] for row in database.execute(query, values)}
-
-        return [
-            {
-                "version": str(row["version"]),
-                "aliases": list(
-                    pairs(
-                        "SELECT alias, 1 FROM registered_model_aliases WHERE name = ? AND version = ?",
-                        name,
-                        row["version"],
-                    )
-                ),
-                "created": row["creation_time"],
-                "run_id": row["run_id"],
-                "tags": pairs(
-                    "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?",
-                    name,
-                    row["version"],
-                ),
-                "metrics": pairs("SELECT key, value FROM latest_metrics WHERE run_uuid = ?", row["run_id"]),
-            }
-            for row in database.execute(
-                "SELECT version, creation_time, run_id FROM model_versions WHERE name = ? ORDER BY version DESC",
-                (name,),
-            )
-        ]

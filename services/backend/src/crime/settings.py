@@ -1,15 +1,21 @@
 """Settings, from environment variables that begin with `CRIME_`."""
 
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """`model_dir`: a bundle to serve (an image's own); without it the champion in the MLflow store `mlruns`."""
+    """`tracking_uri`: an MLflow server whose champions answer; without one the embedded store `mlruns` is used.
+
+    `model_dir`: an image's own bundles. They answer while the server has no champion, or alone if there is no server.
+    """
 
     model_config = SettingsConfigDict(env_prefix="CRIME_", protected_namespaces=())
 
+    tracking_uri: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
     model_dir: Path | None = None
     mlruns: Path = Path("mlruns")
     host: str = "0.0.0.0"
@@ -18,6 +24,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = 200 << 20
     max_batch: int = 50_000
     refresh_seconds: float = 5.0  # between looks for another champion
+    token_file: Path | None = None  # holds the bearer token of calls that change something; without it they are off
     portal_url: str = "https://data.lacity.org"
     portal_dataset: str = "2nrs-mtv8"
     portal_token: str = ""  # an app token of the portal; without one it serves fewer requests

@@ -3,7 +3,7 @@
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -22,34 +22,35 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
 import crime
-from crime import registry
-from crime.bundle import Bundle, BundleError
-from crime.data import Reports
+from crime import promotion
+from crime.bundle import Bundle
 from crime.forecast import BOUNDS, Forecast
-from crime.models import evaluate
-from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS, day_text
+from crime.registry import Embedded, Registry
+from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
 
 for noisy in ("mlflow", "alembic"):
     logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def connect(mlruns: Path, experiment: str) -> None:
-    """Point MLflow at the store in `mlruns`, made if missing."""
-    mlruns = mlruns.absolute()
-    mlruns.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(f"sqlite:///{mlruns / registry.DATABASE}")
+def connect(registry: Registry, experiment: str) -> None:
+    """Point MLflow at the registry; an embedded one is made if missing."""
+    location = None
+    if isinstance(registry, Embedded):
+        registry.mlruns.mkdir(parents=True, exist_ok=True)
+        location = (registry.mlruns.absolute() / "artifacts").as_uri()
+    mlflow.set_tracking_uri(registry.tracking_uri)
     if mlflow.get_experiment_by_name(experiment) is None:
-        mlflow.create_experiment(experiment, artifact_location=(mlruns / "artifacts").as_uri())
+        mlflow.create_experiment(experiment, artifact_location=location)
     mlflow.set_experiment(experiment)
 
 
-def publish(model: Bundle, directory: Path, held_out: Reports, mlruns: Path) -> tuple[str, str]:
-    """Log a trained bundle, register it, and make it champion if it is not worse than the present one.
+def publish(model: Bundle, directory: Path, registry: Registry) -> tuple[str, str]:
+    """Log a trained bundle, register it, and make it champion if it passes the gates of `promotion`.
 
-    "Not worse" is log loss on the same held-out reports. Returns the new version and the verdict in words.
+    Returns the new version and the verdict in words.
     """
     name = model.name
-    connect(mlruns, name)
+    connect(registry, name)
     with mlflow.start_run() as run:
         mlflow.set_tags({"data.fingerprint": model.spec["data"]["fingerprint"], "victim": str(model.spec["victim"])})
         mlflow.log_params(
@@ -73,7 +74,7 @@ def publish(model: Bundle, directory: Path, held_out: Reports, mlruns: Path) -> 
                 _draw_calibration(axes, model.spec["calibration"][level], LEVELS[level])
                 mlflow.log_figure(axes.figure, f"plots/calibration_{level}.png")
         logged = _log(name, directory, signature(model.spec["victim"]))
-    return _register(name, logged.model_uri, run.info.run_id, lambda: _compare(model, held_out, mlruns))
+    return _register(registry, name, logged.model_uri, run.info.run_id)
 
 
 def _log(name: str, directory: Path, shape: ModelSignature) -> Any:
@@ -88,23 +89,21 @@ def _log(name: str, directory: Path, shape: ModelSignature) -> Any:
     )
 
 
-def _register(name: str, uri: str, run: str, decide: Callable[[], tuple[str, bool]]) -> tuple[str, str]:
-    """Register a logged model; the champion if `decide` says so. Returns its version and the verdict."""
-    client = mlflow.MlflowClient()
+def _register(registry: Registry, name: str, uri: str, run: str) -> tuple[str, str]:
+    """Register a logged model; the champion if the gates let it. Returns its version and the verdict."""
     version = str(mlflow.register_model(uri, name, tags={"run": run}).version)
-    verdict, better = decide()
-    client.set_model_version_tag(name, version, "verdict", verdict)
-    if better:
-        client.set_registered_model_alias(name, registry.ALIAS, version)
-    return version, verdict
+    try:
+        return version, promotion.promote(registry, name, version, by="training").words
+    except promotion.Refused as refused:
+        return version, str(refused)
 
 
-def publish_forecast(made: Forecast, directory: Path, mlruns: Path) -> tuple[str, str]:
-    """Log a forecast's bundle and register it; it becomes champion unless the present one knows of later days.
+def publish_forecast(made: Forecast, directory: Path, registry: Registry) -> tuple[str, str]:
+    """Log a forecast's bundle and register it; it becomes champion if it passes the gates of `promotion`.
 
     Returns the new version and the verdict in words.
     """
-    connect(mlruns, made.name)
+    connect(registry, made.name)
     with mlflow.start_run() as run:
         mlflow.set_tags(
             {"data.until": made.spec["data"]["until"], "simulated": str(bool(made.spec["data"]["simulated"]))}
@@ -129,31 +128,7 @@ def publish_forecast(made: Forecast, directory: Path, mlruns: Path) -> tuple[str
         ]
         logged = _log(made.name, directory, ModelSignature(Schema(inputs), Schema(outputs)))
 
-    def decide() -> tuple[str, bool]:
-        try:
-            version, place = registry.find(mlruns, made.name)
-        except registry.RegistryError:
-            return "champion: the first one", True
-        theirs = Forecast(place).origin
-        words = f"made on reports until {made.spec['data']['until']}, version {version} until {day_text(theirs)}"
-        return (f"champion: {words}", True) if made.origin >= theirs else (f"not champion: {words}", False)
-
-    return _register(made.name, logged.model_uri, run.info.run_id, decide)
-
-
-def _compare(model: Bundle, held_out: Reports, mlruns: Path) -> tuple[str, bool]:
-    try:
-        version, directory = registry.find(mlruns, model.name)
-    except registry.RegistryError:
-        return "champion: the first one", True
-    mine = model.spec["metrics"]["overall"]["log_loss"]
-    try:
-        present = Bundle(directory)
-    except BundleError as error:  # of an earlier release, or damaged
-        return f"champion: version {version} can't be read: {error}", True
-    theirs = evaluate(present, held_out)["overall"].short()["log_loss"]
-    figures = f"log loss {mine:.4f} against version {version}'s {theirs:.4f} on the same {len(held_out):,} reports"
-    return (f"champion: {figures}", True) if mine <= theirs else (f"not champion: {figures}", False)
+    return _register(registry, made.name, logged.model_uri, run.info.run_id)
 
 
 def signature(victim: bool) -> ModelSignature:

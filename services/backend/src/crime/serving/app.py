@@ -9,17 +9,14 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from crime.bundle import SPEC, Bundle, BundleError
-from crime.forecast import RISK, Forecast
 from crime.registry import MODEL as CATEGORY
-from crime.registry import RegistryError, locate
-from crime.serving import catalogue, forecasts, predictions
-from crime.serving.metrics import MODEL, Observed
+from crime.serving import catalogue, forecasts, models, predictions
+from crime.serving.following import Following
+from crime.serving.metrics import Observed
 from crime.settings import Settings
 
 structlog.configure(
@@ -33,49 +30,13 @@ structlog.configure(
 log = structlog.get_logger()
 
 
-def _refresh(state: Any) -> None:
-    """Load what is champion now, if it is another than what answers; what can't be loaded leaves what answers."""
-    for name, attribute, why, load in (
-        (CATEGORY, "model", "why_no_model", Bundle),
-        (RISK, "forecast", "why_no_forecast", Forecast),
-    ):
-        try:
-            version, directory = locate(state.settings, name)
-            spec = directory / SPEC
-            found = version, directory, spec.stat().st_mtime_ns if spec.exists() else 0
-            if state.loaded.get(name) == found:
-                setattr(state, why, "")  # what could not be looked up or loaded for a while is what answers
-                continue
-            fresh, old = load(directory, version), getattr(state, attribute)
-        except (BundleError, RegistryError) as error:
-            if getattr(state, why) != str(error):
-                setattr(state, why, str(error))
-                log.error(f"no {attribute}", model=name, why=str(error))
-            continue
-        state.loaded[name] = found
-        setattr(state, attribute, fresh)
-        setattr(state, why, "")
-        if old:
-            MODEL.remove(old.name, old.version)
-        MODEL.labels(fresh.name, fresh.version).set(1)
-        log.info(f"{attribute} loaded", model=fresh.name, version=fresh.version)
-
-
-async def _keep_fresh(state: Any) -> None:
-    while True:
-        await asyncio.sleep(state.settings.refresh_seconds)
-        try:
-            await run_in_threadpool(_refresh, state)
-        except Exception:  # whatever a new model does: the one that answers answers on, and the next look comes
-            log.exception("the look for another champion failed")
-
-
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    _refresh(app.state)
-    watch = asyncio.create_task(_keep_fresh(app.state))
+    models: Following = app.state.models
+    await models.start()
+    follow = asyncio.create_task(models.follow())
     yield
-    watch.cancel()
+    follow.cancel()
     log.info("stopped")
 
 
@@ -88,9 +49,9 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     state = app.state
-    state.settings, state.draining, state.loaded = settings, False, {}
-    state.model, state.why_no_model, state.forecast, state.why_no_forecast = None, "", None, ""
+    state.settings, state.draining, state.models = settings, False, Following(settings)
     app.include_router(predictions.router)
+    app.include_router(models.router)
     app.include_router(catalogue.router)
     app.include_router(forecasts.router)
     app.add_middleware(Observed, state=app.state)
@@ -116,16 +77,14 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/ready", tags=["health"], responses={503: {"description": "no model, or draining"}})
     async def ready() -> JSONResponse:
         """Ready to be sent requests: has a model and is not draining."""
-        model: Bundle | None = app.state.model
-        version = {"model": model.name, "version": model.version} if model else {}
-        forecast: Forecast | None = app.state.forecast
-        version |= {"forecast": forecast.version if forecast else f"none: {app.state.why_no_forecast}"}
-        if app.state.draining or not model:
-            why = "draining" if app.state.draining else app.state.why_no_model
-            return JSONResponse({"status": "not ready", "why": why, **version}, 503)
-        # a newer champion that can't be loaded is said, and the last good one answers on
-        trouble = {"trouble": app.state.why_no_model} if app.state.why_no_model else {}
-        return JSONResponse({"status": "ready", **version, **trouble})
+        models: Following = app.state.models
+        serving = {name: model.version for name, model in models.serving.items()}
+        # a champion that can't be had is said, and the last good one answers on
+        body = {"serving": serving, "trouble": models.trouble, "registry": str(models.registry)}
+        if app.state.draining or not models.model:
+            why = "draining" if app.state.draining else models.trouble.get(CATEGORY, "no model yet")
+            return JSONResponse({"status": "not ready", "why": why, **body}, 503)
+        return JSONResponse({"status": "ready", "model": CATEGORY, "version": models.model.version, **body})
 
     @app.get("/metrics", tags=["health"], response_class=Response)
     def metrics() -> Response:

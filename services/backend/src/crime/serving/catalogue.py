@@ -1,52 +1,20 @@
-"""What is known: models and their metrics, features, codes, and counts of the reports."""
+"""What is known: features, codes, and counts of the reports."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from crime import evidence, registry
-from crime.bundle import Bundle
+from crime import evidence
 from crime.features import ENTITIES, WINDOWS, describe
+from crime.registry import MODEL
 from crime.schema import CATEGORIES, CATEGORY_NAMES, table
 from crime.serving.predictions import WRONG
 from crime.serving.report import Report, fields_of
-from crime.serving.state import model_of, settings_of
+from crime.serving.state import model_of
 
 router = APIRouter()
-
-
-class ModelSummary(BaseModel):
-    name: str
-    description: str
-    latest_version: str
-    aliases: dict[str, str]
-
-
-class Models(BaseModel):
-    """`source`: `mlflow`, or `bundle` where no registry can be reached and only the model served is known."""
-
-    source: str
-    models: list[ModelSummary]
-
-
-class ModelVersion(BaseModel):
-    version: str
-    aliases: list[str]
-    created: int | None = None
-    run_id: str | None = None
-    tags: dict[str, str] = {}
-    metrics: dict[str, dict[str, float]]
-
-
-class Model(BaseModel):
-    """`serving`: what training wrote of the version that answers now."""
-
-    name: str
-    source: str
-    versions: list[ModelVersion]
-    serving: dict[str, Any]
 
 
 class FeatureDescription(BaseModel):
@@ -59,7 +27,7 @@ class FeatureDescription(BaseModel):
     share_of_gain: float | None
     entity: list[str] = ["report"]
     window: int | None = None
-    owner: str = registry.MODEL
+    owner: str = MODEL
 
 
 class Features(BaseModel):
@@ -93,59 +61,6 @@ class Counts(BaseModel):
     by_area: dict[str, int]
     by_month: dict[str, int]
     by_weekday_hour: list[list[int]]
-
-
-@router.get("/models", tags=["models"], responses={503: {"description": "no model yet"}})
-def models(request: Request) -> Models:
-    """Registered models, their latest versions and aliases, from MLflow."""
-    try:
-        found = registry.models(settings_of(request).mlruns)
-        return Models(source="mlflow", models=[ModelSummary(**model) for model in found])
-    except registry.RegistryError:
-        model = model_of(request)
-        summary = ModelSummary(
-            name=model.name,
-            description="",
-            latest_version=model.version,
-            aliases={registry.ALIAS: model.version},
-        )
-        return Models(source="bundle", models=[summary])
-
-
-@router.get("/models/{name}", tags=["models"], responses={404: {"description": "no such model"}})
-def model(name: str, request: Request) -> Model:
-    """Every version of a model with its metrics, from MLflow, and the details of the one that answers."""
-    serving: Bundle | None = request.app.state.model
-    mine = serving is not None and serving.name == name
-    try:
-        source, found = "mlflow", registry.versions(settings_of(request).mlruns, name)
-    except registry.RegistryError:
-        source, found = "bundle", []
-    if not found and not mine:
-        raise HTTPException(404, f"no model {name!r}")
-    if not found and serving:
-        found = [{"version": serving.version, "aliases": [registry.ALIAS], "metrics": {}}]
-    for version in found:
-        metrics: dict[str, dict[str, float]] = {}
-        for key, value in version["metrics"].items():
-            level, _, metric = key.partition(".")
-            metrics.setdefault(level, {})[metric] = value
-        if mine and serving and version["version"] == serving.version and not metrics:
-            metrics = serving.spec["metrics"]
-        version["metrics"] = metrics
-    kept = (
-        "version",
-        "metrics",
-        "confusion",
-        "calibration",
-        "data",
-        "parameters",
-        "rounds",
-        "versions",
-        "categories",
-    )
-    details = {key: serving.spec[key] for key in kept} if mine and serving else {}
-    return Model(name=name, source=source, versions=[ModelVersion(**v) for v in found], serving=details)
 
 
 @router.get("/features", tags=["features"], responses={503: {"description": "no model yet"}})

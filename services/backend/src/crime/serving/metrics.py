@@ -15,7 +15,9 @@ LATENCY = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
 )
 PREDICTIONS = Counter("crime_predictions_total", "Predictions given", ["category", "model_version"])
-MODEL = Gauge("crime_model_info", "1 for the model that answers", ["model", "version"])
+SERVED = Gauge("crime_model_info", "1 for the version that answers", ["model", "version"])
+SWAPS = Counter("crime_model_swaps_total", "Versions taken up from the registry without a restart", ["model"])
+TROUBLE = Gauge("crime_model_trouble", "1 while the registry's champion can't be had", ["model"])
 
 log = structlog.get_logger()
 QUIET = ("/health", "/ready", "/metrics")

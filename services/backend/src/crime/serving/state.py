@@ -3,23 +3,27 @@
 from fastapi import HTTPException, Request
 
 from crime.bundle import Bundle
-from crime.forecast import Forecast
+from crime.forecast import RISK, Forecast
+from crime.registry import MODEL
+from crime.serving.following import Following
 from crime.settings import Settings
 
 
 def model_of(request: Request) -> Bundle:
     """The loaded model. Raises 503 while there is none."""
-    model: Bundle | None = request.app.state.model
+    models: Following = request.app.state.models
+    model = models.model
     if model is None:
-        raise HTTPException(503, f"no model to answer with: {request.app.state.why_no_model}")
+        raise HTTPException(503, f"no model to answer with: {models.trouble.get(MODEL)}")
     return model
 
 
 def forecast_of(request: Request) -> Forecast:
     """The loaded forecast. Raises 503 while there is none; predictions don't need it."""
-    forecast: Forecast | None = request.app.state.forecast
+    models: Following = request.app.state.models
+    forecast = models.forecast
     if forecast is None:
-        raise HTTPException(503, f"no forecast to answer with: {request.app.state.why_no_forecast}")
+        raise HTTPException(503, f"no forecast to answer with: {models.trouble.get(RISK)}")
     return forecast
 
 

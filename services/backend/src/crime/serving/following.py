@@ -1,0 +1,126 @@
+"""The models that answer, and how they follow the registry's alias: fetched, verified, swapped, or left as they are."""
+
+import asyncio
+import threading
+from typing import Any
+
+import structlog
+from fastapi.concurrency import run_in_threadpool
+
+from crime import registry
+from crime.bundle import SPEC, Bundle, BundleError
+from crime.forecast import RISK, Forecast
+from crime.promotion import load
+from crime.registry import ALIAS, MODEL, NoSuchModel, RegistryError, Served
+from crime.serving.metrics import SERVED, SWAPS, TROUBLE
+from crime.settings import Settings
+
+FIRST_LOOK = 3.0  # seconds that a start waits for the registry, where the image's own models could answer
+NAMES = (MODEL, RISK)
+log = structlog.get_logger()
+
+
+class Following:
+    """What answers now. `serving[name]` is replaced as a whole: a request that began with one model ends with it.
+
+    `trouble[name]` says why the registry's champion is not what answers, or why nothing is.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.registry = registry.of(settings)
+        self.serving: dict[str, Any] = {}
+        self.trouble: dict[str, str] = {}
+        self._loaded: dict[str, Any] = {}
+        self._looking = threading.Lock()
+
+    @property
+    def model(self) -> Bundle | None:
+        return self.serving.get(MODEL)
+
+    @property
+    def forecast(self) -> Forecast | None:
+        return self.serving.get(RISK)
+
+    async def start(self) -> None:
+        """Have something to answer with, if there is anything."""
+        if self.settings.model_dir:
+            self._look_at_image()
+        if self.settings.tracking_uri or not self.settings.model_dir:
+            look = asyncio.create_task(run_in_threadpool(self.look))
+            await asyncio.wait({look}, timeout=FIRST_LOOK if self.model else None)
+
+    async def follow(self) -> None:
+        """Look again and again, whatever happens."""
+        while True:
+            await asyncio.sleep(self.settings.refresh_seconds)
+            try:
+                await run_in_threadpool(self.look)
+            except Exception:  # whatever a new model does: the one that answers answers on
+                log.exception("the look for another champion failed")
+
+    def look(self) -> None:
+        """Take up what is champion now, if it is another than what answers. One look at a time."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            if self.settings.model_dir and not self.settings.tracking_uri:
+                self._look_at_image()
+            else:
+                for name in NAMES:
+                    self._look_at_registry(name)
+        finally:
+            self._looking.release()
+
+    def _look_at_image(self) -> None:
+        assert self.settings.model_dir
+        for name in NAMES:
+            directory = self.settings.model_dir / ("" if name == MODEL else name)
+            try:
+                spec = directory / SPEC
+                changed = spec.stat().st_mtime_ns if spec.exists() else 0
+                if self._loaded.get(name) != changed:
+                    model = Forecast(directory) if name == RISK else Bundle(directory)
+                    model.verify()
+                    self._swap(name, model, changed)
+                self._settle(name)
+            except BundleError as error:
+                self._complain(name, str(error))
+
+    def _look_at_registry(self, name: str) -> None:
+        try:
+            version = self.registry.version(name, ALIAS)
+            if self._loaded.get(name) != (version,):
+                try:
+                    self._swap(name, load(name, self.registry.bundle(name, version), version), (version,))
+                except BundleError:
+                    if isinstance(self.registry, Served):
+                        self.registry.forget(name, version)
+                    raise
+            self._settle(name)
+        except NoSuchModel as error:
+            if name in self.serving:
+                self._settle(name)  # nothing was promoted yet: the image's own answers
+            else:
+                self._complain(name, str(error))
+        except (RegistryError, BundleError) as error:
+            self._complain(name, str(error))
+
+    def _swap(self, name: str, model: Any, loaded: Any) -> None:
+        old = self.serving.get(name)
+        self.serving[name], self._loaded[name] = model, loaded
+        if old:
+            SERVED.remove(name, old.version)
+            SWAPS.labels(name).inc()
+        SERVED.labels(name, model.version).set(1)
+        log.info("model loaded", model=name, version=model.version)
+
+    def _settle(self, name: str) -> None:
+        self.trouble.pop(name, None)
+        TROUBLE.labels(name).set(0)
+
+    def _complain(self, name: str, why: str) -> None:
+        if self.trouble.get(name) != why:
+            log.error("no new model", model=name, why=why)
+        self.trouble[name] = why
+        TROUBLE.labels(name).set(1)

@@ -1,0 +1,183 @@
+"""Model management: versions and their metrics from MLflow, promotion and rollback."""
+
+import hmac
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, Field
+
+from crime import promotion
+from crime.bundle import Bundle, BundleError
+from crime.promotion import Gate, Refused
+from crime.registry import ALIAS, NoSuchModel, RegistryError
+from crime.serving.following import Following
+from crime.serving.state import settings_of
+
+router = APIRouter(tags=["models"])
+log = structlog.get_logger()
+
+
+class ModelSummary(BaseModel):
+    name: str
+    description: str
+    latest_version: str
+    aliases: dict[str, str]
+
+
+class Models(BaseModel):
+    """`source`: `mlflow`, or `bundle` where no registry can be reached and only the model served is known."""
+
+    source: str
+    models: list[ModelSummary]
+
+
+class ModelVersion(BaseModel):
+    version: str
+    aliases: list[str]
+    created: int | None = None
+    run_id: str | None = None
+    tags: dict[str, str] = {}
+    metrics: dict[str, dict[str, float]]
+
+
+class Model(BaseModel):
+    """`serving`: what training wrote of the version that answers now."""
+
+    name: str
+    source: str
+    versions: list[ModelVersion]
+    serving: dict[str, Any]
+
+
+class Promotion(BaseModel):
+    """`force`: why, although a gate failed. `by`: who decides. Both are recorded."""
+
+    version: str = Field(min_length=1, max_length=20, pattern="^[0-9]+$")
+    by: str = Field("api", max_length=200)
+    force: str | None = Field(None, min_length=3, max_length=500)
+
+
+class Decision(BaseModel):
+    """`gates`: what was compared, each with its reason."""
+
+    name: str
+    version: str
+    gates: list[Gate]
+
+
+class Rollback(BaseModel):
+    by: str = Field("api", max_length=200)
+
+
+def _following(request: Request) -> Following:
+    models: Following = request.app.state.models
+    return models
+
+
+def _may_write(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+) -> None:
+    """Raises 403 where writing is off, 401 without the right token. The file is read anew: a Secret may change."""
+    file = settings_of(request).token_file
+    try:
+        token = file.read_text().strip() if file else ""
+    except OSError as error:
+        log.error("the token can't be read", why=str(error))
+        token = ""
+    if not token:
+        raise HTTPException(403, "calls that change something are off: no token is configured")
+    if given is None or not hmac.compare_digest(given.credentials.encode(), token.encode()):
+        raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
+
+
+WRITING: dict[int | str, dict[str, Any]] = {
+    401: {"description": "not the bearer token"},
+    403: {"description": "no token is configured"},
+    404: {"description": "no such model or version"},
+    409: {"description": "a gate failed, or the version can't be used"},
+    503: {"description": "the registry can't be reached"},
+}
+
+
+@router.get("/models", responses={503: {"description": "no model yet"}})
+def models(request: Request) -> Models:
+    """Registered models, their latest versions and aliases, from MLflow."""
+    following = _following(request)
+    try:
+        found = following.registry.models()
+        if found:
+            return Models(source="mlflow", models=[ModelSummary(**model) for model in found])
+    except RegistryError as error:
+        if not following.serving:
+            raise HTTPException(503, str(error)) from None
+    return Models(
+        source="bundle",
+        models=[
+            ModelSummary(name=name, description="", latest_version=model.version, aliases={ALIAS: model.version})
+            for name, model in following.serving.items()
+        ],
+    )
+
+
+@router.get("/models/{name}", responses={404: {"description": "no such model"}})
+def model(name: str, request: Request) -> Model:
+    """Every version of a model with its metrics, from MLflow, and the details of the one that answers."""
+    following = _following(request)
+    serving = following.serving.get(name)
+    try:
+        source, found = "mlflow", following.registry.versions(name)
+    except RegistryError:
+        source, found = "bundle", []
+    if not found and not serving:
+        raise HTTPException(404, f"no model {name!r}")
+    if not found and serving:
+        source, found = "bundle", [{"version": serving.version, "aliases": [ALIAS], "metrics": {}}]
+    for version in found:
+        metrics: dict[str, dict[str, float]] = {}
+        for key, value in version["metrics"].items():
+            level, _, metric = key.rpartition(".")
+            metrics.setdefault(level, {})[metric] = value
+        if isinstance(serving, Bundle) and version["version"] == serving.version and not metrics:
+            metrics = serving.spec["metrics"]
+        version["metrics"] = metrics
+    kept = ("version", "metrics", "confusion", "calibration", "data", "parameters", "rounds", "versions", "categories")
+    details = {key: serving.spec[key] for key in (*kept, "backtest") if key in serving.spec} if serving else {}
+    if serving:
+        details["version"] = serving.version
+    return Model(name=name, source=source, versions=[ModelVersion(**v) for v in found], serving=details)
+
+
+@router.post("/models/{name}/promote", responses=WRITING, dependencies=[Depends(_may_write)])
+def promote(name: str, wanted: Promotion, request: Request) -> Decision:
+    """Make a version champion if its gates pass, or by force; this pod takes it up at once, the others in seconds."""
+    following = _following(request)
+    try:
+        verdict = promotion.promote(following.registry, name, wanted.version, wanted.by, wanted.force)
+    except (Refused, BundleError) as error:
+        raise HTTPException(409, str(error)) from None
+    except RegistryError as error:
+        raise _told(error) from None
+    log.info("promoted", model=name, version=wanted.version, by=wanted.by, forced_because=wanted.force)
+    following.look()
+    return Decision(name=name, version=wanted.version, gates=verdict.gates)
+
+
+@router.post("/models/{name}/rollback", responses=WRITING, dependencies=[Depends(_may_write)])
+def rollback(name: str, wanted: Rollback, request: Request) -> Decision:
+    """Make the version that was champion before champion again."""
+    following = _following(request)
+    try:
+        version = promotion.rollback(following.registry, name, wanted.by)
+    except BundleError as error:
+        raise HTTPException(409, str(error)) from None
+    except RegistryError as error:
+        raise _told(error) from None
+    log.info("rolled back", model=name, version=version, by=wanted.by)
+    following.look()
+    return Decision(name=name, version=version, gates=[])
+
+
+def _told(error: RegistryError) -> HTTPException:
+    return HTTPException(404 if isinstance(error, NoSuchModel) else 503, str(error))
