@@ -81,9 +81,9 @@ def call(pod: Backend, path: str, body: dict[str, Any], token: str | None = TOKE
 
 def test_the_image_answers_until_something_is_promoted(pod: Backend) -> None:
     ready = httpx.get(f"{pod.url}/ready").json()
-    assert (ready["status"], ready["version"]) == ("ready", "unregistered")
+    assert (ready["status"], ready["version"]) == ("ready", "image-unregistered")
     assert ready["trouble"].keys() <= {"crime-risk"}  # it has none, and nor has the registry
-    assert httpx.post(f"{pod.url}/predict", json=LEAST).json()["model_version"] == "unregistered"
+    assert httpx.post(f"{pod.url}/predict", json=LEAST).json()["model_version"] == "image-unregistered"
 
 
 def test_a_new_champion_is_taken_up_and_nobody_notices(
@@ -111,7 +111,7 @@ def test_a_new_champion_is_taken_up_and_nobody_notices(
     assert failed == []
     for answer in answers:  # one version, one answer: none is of two
         assert expected.setdefault(answer["model_version"], answer["probability"]) == answer["probability"]
-    assert set(expected) == {"unregistered", "1"}
+    assert set(expected) == {"image-unregistered", "1"}
     assert len(set(expected.values())) == 2
     with capsys.disabled():
         print(f"\nswapped {took:.1f} s after the alias moved, {len(answers)} requests, none failed")

@@ -387,22 +387,30 @@ def build_features(
         typer.echo(json.dumps(summary | {"output": str(output)}))
 
 
+def _day(text: str | None) -> str | None:
+    from crime.schema import day_number
+
+    try:
+        if text:
+            day_number(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+Since = Annotated[str | None, typer.Option(help="Only what happened from this day on, 2020-01-01.", callback=_day)]
+
+
 @app.command()
 def fetch(
     output: Annotated[
         Path, typer.Option(help="A CSV file; a run that was cut goes on where it stopped.", dir_okay=False)
     ],
-    since: Annotated[str | None, typer.Option(help="Only what happened from this day on, 2020-01-01.")] = None,
+    since: Since = None,
 ) -> None:
     """Fetch LAPD's reports from the city's open-data portal; a second run fetches what was added or changed since."""
     from crime import portal
-    from crime.schema import day_number
 
-    try:
-        if since:
-            day_number(since)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--since") from None
     with _explained(), _progress() as bar:
         task = bar.add_task("ask the portal", total=None)
 
@@ -454,6 +462,30 @@ def export(
             spec = json.loads((directory / SPEC).read_text()) | {"version": version}
             (place / SPEC).write_text(json.dumps(spec, indent=1) + "\n")
             out.print(f"{place}: {name} version {version}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def retrain(
+    work: Annotated[Path, typer.Option(help="A folder; what a killed run left there is used.", file_okay=False)] = Path(
+        "work"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="A table to train on instead of the portal's.", exists=True, dir_okay=False)
+    ] = None,
+    since: Since = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch, build features, train both models, judge them, promote what passes. Doing it twice is doing it once."""
+    with _explained():
+        from crime import retraining
+
+        with _progress() as bar:
+            task = bar.add_task("fetch", total=None)
+            done = retraining.retrain(Settings(), data, since, work, _follow(bar, task))
+    for name, found in done["models"].items():
+        out.print(f"{name} version {found['version']}: {found['verdict']}", highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(json.dumps(done))
 
 
 Name = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]

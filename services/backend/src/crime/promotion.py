@@ -76,7 +76,7 @@ def judge(registry: Registry, name: str, version: str) -> Verdict:
     return Verdict([*gates, _size_gate(registry.bundle(name, version), place, present)])
 
 
-def load(name: str, directory: Path, version: str) -> Bundle | Forecast:
+def load(name: str, directory: Path, version: str | None) -> Bundle | Forecast:
     """A version ready to answer, verified. Raises `BundleError`."""
     model: Bundle | Forecast = Forecast(directory, version) if name == RISK else Bundle(directory, version)
     if model.name != name:

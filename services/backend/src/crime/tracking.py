@@ -32,8 +32,8 @@ for noisy in ("mlflow", "alembic"):
     logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def connect(registry: Registry, experiment: str) -> None:
-    """Point MLflow at the registry; an embedded one is made if missing."""
+def connect(registry: Registry, experiment: str) -> mlflow.MlflowClient:
+    """Point MLflow at the registry and an experiment; an embedded registry is made if missing."""
     location = None
     if isinstance(registry, Embedded):
         registry.mlruns.mkdir(parents=True, exist_ok=True)
@@ -42,10 +42,11 @@ def connect(registry: Registry, experiment: str) -> None:
     if mlflow.get_experiment_by_name(experiment) is None:
         mlflow.create_experiment(experiment, artifact_location=location)
     mlflow.set_experiment(experiment)
+    return mlflow.MlflowClient()
 
 
-def publish(model: Bundle, directory: Path, registry: Registry) -> tuple[str, str]:
-    """Log a trained bundle, register it, and make it champion if it passes the gates of `promotion`.
+def publish(model: Bundle, directory: Path, registry: Registry, tags: dict[str, str] | None = None) -> tuple[str, str]:
+    """Log a trained bundle, register it (with `tags`), and make it champion if it passes the gates of `promotion`.
 
     Returns the new version and the verdict in words.
     """
@@ -74,7 +75,7 @@ def publish(model: Bundle, directory: Path, registry: Registry) -> tuple[str, st
                 _draw_calibration(axes, model.spec["calibration"][level], LEVELS[level])
                 mlflow.log_figure(axes.figure, f"plots/calibration_{level}.png")
         logged = _log(name, directory, signature(model.spec["victim"]))
-    return _register(registry, name, logged.model_uri, run.info.run_id)
+    return _register(registry, name, logged.model_uri, {"run": run.info.run_id} | (tags or {}))
 
 
 def _log(name: str, directory: Path, shape: ModelSignature) -> Any:
@@ -89,17 +90,24 @@ def _log(name: str, directory: Path, shape: ModelSignature) -> Any:
     )
 
 
-def _register(registry: Registry, name: str, uri: str, run: str) -> tuple[str, str]:
+def _register(registry: Registry, name: str, uri: str, tags: dict[str, str]) -> tuple[str, str]:
     """Register a logged model; the champion if the gates let it. Returns its version and the verdict."""
-    version = str(mlflow.register_model(uri, name, tags={"run": run}).version)
+    version = str(mlflow.register_model(uri, name, tags=tags).version)
+    return version, decide(registry, name, version)
+
+
+def decide(registry: Registry, name: str, version: str) -> str:
+    """Promote a version if the gates let it. Returns the verdict in words."""
     try:
-        return version, promotion.promote(registry, name, version, by="training").words
+        return promotion.promote(registry, name, version, by="training").words
     except promotion.Refused as refused:
-        return version, str(refused)
+        return str(refused)
 
 
-def publish_forecast(made: Forecast, directory: Path, registry: Registry) -> tuple[str, str]:
-    """Log a forecast's bundle and register it; it becomes champion if it passes the gates of `promotion`.
+def publish_forecast(
+    made: Forecast, directory: Path, registry: Registry, tags: dict[str, str] | None = None
+) -> tuple[str, str]:
+    """Log a forecast's bundle, register it (with `tags`); it becomes champion if it passes the gates of `promotion`.
 
     Returns the new version and the verdict in words.
     """
@@ -128,7 +136,7 @@ def publish_forecast(made: Forecast, directory: Path, registry: Registry) -> tup
         ]
         logged = _log(made.name, directory, ModelSignature(Schema(inputs), Schema(outputs)))
 
-    return _register(registry, made.name, logged.model_uri, run.info.run_id)
+    return _register(registry, made.name, logged.model_uri, {"run": run.info.run_id} | (tags or {}))
 
 
 def signature(victim: bool) -> ModelSignature:

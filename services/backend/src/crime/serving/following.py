@@ -1,7 +1,9 @@
 """The models that answer, and how they follow the registry's alias: fetched, verified, swapped, or left as they are."""
 
 import asyncio
+import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -80,12 +82,18 @@ class Following:
                 spec = directory / SPEC
                 changed = spec.stat().st_mtime_ns if spec.exists() else 0
                 if self._loaded.get(name) != changed:
-                    model = Forecast(directory) if name == RISK else Bundle(directory)
-                    model.verify()
-                    self._swap(name, model, changed)
+                    self._swap(name, load(name, directory, self._name_of(spec)), changed)
                 self._settle(name)
             except BundleError as error:
                 self._complain(name, str(error))
+
+    def _name_of(self, spec: Path) -> str | None:
+        """Its version; where a registry numbers others, one that can't be mistaken for its."""
+        try:
+            version = json.loads(spec.read_text())["version"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # loading will say it better
+        return f"image-{version}" if self.settings.tracking_uri else version
 
     def _look_at_registry(self, name: str) -> None:
         try:
