@@ -488,6 +488,48 @@ def retrain(
         typer.echo(json.dumps(done))
 
 
+@app.command()
+def drift(
+    data: Annotated[
+        Path | None, typer.Option(help="A later table with crime codes, joined by DR_NO.", exists=True, dir_okay=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Recorded predictions beside what the champion was trained on; with a later table, how good they were."""
+    from crime import drift, registry
+    from crime.data import Tally, load
+    from crime.serving.following import Following
+    from crime.serving.recording import Recorder
+
+    with _explained():
+        following = Following(Settings())
+        following.look()
+        if following.model is None:
+            raise registry.RegistryError(following.trouble[registry.MODEL])
+        recorder = Recorder(following)
+        found = recorder.look() or {}
+        if data:
+            labelled = load(data, Tally())
+            found["performance"] = drift.performance(recorder.live(), labelled.fields["dr_no"], labelled.label)
+    shown = Table(
+        title=f"{found['reports']:,} predictions beside {found['model_name']} {found['model_version']}'s data"
+    )
+    for column in ("of", "reports", "PSI", "JS distance", "p", ""):
+        shown.add_column(column, justify="left" if column in ("of", "") else "right")
+    for each in found["features"]:
+        word = "[red]drifted" if each.drifted else ""
+        shown.add_row(each.feature, f"{each.reports:,}", f"{each.psi:.3f}", f"{each.js:.3f}", f"{each.p:.1e}", word)
+    out.print(shown)
+    for week in found.get("performance", ()):
+        out.print(
+            f"week of {week['week']}, version {week['version']}: {week['reports']:,} labels, accuracy "
+            f"{week['accuracy']:.3f}, log loss {week['log_loss']:.3f}, calibration error {week['ece']:.3f}",
+            highlight=False,
+        )
+    if as_json:
+        typer.echo(json.dumps(found | {"features": [asdict(each) for each in found["features"]]}))
+
+
 Name = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]
 By = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorded.")]
 

@@ -13,7 +13,7 @@ import lightgbm
 import numpy as np
 
 from crime import bundle as bundles
-from crime import evidence
+from crime import drift, evidence
 from crime.booster import threads
 from crime.bundle import Bundle, inputs_of
 from crime.data import DataError, Reports, Tally
@@ -246,6 +246,7 @@ def train(
     spec["metrics"] = {name: found.short() for name, found in scores.items()}
     spec["golden"] = model.golden().tolist()
     spec["confusion"] = {name: found.confusion for name, found in scores.items()}
+    spec["reference"] = drift.reference(past.fields, {name: found.confusion for name, found in scores.items()})
     spec["calibration"] = {name: found.calibration for name, found in scores.items()}
     write_spec(directory, spec)
     return Bundle(directory), held_out

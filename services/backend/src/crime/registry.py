@@ -41,6 +41,14 @@ class NoSuchModel(RegistryError):
         super().__init__(f"no model {name} in {where}: `{command}` makes one")
 
 
+@contextmanager
+def _disk(where: object) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RegistryError(f"{where}: {error}") from None
+
+
 class Embedded:
     """The store in the directory `mlruns`."""
 
@@ -127,6 +135,30 @@ class Embedded:
                 )
             ]
 
+    def save(self, path: str, content: bytes) -> None:
+        """Keep a file beside the models. Raises `RegistryError`, as `files`, `load` and `remove` do."""
+        with _disk(self):
+            place = self.mlruns / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = place.with_name(f".{place.name}")
+            partial.write_bytes(content)
+            partial.replace(place)
+
+    def files(self, folder: str) -> list[str]:
+        """Paths of what is in a folder, sorted; none if it is not there."""
+        with _disk(self):
+            place = self.mlruns / folder
+            found = sorted(place.iterdir()) if place.exists() else []
+            return [str(file.relative_to(self.mlruns)) for file in found if not file.name.startswith(".")]
+
+    def load(self, path: str) -> bytes:
+        with _disk(self):
+            return (self.mlruns / path).read_bytes()
+
+    def remove(self, path: str) -> None:
+        """Remove a folder."""
+        shutil.rmtree(self.mlruns / path, ignore_errors=True)
+
     def _client(self) -> Any:  # MLflow alone writes its tables
         import mlflow
 
@@ -154,9 +186,10 @@ class Served:
     def __str__(self) -> str:
         return self.tracking_uri
 
-    def _open(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> bytes:
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.tracking_uri}/api/2.0/{path}", data, {"Content-Type": "application/json"})
+    def _open(self, path: str, body: dict[str, Any] | bytes | None = None, method: str | None = None) -> bytes:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        request = Request(f"{self.tracking_uri}/api/2.0/{path}", data, {"Content-Type": kind})
         request.method = method or ("GET" if body is None else "POST")
         try:
             with urlopen(request, timeout=PATIENCE) as response:
@@ -226,6 +259,27 @@ class Served:
     def forget(self, name: str, version: str) -> None:
         """Remove a fetched bundle that proved to be damaged, so that the next look fetches it anew."""
         shutil.rmtree(self.kept / f"{quote(self.tracking_uri, '')}" / name / version, ignore_errors=True)
+
+    def save(self, path: str, content: bytes) -> None:
+        """Keep a file beside the models. Raises `RegistryError`, as `files`, `load` and `remove` do."""
+        self._open(f"mlflow-artifacts/artifacts/{quote(path)}", content, "PUT")
+
+    def files(self, folder: str) -> list[str]:
+        """Paths of what is in a folder, sorted; none if it is not there."""
+        try:
+            listed = json.loads(self._open(f"mlflow-artifacts/artifacts?{urlencode({'path': folder})}"))
+            return sorted(f"{folder}/{file['path'].rpartition('/')[2]}" for file in listed.get("files", []))
+        except NoSuchModel:
+            return []
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise RegistryError(f"MLflow at {self} listed {folder} as what is no list") from None
+
+    def load(self, path: str) -> bytes:
+        return self._open(f"mlflow-artifacts/artifacts/{quote(path)}")
+
+    def remove(self, path: str) -> None:
+        """Remove a folder."""
+        self._open(f"mlflow-artifacts/artifacts/{quote(path)}", method="DELETE")
 
     def models(self) -> list[dict[str, Any]]:
         """Every registered model with its aliases and latest version."""

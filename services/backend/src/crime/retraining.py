@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,7 @@ def retrain(settings: Settings, data: Path | None, since: str | None, work: Path
         for name, make in made.items():
             note(step=name)
             place = work / digest[:12] / name / "bundle"
-            version, verdict = _once(
-                models_of, name, digest, lambda make=make, place=place: make(data, place, progress)
-            )
+            version, verdict = _once(models_of, name, digest, partial(make, data, place, progress))
             note(**{f"{name}.version": version, f"{name}.verdict": verdict})
             done["models"][name] = {"version": version, "verdict": verdict}
         note(step="done")

@@ -23,7 +23,8 @@ class Settings(BaseSettings):
     drain_seconds: float = 3.0  # between turning unready and closing the socket
     max_upload_bytes: int = 200 << 20
     max_batch: int = 50_000
-    refresh_seconds: float = 5.0  # between looks for another champion
+    refresh_seconds: Annotated[float, Field(gt=0)] = 5.0  # between looks for another champion
+    record_seconds: Annotated[float, Field(gt=0)] = 60.0  # between hand-overs of recorded predictions
     token_file: Path | None = None  # holds the bearer token of calls that change something; without it they are off
     portal_url: str = "https://data.lacity.org"
     portal_dataset: str = "2nrs-mtv8"

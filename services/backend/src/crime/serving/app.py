@@ -9,14 +9,16 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from crime.registry import MODEL as CATEGORY
-from crime.serving import catalogue, forecasts, models, predictions
+from crime.serving import catalogue, forecasts, models, monitoring, predictions
 from crime.serving.following import Following
 from crime.serving.metrics import Observed
+from crime.serving.recording import Recorder
 from crime.settings import Settings
 
 structlog.configure(
@@ -34,9 +36,12 @@ log = structlog.get_logger()
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     models: Following = app.state.models
     await models.start()
-    follow = asyncio.create_task(models.follow())
+    recorder: Recorder = app.state.recorder
+    tasks = [asyncio.create_task(models.follow()), asyncio.create_task(recorder.keep())]
     yield
-    follow.cancel()
+    for task in tasks:
+        task.cancel()
+    await run_in_threadpool(recorder.flush)
     log.info("stopped")
 
 
@@ -50,10 +55,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     state = app.state
     state.settings, state.draining, state.models = settings, False, Following(settings)
+    state.recorder = Recorder(state.models)
     app.include_router(predictions.router)
     app.include_router(models.router)
     app.include_router(catalogue.router)
     app.include_router(forecasts.router)
+    app.include_router(monitoring.router)
     app.add_middleware(Observed, state=app.state)
     app.add_exception_handler(RequestValidationError, _wrong_input)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -18,6 +18,12 @@ PREDICTIONS = Counter("crime_predictions_total", "Predictions given", ["category
 SERVED = Gauge("crime_model_info", "1 for the version that answers", ["model", "version"])
 SWAPS = Counter("crime_model_swaps_total", "Versions taken up from the registry without a restart", ["model"])
 TROUBLE = Gauge("crime_model_trouble", "1 while the registry's champion can't be had", ["model"])
+RECORDED = Counter("crime_predictions_recorded_total", "Predictions kept to see drift")
+LOST = Counter("crime_predictions_unrecorded_total", "Predictions not kept, and why", ["reason"])
+DRIFT = Gauge(
+    "crime_drift_psi", "Population stability index of the latest predictions, less chance's share", ["feature"]
+)
+DRIFTED = Gauge("crime_drift", "1 while a feature or the predictions have drifted")
 
 log = structlog.get_logger()
 QUIET = ("/health", "/ready", "/metrics")

@@ -16,12 +16,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from crime.bundle import Bundle
+from crime.bundle import Prediction as Given
 from crime.data import UNREADABLE, DataError, unpacked
 from crime.schema import CATEGORY_NAMES, LEVELS, table
 from crime.scoring import score_csv
 from crime.serving.metrics import PREDICTIONS
+from crime.serving.recording import Recorder
 from crime.serving.report import Report, fields_of
-from crime.serving.state import model_of, settings_of
+from crime.serving.state import model_of, recorder_of, settings_of
 
 router = APIRouter(tags=["predictions"])
 REPORTS = TypeAdapter(list[Report])  # type: ignore[valid-type]
@@ -104,8 +106,10 @@ async def predict(report: Report, request: Request) -> Response:  # type: ignore
     """The category of one report, from date, time and area up. Scored in the event loop: it takes 0.1 ms."""
     model = model_of(request)
     start = perf_counter()
-    prediction = model.predict_one(fields_of(report)[0])
+    fields = fields_of(report)[0]
+    prediction = model.predict_one(fields)
     took = perf_counter() - start
+    recorder_of(request).add(model.version, prediction, report.dr_no, fields)  # type: ignore[attr-defined]
     return JSONResponse(_answer(model, report, prediction.probabilities, prediction.level, took))
 
 
@@ -156,7 +160,7 @@ async def predict_batch(request: Request) -> Response:
         spooled.write(chunk)
     spooled.seek(0)
     if kind == "application/json":
-        return await run_in_threadpool(_scored_list, model, spooled.read(), settings.max_batch)
+        return await run_in_threadpool(_scored_list, model, spooled.read(), settings.max_batch, recorder_of(request))
     return await run_in_threadpool(_scored_csv, model, spooled)
 
 
@@ -166,7 +170,7 @@ def _problem(field: str, value: Any, message: str, *loc: str | int) -> RequestVa
     )
 
 
-def _scored_list(model: Bundle, body: bytes, most: int) -> Response:
+def _scored_list(model: Bundle, body: bytes, most: int, recorder: Recorder) -> Response:
     try:
         reports = REPORTS.validate_json(body)
     except ValidationError as error:
@@ -186,6 +190,8 @@ def _scored_list(model: Bundle, body: bytes, most: int) -> Response:
     probabilities, used = model.predict(fields, len(rows)) if rows else (np.zeros((0, 7)), np.zeros(0, int))
     took = (perf_counter() - start) / (len(rows) or 1)
     names = list(LEVELS)
+    for report, row, shares, at in zip(reports, rows, probabilities, used, strict=True):
+        recorder.add(model.version, Given(shares, names[at]), report.dr_no, row)  # type: ignore[attr-defined]
     return JSONResponse(
         [
             _answer(model, report, shares, names[at], took)

@@ -65,7 +65,9 @@ class _Base(BaseModel):
     def _any_dialect(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             raise ValueError("expected a report: an object with LAPD's column names")
-        return {READ[k].name: value for name, value in data.items() if (k := key(name)) in READ}
+        found = {READ[k].name: value for name, value in data.items() if (k := key(name)) in READ}
+        numbers = (value for name, value in data.items() if key(name) == "dr_no" and isinstance(value, str | int))
+        return found | {"DR_NO": str(next(numbers, ""))[:20]}
 
     @model_validator(mode="after")
     def _reported_after(self) -> "_Base":
@@ -85,7 +87,10 @@ def _field(column: Column) -> Any:
     return kind, Field(default, alias=column.name)
 
 
-Report: type[_Base] = create_model("Report", __base__=_Base, **{k: _field(c) for k, c in READ.items()})
+NUMBER = Annotated[str, WithJsonSchema({"type": "string", "description": "kept to compare answers with later labels"})]
+Report: type[_Base] = create_model(
+    "Report", __base__=_Base, **{k: _field(c) for k, c in READ.items()}, dr_no=(NUMBER, Field("", alias="DR_NO"))
+)
 Report.__doc__ = """One report, as far as it is known. Only DATE OCC, TIME OCC and AREA are required.
 
 Leave a field out (or null) while it is not known; send it empty ("") if the report has it and it is blank.
@@ -96,6 +101,7 @@ Columns that follow from the answer are ignored.
 def fields_of(report: BaseModel) -> tuple[Fields, list[str], list[str]]:
     """A report's fields for the model, the names of optional fields not known, and codes LAPD's tables lack."""
     fields = dict(report)
+    del fields["dr_no"]
     unknown = []
     for name in ("premis_cd", "weapon_used_cd"):
         code = fields[name]

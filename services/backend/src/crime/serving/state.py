@@ -6,6 +6,7 @@ from crime.bundle import Bundle
 from crime.forecast import RISK, Forecast
 from crime.registry import MODEL
 from crime.serving.following import Following
+from crime.serving.recording import Recorder
 from crime.settings import Settings
 
 
@@ -25,6 +26,11 @@ def forecast_of(request: Request) -> Forecast:
     if forecast is None:
         raise HTTPException(503, f"no forecast to answer with: {models.trouble.get(RISK)}")
     return forecast
+
+
+def recorder_of(request: Request) -> Recorder:
+    recorder: Recorder = request.app.state.recorder
+    return recorder
 
 
 def settings_of(request: Request) -> Settings:

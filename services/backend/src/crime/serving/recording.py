@@ -1,0 +1,146 @@
+"""Predictions as they were given, kept to see drift and, once labels come, performance. No victim field among them."""
+
+import asyncio
+import random
+import socket
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import structlog
+from fastapi.concurrency import run_in_threadpool
+
+from crime import drift
+from crime.bundle import Prediction
+from crime.drift import FIELDS, Recorded
+from crime.registry import RegistryError
+from crime.serving.following import Following
+from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED
+
+FOLDER = "monitoring/predictions"
+MOST = 5_000  # predictions kept of one interval, chosen by chance where there are more
+RECENT = 5_000  # that are compared with the reference
+READ = 20_000  # that are read to show how drift came about
+PERIODS = 12
+KEPT_DAYS = 90
+log = structlog.get_logger()
+
+
+class Recorder:
+    """Keeps predictions in memory, at most `MOST`, and hands them to the registry's store every `record_seconds`."""
+
+    def __init__(self, following: Following):
+        self.following, settings = following, following.settings
+        self.interval = settings.record_seconds
+        # an image's model alone has no store: then only this pod's latest are known
+        self.store = following.registry if settings.tracking_uri or not settings.model_dir else None
+        self._kept: list[tuple[Any, ...]] = []
+        self._seen = 0
+        self._recent: deque[tuple[Any, ...]] = deque(maxlen=RECENT)
+        self._lock = threading.Lock()
+
+    def add(self, version: str, prediction: Prediction, number: str, fields: Any) -> None:
+        """Record one answer; of more than `MOST` in an interval each has the same chance to stay (Vitter's R, 1985)."""
+        row = (time.time(), version, prediction, number, fields)
+        with self._lock:
+            self._seen += 1
+            if len(self._kept) < MOST:
+                self._kept.append(row)
+                return
+            LOST.labels("sampled").inc()
+            at = random.randrange(self._seen)
+            if at < MOST:
+                self._kept[at] = row
+
+    def flush(self) -> None:
+        """Hand over what was kept. What can't be stored is counted as lost, and stays known to this pod."""
+        with self._lock:
+            rows, self._kept, self._seen = self._kept, [], 0
+            self._recent.extend(rows)
+        if not rows:
+            return
+        now = datetime.now(UTC)
+        path = f"{FOLDER}/{now:%Y-%m-%d}/{now:%H%M%S}-{socket.gethostname()}-{len(rows)}.csv.gz"
+        try:
+            if self.store:
+                self.store.save(path, drift.written(map(_row, rows)))
+                RECORDED.inc(len(rows))
+                self._forget(now)
+        except RegistryError as error:
+            LOST.labels("store").inc(len(rows))
+            log.error("predictions could not be recorded", lost=len(rows), why=str(error))
+
+    def _forget(self, now: datetime) -> None:
+        assert self.store
+        for day in self.store.files(FOLDER)[:-KEPT_DAYS]:
+            if day.rpartition("/")[2] < f"{now - timedelta(KEPT_DAYS):%Y-%m-%d}":
+                self.store.remove(day)
+
+    def live(self) -> Recorded:
+        """The latest predictions of all pods, as far as they were stored, and this pod's own."""
+        with self._lock:
+            mine = list(self._kept) if self.store else [*self._recent, *self._kept]
+        files: list[bytes] = []
+        if self.store:
+            count = 0
+            newest = (file for day in reversed(self.store.files(FOLDER)) for file in reversed(self.store.files(day)))
+            for path in newest:
+                if count >= READ:
+                    break
+                files.append(self.store.load(path))
+                count += int(path.rpartition("-")[2].partition(".")[0])
+        recorded = drift.read([*files, drift.written(map(_row, mine))])
+        return recorded.take(recorded.at.argsort(kind="stable"))
+
+    def look(self) -> dict[str, Any] | None:
+        """Compare the latest predictions with the champion's reference; None without a model. Sets the metrics."""
+        model = self.following.model
+        if model is None:
+            return None
+        live = self.live()
+        recent = live.take(slice(-RECENT, None))
+        found = drift.compare(model.spec["reference"], recent)
+        DRIFT.clear()
+        for each in found:
+            DRIFT.labels(each.feature).set(each.psi)
+        DRIFTED.set(any(each.drifted for each in found))
+        size = max(drift.LEAST, -(-len(live) // PERIODS))
+        history = []
+        for first in range(0, len(live), size):
+            part = live.take(slice(first, first + size))
+            psi = {each.feature: each.psi for each in drift.compare(model.spec["reference"], part)}
+            if psi:
+                history.append({"until": _time(part.at[-1]), "reports": len(part), "psi": psi})
+        return {
+            "model_name": model.name,
+            "model_version": model.version,
+            "reports": len(recent),
+            "since": _time(recent.at[0]) if len(recent) else None,
+            "drifted": any(each.drifted for each in found),
+            "features": found,
+            "history": history,
+        }
+
+    async def keep(self) -> None:
+        """Flush and look again and again."""
+        while True:
+            await asyncio.sleep(self.interval)
+            try:
+                await run_in_threadpool(self.flush)
+                await run_in_threadpool(self.look)
+            except Exception as error:  # watching must never end answering
+                log.error("drift could not be looked at", why=str(error))
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _row(kept: tuple[Any, ...]) -> tuple[Any, ...]:
+    at, version, prediction, number, fields = kept
+    given = prediction.probabilities
+    head = (round(at, 3), version, prediction.level, int(given.argmax()), *given.round(5).tolist(), number)
+    return (*head, *(fields[name] for name in islice(FIELDS, len(FIELDS) - 1)), fields["mocodes"])

@@ -1,0 +1,116 @@
+"""What drifts is noticed, what does not is left in peace, and later labels tell how good answers were."""
+
+import csv
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from crime import drift
+from crime.data import Reports, Tally, load
+from crime.models import train
+from crime.schema import LEVELS, day_number
+from crime.twin import Settings as City
+from crime.twin import Twin
+from harness import Backend, Store
+
+DRIFTS = "2020-03-01"
+WINDOW = 1_000  # reports within which a drift must be seen
+
+
+def city(place: Path, seed: int, drifts: str | None) -> Reports:
+    path = place / f"{seed}-{drifts}.parquet"
+    Twin(City(seed=seed, rows=45_000, drift=drifts)).write(path)
+    return load(path, Tally())
+
+
+def recorded(reports: Reports, model: Any = None) -> drift.Recorded:
+    """As if these reports had been asked for; without a model all answers are of one category."""
+    n = len(reports)
+    shares = model.predict(reports.fields, n)[0] if model else np.eye(7)[np.zeros(n, int)]
+    level = np.full(n, "report" if model else "none", object)
+    at, number = reports.minute * 60.0, reports.fields["dr_no"]
+    return drift.Recorded(at, np.full(n, "1", object), level, shares.argmax(1), shares, number, reports.fields)
+
+
+def windows(reports: Reports, late: bool) -> list[Reports]:
+    rows = np.flatnonzero((reports.fields["date_occ"] >= day_number(DRIFTS)) == late)
+    return [reports.take(rows[at : at + WINDOW]) for at in range(0, len(rows) - WINDOW + 1, WINDOW)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_cities_without_drift_raise_no_alarm(seed: int, tmp_path: Path) -> None:
+    same = city(tmp_path, seed, None)
+    early = same.take(np.flatnonzero(same.fields["date_occ"] < day_number(DRIFTS)))
+    known = drift.reference(early.fields, dict.fromkeys(LEVELS, [[1] * 7] * 7))
+    later = windows(same, late=True)[:8]
+    assert len(later) == 8
+    assert not [each for part in later for each in drift.compare(known, recorded(part)) if each.drifted]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_city_that_drifts_is_noticed_within_a_thousand_reports(seed: int, tmp_path: Path) -> None:
+    other = city(tmp_path, seed, DRIFTS)
+    early = other.take(np.flatnonzero(other.fields["date_occ"] < day_number(DRIFTS)))
+    model, _ = train(early, Tally(), tmp_path / "bundle")
+    known = model.spec["reference"]
+    found = {each.feature for each in drift.compare(known, recorded(windows(other, True)[0], model)) if each.drifted}
+    assert "premise" in found
+    before = [drift.compare(known, recorded(part, model)) for part in windows(other, False)[-4:]]
+    assert not [each for part in before for each in part if each.drifted]
+
+
+def test_chance_is_what_the_survival_function_says() -> None:
+    for x, degrees, p in ((3.841, 1, 0.05), (18.307, 10, 0.05), (29.588, 10, 0.001), (55.0, 20, 4.26e-5)):
+        assert drift._survival(x, degrees) == pytest.approx(p, rel=0.2)
+
+
+def test_predictions_are_recorded_and_judged_when_labels_come(
+    start: Callable[..., Backend], store: Store, rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    server = start(record_seconds=0.5)
+    asked = rows[:600]
+    assert httpx.post(f"{server.url}/predict/batch", json=asked[:500], timeout=60).status_code == 200
+    for row in asked[500:]:
+        assert httpx.post(f"{server.url}/predict", json=row).status_code == 200
+    until = time.monotonic() + 20
+    while "crime_predictions_recorded_total 600.0" not in httpx.get(f"{server.url}/metrics").text:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    found = httpx.get(f"{server.url}/drift").json()
+    assert found["reports"] == 600
+    assert {each["feature"] for each in found["features"]} >= {"area", "hour", "premise", "weapon"}
+    assert sum(period["reports"] for period in found["history"]) == 600
+    kept = drift.read(path.read_bytes() for path in (store.mlruns / "monitoring").rglob("*.csv.gz"))
+    assert sorted(kept.dr_no) == sorted(row["DR_NO"] for row in asked)
+    assert not [name for name in drift.COLUMNS if "vict" in name.lower()]
+
+    later = tmp_path / "later.csv"
+    with later.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(asked[0]))
+        writer.writeheader()
+        writer.writerows(asked[:300])
+    said = store.crime("drift", "--data", later).stdout
+    assert "300 labels, accuracy 0.9" in said
+
+
+def test_a_store_that_fails_is_counted_and_answers_go_on(
+    start: Callable[..., Backend], rows: list[dict[str, str]], tmp_path: Path, store: Store
+) -> None:
+    server = start(record_seconds=0.3, tracking_uri="http://127.0.0.1:9", model_dir=bundle_of(store))
+    assert httpx.post(f"{server.url}/predict", json=rows[0]).status_code == 200
+    until = time.monotonic() + 20
+    while 'crime_predictions_unrecorded_total{reason="store"} 1.0' not in httpx.get(f"{server.url}/metrics").text:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert httpx.post(f"{server.url}/predict", json=rows[1]).status_code == 200
+    assert httpx.get(f"{server.url}/drift").status_code == 503
+
+
+def bundle_of(store: Store) -> Path:
+    from crime.registry import MODEL, Embedded, find
+
+    return find(Embedded(store.mlruns), MODEL)[1]
