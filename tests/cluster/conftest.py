@@ -15,6 +15,8 @@ import pytest
 
 NAMESPACE = "crime-test"
 LOAD = Path(__file__).parent / "load.py"
+TOKEN = "a-token-for-the-cluster"
+VALUES = ("--set", "backend.tokenSecret=crime-token,backend.env.CRIME_RECORD_SECONDS=2")
 
 
 @dataclass
@@ -78,6 +80,13 @@ class Cluster:
         self.until(lambda: self.get("pod", "load")["status"]["phase"] != "Running")
         outcome |= json.loads(self.kubectl("logs", "load").splitlines()[-1])
 
+    @staticmethod
+    def told(outcome: dict[str, Any]) -> str:
+        return (
+            f"{outcome['answered']} requests, {len(outcome['failures'])} failed, slowest {outcome['slowest']} s, "
+            f"by model version {outcome['versions']}"
+        )
+
     def _script_pod(self, name: str, script: Path, *arguments: str, image: str = "crime-backend:dev") -> dict[str, Any]:
         return {
             "apiVersion": "v1",
@@ -105,6 +114,39 @@ class Cluster:
             },
         }
 
+    def ask(self, path: str, body: Any = None, pod: str = "deployment/backend-deployment") -> Any:
+        """What a backend pod answers to itself; with a body it is a writing call, with the token."""
+        code = (
+            "import json,sys,urllib.request as u\n"
+            "body=json.loads(sys.argv[2])\n"
+            "q=u.Request('http://127.0.0.1:5000'+sys.argv[1],None if body is None else json.dumps(body).encode(),"
+            "{'Content-Type':'application/json','Authorization':'Bearer '+sys.argv[3]})\n"
+            "print(u.urlopen(q,timeout=60).read().decode())"
+        )
+        return json.loads(self.kubectl("exec", pod, "--", "python", "-c", code, path, json.dumps(body), TOKEN))
+
+    def serving(self, name: str = "crime-category") -> set[str]:
+        """The versions that the ready backend pods answer with."""
+        ready = [self.ask("/ready", pod=pod["metadata"]["name"]) for pod in self.pods("backend")]
+        return {found["serving"][name] for found in ready}
+
+    def job(self, name: str, *arguments: str, timeout: float = 300) -> str:
+        """Run the chart's training job, with other arguments if given; returns its log."""
+        job = json.loads(
+            self.kubectl("create", "job", name, "--from=cronjob/training", "--dry-run=client", "-o", "json")
+        )
+        if arguments:
+            job["spec"]["template"]["spec"]["containers"][0]["args"] = list(arguments)
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(job))
+
+        def ended() -> bool:
+            status = self.get("job", name)["status"]
+            assert not status.get("failed"), self.kubectl("logs", f"job/{name}")
+            return bool(status.get("succeeded"))
+
+        self.until(ended, timeout)
+        return self.kubectl("logs", f"job/{name}")
+
     def script(self, name: str, script: Path, *arguments: str, image: str) -> None:
         """Start a script in a pod of its own."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod(name, script, *arguments, image=image)))
@@ -118,10 +160,10 @@ class Images:
     base: str
     loader: str
 
-    def build(self, service: str) -> None:
+    def build(self, service: str, *arguments: str, tag: str = "") -> None:
         self._docker(
-            "--network", "host", "--build-arg", f"BASE_IMAGE={self.base}",
-            "-t", f"crime-{service}:dev", f"services/{service}",
+            "--network", "host", "--build-arg", f"BASE_IMAGE={self.base}", *arguments,
+            "-t", f"crime-{tag or service}:dev", f"services/{service}",
         )  # fmt: skip
 
     def vary(self, service: str, tag: str, *lines: str, context: Path | None = None) -> str:
@@ -171,16 +213,18 @@ def cluster(request: pytest.FixtureRequest, root: Path) -> Iterator[Cluster]:
 def images(cluster: Cluster, root: Path, request: pytest.FixtureRequest) -> Images:
     option = request.config.getoption
     images = Images(root, option("--base-image"), option("--load-images"))
-    for service in ("backend", "frontend"):
+    for service in ("backend", "frontend", "mlflow"):
         images.build(service)
-        images.load(f"crime-{service}:dev")
+    images.build("backend", "--target", "training", tag="training")
+    images.load(*(f"crime-{name}:dev" for name in ("backend", "frontend", "mlflow", "training")))
     return images
 
 
 @pytest.fixture(scope="session")
 def release(cluster: Cluster, images: Images) -> Cluster:
     """The cluster with the chart installed as users install it, every pod ready."""
-    cluster.helm("install", "crime", "charts/crime-prediction", "--wait", "--timeout", "180s")
+    cluster.kubectl("create", "secret", "generic", "crime-token", f"--from-literal=token={TOKEN}")
+    cluster.helm("install", "crime", "charts/crime-prediction", "--wait", "--timeout", "180s", *VALUES)
     return cluster
 
 

@@ -13,6 +13,8 @@ from crime.data import Tally, load, sample
 from crime.models import train, write_spec
 from playwright.sync_api import Browser, Page, expect
 
+VALUES = ("--reuse-values",)
+
 SLOW = 60_000  # milliseconds
 
 
@@ -97,16 +99,9 @@ def test_a_killed_pod_comes_back_and_nobody_notices(name: str, release: Any, pag
         healed = release.until(lambda: release.ready(name) == 3)
         shows_the_report(page)
         release.until(lambda: release.gone(name))
-    print(f"\n{name} pod deleted: three ready after {healed:.1f} s, {told(outcome)}")
+    print(f"\n{name} pod deleted: three ready after {healed:.1f} s, {release.told(outcome)}")
     assert outcome["failures"] == []
     assert outcome["answered"] > 100
-
-
-def told(outcome: dict[str, Any]) -> str:
-    return (
-        f"{outcome['answered']} requests, {len(outcome['failures'])} failed, slowest {outcome['slowest']} s, "
-        f"by model version {outcome['versions']}"
-    )
 
 
 def new_image(release: Any, images: Any) -> Callable[[], None]:
@@ -117,7 +112,7 @@ def new_image(release: Any, images: Any) -> Callable[[], None]:
     def upgrade() -> None:
         release.helm(
             "upgrade", "crime", "charts/crime-prediction", "--wait", "--timeout", "300s",
-            "--set", "backend.image.tag=next,frontend.image.tag=next", timeout=320,
+            *VALUES, "--set", "backend.image.tag=next,frontend.image.tag=next", timeout=320,
         )  # fmt: skip
 
     return upgrade
@@ -134,7 +129,7 @@ def new_model(release: Any, images: Any, place: Path) -> Callable[[], None]:
     def upgrade() -> None:
         release.helm(
             "upgrade", "crime", "charts/crime-prediction", "--wait", "--timeout", "300s",
-            "--set", "backend.image.tag=model,frontend.image.tag=next", timeout=320,
+            *VALUES, "--set", "backend.image.tag=model,frontend.image.tag=next", timeout=320,
         )  # fmt: skip
 
     return upgrade
@@ -166,12 +161,12 @@ def test_an_upgrade_under_load_loses_no_request_and_no_state(
         took = time.monotonic() - start
         release.until(lambda: release.gone("backend") and release.gone("frontend"))
         shows_the_report(page)
-    print(f"\n{how}: {took:.1f} s, {told(outcome)}")
+    print(f"\n{how}: {took:.1f} s, {release.told(outcome)}")
     assert outcome["failures"] == []
     assert outcome["answered"] > 200
     assert not before & {pod["metadata"]["name"] for pod in release.pods("backend")}
     assert len(outcome["versions"]) == (1 if how == "new image" else 2)
-    assert ("next" in outcome["versions"]) == (how != "new image")
+    assert ("image-next" in outcome["versions"]) == (how != "new image")
 
 
 def test_pods_stay_small(release: Any) -> None:

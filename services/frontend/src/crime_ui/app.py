@@ -18,6 +18,8 @@ page = st.navigation(
         st.Page(VIEWS / "explore.py", title="Explore", icon=":material/map:"),
         st.Page(VIEWS / "batch.py", title="Batch", icon=":material/table_view:"),
         st.Page(VIEWS / "model.py", title="Model", icon=":material/model_training:"),
+        st.Page(VIEWS / "models.py", title="Models", icon=":material/inventory_2:"),
+        st.Page(VIEWS / "monitoring.py", title="Monitoring", icon=":material/monitoring:"),
     ],
     position="top",
 )

@@ -1,6 +1,7 @@
 """The backend, known by HTTP alone."""
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ import httpx
 import streamlit as st
 
 URL = os.environ.get("BACKEND_URL", "http://localhost:5000")
-OPTIONAL = ("/forecast", "/hotspots")  # a backend without a forecast answers all else
+PODS = os.environ.get("BACKEND_PODS", "")  # a name that all backend pods answer to, each at its own address
+OPTIONAL = ("/forecast", "/hotspots", "/drift")  # a backend without these answers all else
 TRIES, PAUSE = 4, 0.25  # a pod that goes away is out of the service within a second
 
 
@@ -19,7 +21,7 @@ class BackendDown(Exception):
 
 
 class WrongInput(Exception):
-    """The backend refused what was sent; the message names the field and what was expected."""
+    """The backend refused what was sent; the message says why, and what was expected."""
 
 
 @st.cache_resource
@@ -27,10 +29,10 @@ def _client() -> httpx.Client:
     return httpx.Client(base_url=URL, timeout=httpx.Timeout(30, connect=3))
 
 
-def _send(method: str, path: str, **arguments: Any) -> httpx.Response:
-    """All requests here can be sent again without harm, so a broken connection is tried anew."""
+def _send(method: str, path: str, tries: int = TRIES, **arguments: Any) -> httpx.Response:
+    """What can be sent again without harm is tried anew when the connection broke."""
     why = ""
-    for attempt in range(TRIES):
+    for attempt in range(tries):
         if attempt:
             time.sleep(PAUSE * attempt)
         try:
@@ -45,7 +47,7 @@ def _send(method: str, path: str, **arguments: Any) -> httpx.Response:
                 response.json().get("detail", "not ready") if "json" in response.headers.get("content-type", "") else ""
             )
             continue
-        if response.status_code in (413, 422):
+        if response.status_code in (401, 403, 404, 409, 413, 422):
             detail = response.json()["detail"]
             raise WrongInput(detail if isinstance(detail, str) else "; ".join(found["msg"] for found in detail))
         response.raise_for_status()
@@ -65,6 +67,54 @@ def explain(report: dict[str, Any]) -> dict[str, Any]:
 def model() -> dict[str, Any]:
     """The category model: its versions and the details of the one that answers."""
     return _send("GET", "/models/crime-category").json()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def versions(name: str) -> list[dict[str, Any]]:
+    """A model's versions, the newest first, with aliases, tags and metrics."""
+    return _send("GET", f"/models/{name}").json()["versions"]
+
+
+def promote(name: str, version: str, by: str, force: str, token: str) -> dict[str, Any]:
+    """Make a version champion; the answer says what was compared."""
+    body = {"version": version, "by": by or "page"} | ({"force": force} if force else {})
+    return _decide(f"/models/{name}/promote", body, token)
+
+
+def rollback(name: str, by: str, token: str) -> dict[str, Any]:
+    return _decide(f"/models/{name}/rollback", {"by": by or "page"}, token)
+
+
+def _decide(path: str, body: dict[str, Any], token: str) -> dict[str, Any]:
+    """Sent once: a rollback that is sent twice undoes itself."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    found = _send("POST", path, tries=1, json=body, headers=headers, timeout=120).json()
+    st.cache_data.clear()
+    return found
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def drift() -> dict[str, Any]:
+    """The latest predictions beside what the model was trained on."""
+    return _send("GET", "/drift").json()
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def pods() -> list[dict[str, Any]]:
+    """Every backend pod that answers, with its versions and requests."""
+    if not PODS:
+        return [_send("GET", "/pod").json()]
+    found = []
+    try:
+        addresses = {str(info[4][0]) for info in socket.getaddrinfo(PODS, 5000, type=socket.SOCK_STREAM)}
+    except OSError:
+        addresses = set()
+    for address in sorted(addresses):
+        try:
+            found.append(_client().get(f"http://{address}:5000/pod", timeout=2).raise_for_status().json())
+        except httpx.HTTPError:
+            continue
+    return found
 
 
 @st.cache_data(ttl=300, show_spinner=False)

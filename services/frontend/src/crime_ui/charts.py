@@ -225,3 +225,20 @@ def fan(
     )
     figure.update_yaxes(title="reports a day", rangemode="tozero")
     return _plain(figure, 320)
+
+
+def drift(history: Sequence[Mapping[str, Any]], threshold: float) -> go.Figure:
+    """PSI of each feature over time; the line is where it counts as drift."""
+    figure = go.Figure()
+    names = sorted({name for period in history for name in period["psi"]})
+    for name in names:
+        figure.add_scatter(
+            x=[period["until"] for period in history],
+            y=[period["psi"].get(name) for period in history],
+            name=name,
+            mode="lines+markers",
+            hovertemplate=f"{name}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.add_hline(threshold, line_dash="dash", line_color=RED)
+    figure = _plain(figure, 320)
+    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.2})

@@ -1,13 +1,19 @@
 """What came in lately, beside what the model was trained on."""
 
+import socket
+import time
+
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel
 
 from crime.drift import Drift
 from crime.registry import RegistryError
+from crime.serving.following import Following
+from crime.serving.metrics import LATENCY
 from crime.serving.recording import Recorder
 
 router = APIRouter(tags=["monitoring"])
+STARTED = time.time()
 
 
 class Period(BaseModel):
@@ -41,3 +47,42 @@ def drifts(request: Request) -> Drifts:
     if found is None:
         raise HTTPException(503, "no model to compare with")
     return Drifts(**found)
+
+
+class Pod(BaseModel):
+    """One backend pod: the versions it answers with, and its requests (predictions and explanations) since it started.
+
+    `seconds`: the least bound of the histogram's buckets that half, and 95 %, of them were answered within.
+    """
+
+    pod: str
+    started: float
+    serving: dict[str, str]
+    trouble: dict[str, str]
+    requests: int
+    seconds: dict[str, float | None]
+
+
+@router.get("/pod")
+def pod(request: Request) -> Pod:
+    """The pod that answers this."""
+    following: Following = request.app.state.models
+    buckets: dict[float, float] = {}
+    for metric in LATENCY.collect():
+        for sample in metric.samples:
+            if sample.name.endswith("_bucket") and sample.labels["route"] in ("/predict", "/predict/batch", "/explain"):
+                bound = float(sample.labels["le"])
+                buckets[bound] = buckets.get(bound, 0) + sample.value
+    total = buckets.get(float("inf"), 0)
+    within = {
+        str(share): next((b for b in sorted(buckets) if total and buckets[b] >= share * total), None)
+        for share in (0.5, 0.95)
+    }
+    return Pod(
+        pod=socket.gethostname(),
+        started=STARTED,
+        serving={name: model.version for name, model in following.serving.items()},
+        trouble=following.trouble,
+        requests=int(total),
+        seconds={share: bound if bound != float("inf") else None for share, bound in within.items()},
+    )

@@ -71,20 +71,6 @@ st.dataframe(
     height=320,
     column_config={"share_of_gain": st.column_config.ProgressColumn("share of gain", format="percent", max_value=0.5)},
 )
-st.subheader("Versions")
-st.dataframe(
-    pd.DataFrame(
-        {
-            "Version": version["version"],
-            "Alias": ", ".join(version["aliases"]),
-            "Accuracy": version["metrics"].get("overall", {}).get("accuracy"),
-            "Log loss": version["metrics"].get("overall", {}).get("log_loss"),
-            "Verdict": version["tags"].get("verdict", ""),
-        }
-        for version in found["versions"]
-    ),
-    hide_index=True,
-)
 st.caption(
     "Victim attributes, status and anything that follows from the crime code are not used. "
     f"Rows read {data['rows']:,}, rejected {sum(data['rejected'].values()):,}; fingerprint {data['fingerprint'][:12]}."

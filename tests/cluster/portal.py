@@ -1,0 +1,73 @@
+"""Runs in a pod: a simulated city's reports as the city's portal would serve them, up to a day that can be moved.
+
+`POST /until?2020-05-01` moves it; `POST /feed?N` asks backend-service for predictions of the N latest reports.
+"""
+
+import csv
+import json
+import re
+import sys
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+from crime.schema import COLUMNS
+from crime.twin import Settings, Twin
+
+seed, rows, drift, areas = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+table = Path("/tmp/reports.csv")
+Twin(Settings(seed, rows, drift)).write(table)
+keys = {column.name: key for key, column in COLUMNS.items()}
+reports, cells = [], []
+with table.open(newline="") as file:
+    for row in csv.DictReader(file):
+        if int(row["AREA"]) <= areas:
+            month, day, year = row["DATE OCC"].split(" ")[0].split("/")
+            when = f"{year}-{month}-{day}T00:00:00.000"
+            cells.append(row)
+            reports.append(
+                {":id": f"row-{len(reports):07}", ":updated_at": when + "Z"}
+                | {keys[name]: cell for name, cell in row.items() if cell}
+                | {"date_occ": when}
+            )
+until = "2020-01-01"
+
+
+class Portal(BaseHTTPRequestHandler):
+    def do_GET(self):
+        query = {name: values[0] for name, values in parse_qs(urlparse(self.path).query).items()}
+        found = [row for row in reports if row["date_occ"] <= until + "T99"]
+        for name, sign, value in re.findall(r"(:?\w+) (>=|>) '([^']*)'", query.get("$where", "")):
+            found = [row for row in found if row[name] > value or (sign == ">=" and row[name] == value)]
+        if query.get("$select") == "count(*)":
+            self.answer([{"count": str(len(found))}])
+        else:
+            self.answer(found[: int(query.get("$limit", 1000))])
+
+    def do_POST(self):
+        global until
+        what, _, value = self.path.partition("?")
+        if what == "/until":
+            until = value
+            self.answer({})
+        else:
+            body = json.dumps(cells[-int(value) :]).encode()
+            headers = {"Content-Type": "application/json"}
+            request = urllib.request.Request("http://backend-service:5000/predict/batch", body, headers)
+            with urllib.request.urlopen(request, timeout=60) as response:
+                self.answer({"answers": len(json.load(response))})
+
+    def answer(self, found):
+        body = json.dumps(found).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments): ...
+
+
+print("ready", flush=True)
+ThreadingHTTPServer(("", 8000), Portal).serve_forever()

@@ -1,0 +1,123 @@
+"""The life of a model on a real cluster: trained, promoted, taken up, rolled back, watched and trained anew."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SECONDS = 15  # from a promotion to every pod
+
+
+def test_a_training_job_writes_to_the_registry_and_pods_take_it_up(release: Any) -> None:
+    with release.load() as outcome:
+        said = release.job("first", "train")
+        took = release.until(lambda: release.serving() == {"1"}, SECONDS)
+    assert "champion: the first one" in said
+    print(f"\nfirst champion: every pod {took:.1f} s after the job, {release.told(outcome)}")
+    assert outcome["failures"] == []
+    assert "1" in outcome["versions"]
+
+
+def test_a_promotion_reaches_every_pod_and_rollback_too(release: Any) -> None:
+    said = release.job("second", "train", "--seed", "1")
+    version = "1" if "not champion" in said else "2"
+    assert release.serving() == {version} or release.until(lambda: release.serving() == {version}, SECONDS)
+    other = "2" if version == "1" else "1"
+    with release.load() as outcome:
+        release.ask("/models/crime-category/promote", {"version": other, "by": "a test", "force": "to see the swap"})
+        took = release.until(lambda: release.serving() == {other}, SECONDS)
+        time.sleep(1)
+        release.ask("/models/crime-category/rollback", {"by": "a test"})
+        back = release.until(lambda: release.serving() == {version}, SECONDS)
+    print(f"\npromoted: every pod after {took:.1f} s, back after {back:.1f} s, {release.told(outcome)}")
+    assert outcome["failures"] == []
+    assert set(outcome["versions"]) == {"1", "2"}
+    tags = {v["version"]: v["tags"] for v in release.ask("/models/crime-category")["versions"]}
+    assert tags[other]["promoted_by"] == "a test"
+
+
+def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Any) -> None:
+    serving = release.serving()
+    release.kubectl("scale", "deployment/mlflow-deployment", "--replicas=0")
+    with release.load() as outcome:
+        release.until(lambda: release.gone("mlflow") and not release.pods("mlflow"))
+        victim = release.pods("backend")[0]["metadata"]["name"]
+        release.kubectl("delete", "pod", victim, "--wait=false")
+        release.until(lambda: victim not in {pod["metadata"]["name"] for pod in release.pods("backend")})
+        healed = release.until(lambda: release.ready("backend") == 3)
+        versions = release.serving()
+        release.until(lambda: "can't be reached" in str(release.ask("/ready")["trouble"]))
+    print(f"\nregistry gone: three ready {healed:.1f} s after a pod's end, serving {versions}, {release.told(outcome)}")
+    assert outcome["failures"] == []
+    assert serving < versions  # the new pod answers with its image's model
+    release.kubectl("scale", "deployment/mlflow-deployment", "--replicas=1")
+    back = release.until(lambda: release.serving() == serving, 90)
+    print(f"registry back: all pods at {serving} after {back:.1f} s")
+
+
+def test_mlflow_stays_within_its_budget(release: Any) -> None:
+    pod = release.pods("mlflow")[0]["metadata"]["name"]
+    status = release.kubectl("exec", pod, "--", "cat", "/proc/1/status")
+    kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    print(f"\nMLflow: {kib / 1024:.0f} MB")
+    assert kib <= 350 * 1024
+
+
+@pytest.fixture
+def portal(release: Any) -> Any:
+    """The city's portal, as a pod: asked for by the training job, moved on by the test."""
+    release.script("portal", Path(__file__).parent / "portal.py", "11", "120000", "2020-05-20", "7",
+                   image="crime-training:dev")  # fmt: skip
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "portal"},
+        "spec": {"selector": {"portal": "yes"}, "ports": [{"port": 8000}]},
+    }
+    release.kubectl("label", "pod", "portal", "portal=yes")
+    release.kubectl("apply", "-f", "-", stdin=json.dumps(service))
+    release.until(lambda: "ready" in release.kubectl("logs", "portal"), 120)
+
+    def tell(what: str) -> Any:
+        code = "import sys,urllib.request as u; print(u.urlopen(u.Request(sys.argv[1], b'')).read().decode())"
+        return json.loads(
+            release.kubectl("exec", "portal", "--", "python", "-c", code, f"http://127.0.0.1:8000/{what}")
+        )
+
+    release.helm(
+        "upgrade", "crime", "charts/crime-prediction", "--wait", "--reuse-values", "--timeout", "180s",
+        "--set", "training.env.CRIME_PORTAL_URL=http://portal:8000",
+    )  # fmt: skip
+    yield tell
+    release.kubectl("delete", "pod/portal", "service/portal", "--grace-period=1")
+
+
+def test_drift_appears_and_training_answers_it(release: Any, portal: Any) -> None:
+    portal("until?2020-05-19")
+    before = release.job("before", timeout=600)
+    (champion,) = release.serving()
+    if "crime-category version" in before and "not champion" in before:  # a model of real reports stands in the way
+        made = before.split("crime-category version ")[1].split(":")[0]
+        reason = {"version": made, "force": "the simulated city is what is asked here"}
+        release.ask("/models/crime-category/promote", reason)
+        release.until(lambda: release.serving() == {made}, SECONDS)
+        champion = made
+    began = time.monotonic()
+    assert portal("feed?1000") == {"answers": 1000}
+    noticed = release.until(lambda: release.ask("/drift")["drifted"], 30)
+    found = release.ask("/drift")
+    assert "premise" in {each["feature"] for each in found["features"] if each["drifted"]}
+    portal("until?2021-01-01")
+    with release.load() as outcome:
+        after = release.job("after", timeout=600)
+        new = after.split("crime-category version ")[1].split(":")[0]
+        assert f"crime-category version {new}: champion: log loss" in after
+        took = release.until(lambda: release.serving() == {new}, SECONDS)
+    whole = time.monotonic() - began
+    print(
+        f"\ndrift seen {noticed:.1f} s after 1,000 reports of {found['reports']}; trained, judged and promoted version "
+        f"{champion} to {new}; every pod {took:.1f} s after the job; {whole:.0f} s in all, {release.told(outcome)}"
+    )
+    assert outcome["failures"] == []
