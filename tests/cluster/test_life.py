@@ -68,7 +68,7 @@ def test_mlflow_stays_within_its_budget(release: Any) -> None:
 @pytest.fixture
 def portal(release: Any) -> Any:
     """The city's portal, as a pod: asked for by the training job, moved on by the test."""
-    release.script("portal", Path(__file__).parent / "portal.py", "11", "120000", "2020-05-20", "7",
+    release.script("portal", Path(__file__).parent / "portal.py", "11", "150000", "2020-07-09", "7",
                    image="crime-training:dev")  # fmt: skip
     service = {
         "apiVersion": "v1",
@@ -78,6 +78,7 @@ def portal(release: Any) -> Any:
     }
     release.kubectl("label", "pod", "portal", "portal=yes")
     release.kubectl("apply", "-f", "-", stdin=json.dumps(service))
+    release.kubectl("wait", "pod/portal", "--for=condition=Ready", "--timeout=60s")
     release.until(lambda: "ready" in release.kubectl("logs", "portal"), 120)
 
     def tell(what: str) -> Any:
@@ -95,7 +96,7 @@ def portal(release: Any) -> Any:
 
 
 def test_drift_appears_and_training_answers_it(release: Any, portal: Any) -> None:
-    portal("until?2020-05-19")
+    portal("until?2020-07-08")
     before = release.job("before", timeout=600)
     (champion,) = release.serving()
     if "crime-category version" in before and "not champion" in before:  # a model of real reports stands in the way

@@ -14,7 +14,7 @@ from typing import Any
 
 from crime import history, models, outlook, portal, registry, store, tracking
 from crime.bundle import Bundle, BundleError
-from crime.data import Tally, load
+from crime.data import DataError, Tally, load
 from crime.forecast import RISK, Forecast
 from crime.registry import MODEL, Registry
 from crime.settings import Settings
@@ -41,7 +41,8 @@ def _alone(work: Path) -> Iterator[None]:
 def retrain(settings: Settings, data: Path | None, since: str | None, work: Path, progress: Progress) -> dict[str, Any]:
     """Fetch (or take `data`), build features, train both models, judge them; what passes its gates becomes champion.
 
-    Returns the versions and verdicts by model. Raises what its steps raise, and `Busy`.
+    Returns the versions and verdicts by model; one that these data can't carry is not made. Raises `Busy`, and what
+    fetching, reading and the registry raise.
     """
     with _alone(work):
         if data is None:
@@ -59,7 +60,10 @@ def retrain(settings: Settings, data: Path | None, since: str | None, work: Path
         for name, make in made.items():
             note(step=name)
             place = work / digest[:12] / name / "bundle"
-            version, verdict = _once(models_of, name, digest, partial(make, data, place, progress))
+            try:
+                version, verdict = _once(models_of, name, digest, partial(make, data, place, progress))
+            except DataError as error:  # too little for this model says nothing against the other
+                version, verdict = "none", f"not made: {error}"
             note(**{f"{name}.version": version, f"{name}.verdict": verdict})
             done["models"][name] = {"version": version, "verdict": verdict}
         note(step="done")
