@@ -1,6 +1,6 @@
 """Runs in a pod: a simulated city's reports as the city's portal would serve them, up to a day that can be moved.
 
-`POST /until?2020-05-01` moves it; `POST /feed?N` asks backend-service for predictions of the N latest reports.
+`POST /until?2020-05-01` moves it; `POST /feed?N` asks backend-service for predictions of the N latest until then.
 """
 
 import csv
@@ -52,7 +52,8 @@ class Portal(BaseHTTPRequestHandler):
             until = value
             self.answer({})
         else:
-            body = json.dumps(cells[-int(value) :]).encode()
+            known = [cell for cell, row in zip(cells, reports) if row["date_occ"] <= until + "T99"]
+            body = json.dumps(known[-int(value) :]).encode()
             headers = {"Content-Type": "application/json"}
             request = urllib.request.Request("http://backend-service:5000/predict/batch", body, headers)
             with urllib.request.urlopen(request, timeout=60) as response:

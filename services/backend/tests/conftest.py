@@ -41,8 +41,8 @@ def start(store: Store) -> Iterator[Callable[..., Backend]]:
     """Start a backend on a free port; all that still run are ended after the session."""
     started: list[Backend] = []
 
-    def start_one(**settings: object) -> Backend:
-        started.append(start_backend(**{"mlruns": store.mlruns, **settings}))
+    def start_one(environment: dict[str, str] | None = None, **settings: object) -> Backend:
+        started.append(start_backend(environment, **{"mlruns": store.mlruns, **settings}))
         return started[-1]
 
     yield start_one

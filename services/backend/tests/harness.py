@@ -60,6 +60,12 @@ def free_port() -> int:
 class Backend:
     url: str
     process: subprocess.Popen[bytes]
+    output: Any
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines it has written so far."""
+        self.output.seek(0)
+        return [json.loads(line) for line in self.output.read().decode().splitlines() if line.startswith("{")]
 
     def stop(self) -> None:
         self.process.kill()
@@ -99,17 +105,20 @@ class Mlflow:
         self.process.wait()
 
 
-def start_backend(**settings: object) -> Backend:
+def start_backend(environment: dict[str, str] | None = None, **settings: object) -> Backend:
     """Start the backend on a free port, unless `port` is set, and wait until it lives."""
     port = settings.setdefault("port", free_port())
     variables = {f"CRIME_{name.upper()}": str(value) for name, value in settings.items()}
     log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
     process = subprocess.Popen(
-        [sys.executable, "-m", "crime.serving"], env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "crime.serving"],
+        env=os.environ | variables | (environment or {}),
+        stdout=log,
+        stderr=subprocess.STDOUT,
     )
     url = f"http://127.0.0.1:{port}"
     wait_for(f"{url}/health", process, log)
-    return Backend(url, process)
+    return Backend(url, process, log)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Any, seconds: float = 60) -> None:

@@ -1,11 +1,13 @@
 """The backend as a process: quick to start, small, and never in the middle of an answer when it goes."""
 
+import gzip
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -16,6 +18,7 @@ def test_nothing_heavy_is_imported_to_serve() -> None:
     code = (
         "import sys, crime.serving\n"
         "heavy = 'mlflow', 'pandas', 'sklearn', 'scipy', 'lightgbm', 'pyarrow', 'matplotlib', 'duckdb', 'httpx'\n"
+        "heavy += ('opentelemetry.sdk',)\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -69,6 +72,50 @@ def test_without_a_model_it_lives_and_says_what_to_do(start: Callable[..., Backe
     answer = httpx.post(f"{server.url}/predict", json=LEAST)
     assert answer.status_code == 503
     assert "crime train" in answer.json()["detail"]
+
+
+def test_a_request_is_found_again_by_its_id(start: Callable[..., Backend]) -> None:
+    server = start()
+    answer = httpx.post(f"{server.url}/predict", json=LEAST, headers={"X-Request-ID": "from-the-page.1"})
+    assert answer.headers["x-request-id"] == "from-the-page.1"
+    given = httpx.post(f"{server.url}/predict", json=LEAST, headers={"X-Request-ID": "no\tid"}).headers["x-request-id"]
+    assert len(given) == 32
+    until = time.monotonic() + 5  # a line is written when the answer is gone
+    while [line["id"] for line in server.log() if line["event"] == "request"] != ["from-the-page.1", given]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_traces_go_to_a_collector_that_is_named(start: Callable[..., Backend]) -> None:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    came: list[bytes] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            came.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    collector = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=collector.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{collector.server_port}"
+    server = start({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_SERVICE_NAME": "crime-backend"})
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert httpx.post(f"{server.url}/predict", json=LEAST, headers={"traceparent": parent}).status_code == 200
+    until = time.monotonic() + 10
+    while not came:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    found = ExportTraceServiceRequest.FromString(came[0]).resource_spans[0]
+    assert {a.key: a.value.string_value for a in found.resource.attributes}["service.name"] == "crime-backend"
+    spans = [span for scope in found.scope_spans for span in scope.spans if span.name == "POST /predict"]
+    assert spans[0].trace_id.hex() == "4bf92f3577b34da6a3ce929d0e0e4736"
+    collector.shutdown()
+    collector.server_close()
 
 
 def test_limits_are_said(start: Callable[..., Backend]) -> None:

@@ -1,11 +1,14 @@
 """The backend, known by HTTP alone."""
 
+import json
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import IO, Any
+from uuid import uuid4
 
 import httpx
 import streamlit as st
@@ -32,14 +35,18 @@ def _client() -> httpx.Client:
 def _send(method: str, path: str, tries: int = TRIES, **arguments: Any) -> httpx.Response:
     """What can be sent again without harm is tried anew when the connection broke."""
     why = ""
+    request_id = uuid4().hex  # the backend's log and answer carry it too
+    headers = {"X-Request-ID": request_id, **arguments.pop("headers", {})}
     for attempt in range(tries):
         if attempt:
             time.sleep(PAUSE * attempt)
         try:
-            response = _client().request(method, path, **arguments)
+            response = _client().request(method, path, headers=headers, **arguments)
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__
+            _log("no answer", request_id, method, path, why=why)
             continue
+        _log("request", request_id, method, path, status=response.status_code)
         if response.status_code in (502, 503, 504):
             if path in OPTIONAL:
                 raise WrongInput(response.json()["detail"])
@@ -53,6 +60,12 @@ def _send(method: str, path: str, tries: int = TRIES, **arguments: Any) -> httpx
         response.raise_for_status()
         return response
     raise BackendDown(why)
+
+
+def _log(event: str, request_id: str, method: str, path: str, **more: Any) -> None:
+    """A line of JSON, as the backend's."""
+    when = datetime.now(UTC).isoformat()
+    print(json.dumps({"event": event, "id": request_id, "method": method, "path": path, **more, "timestamp": when}))
 
 
 def predict(report: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Categories of LAPD reports: predictions, explanations, models and features.",
         version="0.1.0",
         lifespan=_lifespan,
+        # traces go where OpenTelemetry's standard variables say, and nowhere if they are not set
+        telemetry={"auto_configure": True, "metrics": False, "logs": False},
     )
     state = app.state
     state.settings, state.draining, state.models = settings, False, Following(settings)

@@ -1,7 +1,9 @@
 """Prometheus metrics, and the middleware that counts and logs requests."""
 
+import re
 import time
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -27,10 +29,14 @@ DRIFTED = Gauge("crime_drift", "1 while a feature or the predictions have drifte
 
 log = structlog.get_logger()
 QUIET = ("/health", "/ready", "/metrics")
+GIVEN_ID = re.compile(rb"[\w.-]{1,64}")
 
 
 class Observed:
-    """Counts, times and logs every request; while draining asks clients to close their connections."""
+    """Counts, times and logs every request; while draining asks clients to close their connections.
+
+    A request keeps the `X-Request-ID` that it came with, or gets one; the answer and the log carry it.
+    """
 
     def __init__(self, app: ASGIApp, state: Any):
         self.app, self.state = app, state
@@ -40,13 +46,16 @@ class Observed:
             await self.app(scope, receive, send)
             return
         start, status = time.perf_counter(), 500
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given if GIVEN_ID.fullmatch(given) else uuid4().hex.encode()
 
         async def observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
                 if self.state.draining:
-                    message["headers"] = [*message["headers"], (b"connection", b"close")]
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
@@ -59,6 +68,7 @@ class Observed:
             if scope["path"] not in QUIET:
                 log.info(
                     "request",
+                    id=request_id.decode(),
                     method=scope["method"],
                     path=scope["path"],
                     status=status,
