@@ -129,7 +129,7 @@ class Bundle:
     def vector(self, fields: Fields) -> np.ndarray:
         """(features + 7,) all inputs of one report, named in `names`."""
         vector = self.encoder.vector(fields)
-        return np.concatenate([vector, self.evidence.of(vector[None])[0]])
+        return np.concatenate([vector, self.evidence.one(vector)])
 
     def predict(self, fields: Fields, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (rows, 7) and index of the level used (rows,); each field is an array."""

@@ -114,7 +114,11 @@ def compare(known: Counts, live: "Recorded") -> list[Drift]:
             found.append(drift)
     for level, before in known["predicted"].items():
         rows = live.level == level
-        drift = _compare(f"{PREDICTED}, from {LEVELS[level]}", before, _counted(live.label[rows].astype(float)))
+        drift = _compare(
+            f"{PREDICTED}, known to {LEVELS[level].removeprefix('+ ')}",
+            before,
+            _counted(live.label[rows].astype(float)),
+        )
         if drift:
             found.append(drift)
     order = sorted(range(len(found)), key=lambda at: found[at].p)

@@ -47,6 +47,7 @@ class Evidence:
         self._fields = np.array([self.names.index(name) for name in FIELDS])
         self._mo = np.array([at for at, name in enumerate(self.names) if _is_mo(name)], int)
         self._first_mo = len(table) - len(self._mo)
+        self._lookups = lookup.tolist()
         self._present, self._borders = np.unique(category, return_index=True)
 
     @classmethod
@@ -111,6 +112,20 @@ class Evidence:
             shares = np.zeros((len(posterior), len(CATEGORIES)))
             shares[:, self._present] = np.add.reduceat(posterior, self._borders, axis=1)
             found[block] = np.log(shares / shares.sum(1, keepdims=True) + LEAST)
+        return found
+
+    def one(self, vector: np.ndarray) -> np.ndarray:
+        """(7,) of one report's vector (features,): bit for bit what `of` gives, in a quarter of the time."""
+        said = [1]
+        for lookup, value in zip(self._lookups, vector[self._fields].tolist(), strict=True):
+            said.append(lookup[int(value)] if 0 <= value < LARGEST else 0)
+        given = vector[self._mo]
+        said.append(2 if len(given) and given[0] == given[0] else 0)
+        said += (self._first_mo + np.flatnonzero(given == 1)).tolist()
+        log = np.add.reduceat(self.table[said], [0], axis=0)[0]
+        shares = np.zeros(len(CATEGORIES))
+        shares[self._present] = np.add.reduceat(np.exp(log - log.max()), self._borders)
+        found: np.ndarray = np.log(shares / shares.sum() + LEAST).astype(np.float32)
         return found
 
     def _posterior(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

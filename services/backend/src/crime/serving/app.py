@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -47,13 +48,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app(settings: Settings) -> FastAPI:
     """The backend as an ASGI application; the model is loaded when it starts."""
+    traced = any(os.environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
     app = FastAPI(
         title="Crime prediction",
         summary="Categories of LAPD reports: predictions, explanations, models and features.",
         version="0.1.0",
         lifespan=_lifespan,
         # traces go where OpenTelemetry's standard variables say, and nowhere if they are not set
-        telemetry={"auto_configure": True, "metrics": False, "logs": False},
+        telemetry={"auto_configure": True, "tracing": traced, "metrics": False, "logs": False},
     )
     state = app.state
     state.settings, state.draining, state.models = settings, False, Following(settings)

@@ -83,8 +83,9 @@ def _named(values: Any) -> dict[str, float]:
     return {name: round(float(value), 6) for name, value in zip(CATEGORY_NAMES, values, strict=True)}
 
 
-def _answer(model: Bundle, report: BaseModel, probabilities: np.ndarray, level: str, took: float) -> dict[str, Any]:
-    _, missing, unknown = fields_of(report)
+def _answer(
+    model: Bundle, missing: list[str], unknown: list[str], probabilities: np.ndarray, level: str, took: float
+) -> dict[str, Any]:
     label = int(probabilities.argmax())
     PREDICTIONS.labels(CATEGORY_NAMES[label], model.version).inc()
     return {
@@ -106,11 +107,11 @@ async def predict(report: Report, request: Request) -> Response:  # type: ignore
     """The category of one report, from date, time and area up. Scored in the event loop: it takes 0.1 ms."""
     model = model_of(request)
     start = perf_counter()
-    fields = fields_of(report)[0]
+    fields, missing, unknown = fields_of(report)
     prediction = model.predict_one(fields)
     took = perf_counter() - start
     recorder_of(request).add(model.version, prediction, report.dr_no, fields)  # type: ignore[attr-defined]
-    return JSONResponse(_answer(model, report, prediction.probabilities, prediction.level, took))
+    return JSONResponse(_answer(model, missing, unknown, prediction.probabilities, prediction.level, took))
 
 
 @router.post(
@@ -180,7 +181,8 @@ def _scored_list(model: Bundle, body: bytes, most: int, recorder: Recorder) -> R
     if len(reports) > most:
         raise HTTPException(413, f"{len(reports):,} reports in one list: at most {most:,}, or send a CSV table")
     start = perf_counter()
-    rows = [fields_of(report)[0] for report in reports]
+    read = [fields_of(report) for report in reports]
+    rows = [row for row, _, _ in read]
     fields: dict[str, np.ndarray] = {}
     for name in rows[0] if rows else ():
         column = [row[name] for row in rows]
@@ -194,8 +196,8 @@ def _scored_list(model: Bundle, body: bytes, most: int, recorder: Recorder) -> R
         recorder.add(model.version, Given(shares, names[at]), report.dr_no, row)  # type: ignore[attr-defined]
     return JSONResponse(
         [
-            _answer(model, report, shares, names[at], took)
-            for report, shares, at in zip(reports, probabilities, used, strict=True)
+            _answer(model, missing, unknown, shares, names[at], took)
+            for (_, missing, unknown), shares, at in zip(read, probabilities, used, strict=True)
         ]
     )
 
@@ -231,11 +233,11 @@ def _scored_csv(model: Bundle, file: IO[bytes]) -> Response:
 def explain(report: Report, request: Request) -> Response:  # type: ignore[valid-type]
     """A prediction and which fields pushed it where, strongest first: exact tree SHAP, in words."""
     model = model_of(request)
-    fields, missing, _ = fields_of(report)
+    fields, missing, unknown = fields_of(report)
     start = perf_counter()
     prediction, parts, base = model.explain(fields)
     took = perf_counter() - start
-    answer = _answer(model, report, prediction.probabilities, prediction.level, took)
+    answer = _answer(model, missing, unknown, prediction.probabilities, prediction.level, took)
     label = answer["label"]
 
     def push(part: str) -> float:  # scores are relative: what counts is the push against the other categories
