@@ -4,6 +4,7 @@ import csv
 import gzip
 from pathlib import Path
 
+import httpx
 import pytest
 from crime.data import sample
 from playwright.sync_api import BrowserContext, Page, expect
@@ -152,3 +153,22 @@ def test_light_and_dark(scheme: str, browser, services) -> None:
     shade = sum(int(part) for part in color.removeprefix("rgb(").rstrip(")").split(","))
     assert (shade > 600) == (scheme == "light")
     page.close()
+
+
+def test_models_are_promoted_with_reasons_by_whoever_has_the_token(page: Page, services) -> None:
+    page.goto(f"{services.url}/models")
+    expect(page.get_by_role("heading", name="Models")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("No other version was champion before.")).to_be_visible(timeout=SLOW)
+    page.get_by_text("Forecast", exact=True).last.click()
+    expect(page).to_have_url(f"{services.url}/models?name=crime-risk", timeout=SLOW)
+    assert TRACEBACK not in page.inner_text("body")
+
+
+def test_monitoring_shows_pods_and_drift(page: Page, services) -> None:
+    with sample() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    httpx.post(f"{services.backend.url}/predict/batch", json=rows[:1_000], timeout=60).raise_for_status()
+    page.goto(f"{services.url}/monitoring")
+    expect(page.get_by_role("heading", name="Pods")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("the data of version 1")).to_be_visible(timeout=SLOW)
+    assert TRACEBACK not in page.inner_text("body")

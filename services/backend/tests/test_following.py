@@ -59,7 +59,7 @@ def pod(registry: Mlflow, bundles: list[Path], start: Callable[..., Backend], tm
     """A backend with a model of its own, as in an image, that follows the registry."""
     token = tmp_path_factory.mktemp("secret") / "token"
     token.write_text(TOKEN + "\n")
-    return start(model_dir=bundles[1], tracking_uri=registry.url, token_file=token, refresh_seconds=1)
+    return start(model_dir=bundles[1], tracking_uri=registry.url, token_file=token, refresh_seconds=1, record_seconds=1)
 
 
 def version(pod: Backend) -> str:
@@ -139,6 +139,32 @@ def test_force_is_recorded_and_rollback_is_one_call(pod: Backend, registry: Mlfl
     assert forced["aliases"] == ["champion"]
     assert call(pod, "rollback", {}).json()["version"] == "1"
     assert version(pod) == "1"
+
+
+def test_a_challenger_scores_along_and_answers_its_share(pod: Backend, rows: list[dict[str, str]]) -> None:
+    assert call(pod, "challenger", {"version": "2", "canary": 0.25, "by": "a test"}, None).status_code == 401
+    assert call(pod, "challenger", {"version": "2", "canary": 1.5}).status_code == 422
+    assert call(pod, "challenger", {"version": "2", "canary": 0.25, "by": "a test"}).status_code == 200
+    asked = rows[:400]
+    first, again = ([httpx.post(f"{pod.url}/predict", json=r).json()["model_version"] for r in asked] for _ in "ab")
+    assert first == again  # the same reports always
+    assert set(first) == {"1", "2"}
+    assert first.count("2") / len(asked) == pytest.approx(0.25, abs=0.06)
+    found: dict[str, Any] = {}
+
+    def compared() -> bool:
+        found.update(httpx.get(f"{pod.url}/models/crime-category/challenger").json())
+        return bool(found["shadowed"] == 2 * first.count("1"))
+
+    until(compared, 30)
+    assert found["answered"] == 2 * first.count("2")
+    assert 0.9 < found["agreement"] <= 1
+    assert 0 < found["difference"] < 0.1
+    assert 'crime_shadow_predictions_total{agrees="true",version="2"}' in httpx.get(f"{pod.url}/metrics").text
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    assert httpx.delete(f"{pod.url}/models/crime-category/challenger", headers=headers).status_code == 204
+    assert {httpx.post(f"{pod.url}/predict", json=row).json()["model_version"] for row in asked[:50]} == {"1"}
+    assert httpx.get(f"{pod.url}/models/crime-category/challenger").status_code == 404
 
 
 @pytest.mark.parametrize(("token", "status"), [(None, 401), ("wrong", 401), (TOKEN[:-1], 401)])

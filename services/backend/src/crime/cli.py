@@ -510,7 +510,9 @@ def drift(
         found = recorder.look() or {}
         if data:
             labelled = load(data, Tally())
-            found["performance"] = drift.performance(recorder.live(), labelled.fields["dr_no"], labelled.label)
+            found["performance"] = drift.performance(
+                recorder.live(shadows=True), labelled.fields["dr_no"], labelled.label
+            )
     shown = Table(
         title=f"{found['reports']:,} predictions beside {found['model_name']} {found['model_version']}'s data"
     )
@@ -552,6 +554,27 @@ def promote(
     out.print(f"{name} version {version} is champion", highlight=False)
     if as_json:
         typer.echo(json.dumps({"model": name, "version": version, "gates": [asdict(gate) for gate in verdict.gates]}))
+
+
+@app.command()
+def challenge(
+    name: Name,
+    version: Annotated[
+        str | None, typer.Argument(help="The challenger; without one the present one is withdrawn.")
+    ] = None,
+    canary: Annotated[float, typer.Option(min=0, max=1, help="Share of predictions that it answers itself.")] = 0.0,
+    by: By = "unknown",
+) -> None:
+    """Let a version score what the champion answers (shadow), and answer a share of the requests itself (canary)."""
+    from crime import promotion, registry
+
+    with _explained():
+        if version is None:
+            promotion.withdraw(registry.of(Settings()), name)
+        else:
+            promotion.challenge(registry.of(Settings()), name, version, canary, by)
+    words = f"version {version} challenges, and answers {canary:.0%}" if version else "the challenger is withdrawn"
+    out.print(f"{name}: {words}", highlight=False)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import numpy as np
 from crime.bundle import Bundle, BundleError, HeldOut
 from crime.forecast import RISK, Forecast
 from crime.measures import calibration, calibration_error, log_losses
-from crime.registry import ALIAS, PREVIOUS, NoSuchModel, Registry, RegistryError, find
+from crime.registry import ALIAS, CHALLENGER, PREVIOUS, NoSuchModel, Registry, RegistryError, find
 from crime.schema import table
 
 AREA_MARGIN = 0.05  # nats by which one area's log loss may rise, beyond what chance explains
@@ -178,6 +178,22 @@ def rollback(registry: Registry, name: str, by: str) -> str:
     registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": _now()})
     _move(registry, name, version)
     return version
+
+
+def challenge(registry: Registry, name: str, version: str, canary: float, by: str) -> None:
+    """Let a version score what the champion answers, and itself answer a share `canary` (0 to 1) of the requests.
+
+    Raises `RegistryError`, and `BundleError` if the version can't be used.
+    """
+    load(name, registry.bundle(name, version), version)
+    registry.set_tags(name, version, {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": _now()})
+    registry.set_alias(name, CHALLENGER, version)
+
+
+def withdraw(registry: Registry, name: str) -> None:
+    """No challenger any more. Raises `RegistryError`."""
+    registry.version(name, CHALLENGER)  # raises where there is none
+    registry.delete_alias(name, CHALLENGER)
 
 
 def _move(registry: Registry, name: str, version: str) -> None:

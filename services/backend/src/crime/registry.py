@@ -94,6 +94,12 @@ class Embedded:
         location = row["storage_location"]
         return Path(unquote(urlparse(location).path) if location.startswith("file:") else location) / PLACE
 
+    def tags(self, name: str, version: str) -> dict[str, str]:
+        """Tags of a version. Raises `RegistryError`."""
+        query = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
+        with self._database() as database:
+            return {row["key"]: row["value"] for row in database.execute(query, (name, version))}
+
     def models(self) -> list[dict[str, Any]]:
         """Every registered model with its aliases and latest version."""
         with self._database() as database:
@@ -280,6 +286,11 @@ class Served:
     def remove(self, path: str) -> None:
         """Remove a folder."""
         self._open(f"mlflow-artifacts/artifacts/{quote(path)}", method="DELETE")
+
+    def tags(self, name: str, version: str) -> dict[str, str]:
+        """Tags of a version. Raises `RegistryError`."""
+        found = self._ask("model-versions/get", {"name": name, "version": version})
+        return {tag["key"]: tag["value"] for tag in found.get("model_version", {}).get("tags", [])}
 
     def models(self) -> list[dict[str, Any]]:
         """Every registered model with its aliases and latest version."""

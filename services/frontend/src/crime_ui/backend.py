@@ -107,6 +107,15 @@ def _decide(path: str, body: dict[str, Any], token: str) -> dict[str, Any]:
 
 
 @st.cache_data(ttl=5, show_spinner=False)
+def challenger() -> dict[str, Any] | None:
+    """How the category model's challenger does beside the champion; None without one."""
+    try:
+        return _send("GET", "/models/crime-category/challenger").json()
+    except WrongInput:
+        return None
+
+
+@st.cache_data(ttl=5, show_spinner=False)
 def drift() -> dict[str, Any]:
     """The latest predictions beside what the model was trained on."""
     return _send("GET", "/drift").json()

@@ -5,15 +5,17 @@ import json
 import threading
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import structlog
 from fastapi.concurrency import run_in_threadpool
 
 from crime import registry
 from crime.bundle import SPEC, Bundle, BundleError
+from crime.features import Fields
 from crime.forecast import RISK, Forecast
 from crime.promotion import load
-from crime.registry import ALIAS, MODEL, NoSuchModel, RegistryError, Served
+from crime.registry import ALIAS, CHALLENGER, MODEL, NoSuchModel, RegistryError, Served
 from crime.serving.metrics import SERVED, SWAPS, TROUBLE
 from crime.settings import Settings
 
@@ -32,6 +34,8 @@ class Following:
         self.settings = settings
         self.registry = registry.of(settings)
         self.serving: dict[str, Any] = {}
+        self.challenger: Bundle | None = None
+        self.canary = 0.0  # share of single predictions that the challenger answers
         self.trouble: dict[str, str] = {}
         self._loaded: dict[str, Any] = {}
         self._looking = threading.Lock()
@@ -43,6 +47,15 @@ class Following:
     @property
     def forecast(self) -> Forecast | None:
         return self.serving.get(RISK)
+
+    def answering(self, number: str, fields: Fields) -> Bundle | None:
+        """The category model for one report: the challenger for its share, the same reports always, on every pod."""
+        challenger = self.challenger
+        if challenger is not None and self.canary:
+            key = number or repr(sorted((name, str(value)) for name, value in fields.items()))
+            if crc32(key.encode()) < self.canary * 2**32:
+                return challenger
+        return self.model
 
     async def start(self) -> None:
         """Have something to answer with, if there is anything."""
@@ -71,6 +84,7 @@ class Following:
             else:
                 for name in NAMES:
                     self._look_at_registry(name)
+                self._look_for_challenger()
         finally:
             self._looking.release()
 
@@ -113,6 +127,23 @@ class Following:
                 self._complain(name, str(error))
         except (RegistryError, BundleError) as error:
             self._complain(name, str(error))
+
+    def _look_for_challenger(self) -> None:
+        """A challenger that can't be had is none: what the champion answers does not depend on it."""
+        try:
+            version = self.registry.version(MODEL, CHALLENGER)
+            if self.model is None or version == self.model.version:
+                raise NoSuchModel(f"{MODEL}@{CHALLENGER}", str(self.registry))
+            canary = float(self.registry.tags(MODEL, version).get("canary", "0"))
+            if self.challenger is None or self.challenger.version != version:
+                found = load(MODEL, self.registry.bundle(MODEL, version), version)
+                self.challenger = found if isinstance(found, Bundle) else None
+                log.info("challenger loaded", model=MODEL, version=version, canary=canary)
+            self.canary = canary
+        except (RegistryError, BundleError, ValueError) as error:
+            if self.challenger is not None:
+                log.info("no challenger", model=MODEL, why=str(error))
+            self.challenger, self.canary = None, 0.0
 
     def _swap(self, name: str, model: Any, loaded: Any) -> None:
         old = self.serving.get(name)

@@ -26,6 +26,7 @@ DRIFT = Gauge(
     "crime_drift_psi", "Population stability index of the latest predictions, less chance's share", ["feature"]
 )
 DRIFTED = Gauge("crime_drift", "1 while a feature or the predictions have drifted")
+SHADOWED = Counter("crime_shadow_predictions_total", "A challenger's beside the champion's", ["version", "agrees"])
 
 log = structlog.get_logger()
 QUIET = ("/health", "/ready", "/metrics")

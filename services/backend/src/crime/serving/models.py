@@ -11,9 +11,8 @@ from pydantic import BaseModel, Field
 from crime import promotion
 from crime.bundle import Bundle, BundleError
 from crime.promotion import Gate, Refused
-from crime.registry import ALIAS, NoSuchModel, RegistryError
-from crime.serving.following import Following
-from crime.serving.state import settings_of
+from crime.registry import ALIAS, MODEL, NoSuchModel, RegistryError
+from crime.serving.state import following_of, recorder_of, settings_of
 
 router = APIRouter(tags=["models"])
 log = structlog.get_logger()
@@ -71,11 +70,6 @@ class Rollback(BaseModel):
     by: str = Field("api", max_length=200)
 
 
-def _following(request: Request) -> Following:
-    models: Following = request.app.state.models
-    return models
-
-
 def _may_write(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 ) -> None:
@@ -104,7 +98,7 @@ WRITING: dict[int | str, dict[str, Any]] = {
 @router.get("/models", responses={503: {"description": "no model yet"}})
 def models(request: Request) -> Models:
     """Registered models, their latest versions and aliases, from MLflow."""
-    following = _following(request)
+    following = following_of(request)
     try:
         found = following.registry.models()
         if found:
@@ -124,7 +118,7 @@ def models(request: Request) -> Models:
 @router.get("/models/{name}", responses={404: {"description": "no such model"}})
 def model(name: str, request: Request) -> Model:
     """Every version of a model with its metrics, from MLflow, and the details of the one that answers."""
-    following = _following(request)
+    following = following_of(request)
     serving = following.serving.get(name)
     try:
         source, found = "mlflow", following.registry.versions(name)
@@ -152,7 +146,7 @@ def model(name: str, request: Request) -> Model:
 @router.post("/models/{name}/promote", responses=WRITING, dependencies=[Depends(_may_write)])
 def promote(name: str, wanted: Promotion, request: Request) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod takes it up at once, the others in seconds."""
-    following = _following(request)
+    following = following_of(request)
     try:
         verdict = promotion.promote(following.registry, name, wanted.version, wanted.by, wanted.force)
     except (Refused, BundleError) as error:
@@ -167,7 +161,7 @@ def promote(name: str, wanted: Promotion, request: Request) -> Decision:
 @router.post("/models/{name}/rollback", responses=WRITING, dependencies=[Depends(_may_write)])
 def rollback(name: str, wanted: Rollback, request: Request) -> Decision:
     """Make the version that was champion before champion again."""
-    following = _following(request)
+    following = following_of(request)
     try:
         version = promotion.rollback(following.registry, name, wanted.by)
     except BundleError as error:
@@ -177,6 +171,64 @@ def rollback(name: str, wanted: Rollback, request: Request) -> Decision:
     log.info("rolled back", model=name, version=version, by=wanted.by)
     following.look()
     return Decision(name=name, version=version, gates=[])
+
+
+class Challenge(BaseModel):
+    """`canary`: the share of single predictions that the challenger answers; 0 lets it only score along."""
+
+    version: str = Field(min_length=1, max_length=20, pattern="^[0-9]+$")
+    canary: float = Field(0.0, ge=0, le=1)
+    by: str = Field("api", max_length=200)
+
+
+class Challenger(BaseModel):
+    """`answered` by itself; `shadowed`: champion's answers that it scored along, `agreement` the share of them with
+    the same category, `difference` the mean total variation distance between the probabilities."""
+
+    version: str
+    canary: float
+    answered: int
+    shadowed: int
+    agreement: float | None
+    difference: float | None
+
+
+@router.get(f"/models/{MODEL}/challenger", responses={404: {"description": "no challenger"}})
+def challenger(request: Request) -> Challenger:
+    """How the challenger does beside the champion, among the latest 20,000 recorded predictions."""
+    recorder = recorder_of(request)
+    try:
+        found = recorder.challenger()
+    except RegistryError as error:
+        raise _told(error) from None
+    if found is None:
+        raise HTTPException(404, f"no challenger of {MODEL}")
+    return Challenger(**found)
+
+
+@router.post(f"/models/{MODEL}/challenger", responses=WRITING, dependencies=[Depends(_may_write)])
+def challenge(wanted: Challenge, request: Request) -> Challenge:
+    """Let a version score along, and answer its share; every pod does so in seconds."""
+    following = following_of(request)
+    try:
+        promotion.challenge(following.registry, MODEL, wanted.version, wanted.canary, wanted.by)
+    except BundleError as error:
+        raise HTTPException(409, str(error)) from None
+    except RegistryError as error:
+        raise _told(error) from None
+    following.look()
+    return wanted
+
+
+@router.delete(f"/models/{MODEL}/challenger", status_code=204, responses=WRITING, dependencies=[Depends(_may_write)])
+def withdraw(request: Request) -> None:
+    """No challenger any more."""
+    following = following_of(request)
+    try:
+        promotion.withdraw(following.registry, MODEL)
+    except RegistryError as error:
+        raise _told(error) from None
+    following.look()
 
 
 def _told(error: RegistryError) -> HTTPException:

@@ -8,9 +8,8 @@ from pydantic import BaseModel
 
 from crime.drift import Drift
 from crime.registry import RegistryError
-from crime.serving.following import Following
 from crime.serving.metrics import LATENCY
-from crime.serving.recording import Recorder
+from crime.serving.state import following_of, recorder_of
 
 router = APIRouter(tags=["monitoring"])
 STARTED = time.time()
@@ -39,7 +38,7 @@ class Drifts(BaseModel):
 @router.get("/drift", responses={503: {"description": "no model yet, or the store can't be reached"}})
 def drifts(request: Request) -> Drifts:
     """Whether the latest 5,000 recorded predictions differ from what the champion was trained on."""
-    recorder: Recorder = request.app.state.recorder
+    recorder = recorder_of(request)
     try:
         found = recorder.look()
     except RegistryError as error:
@@ -66,7 +65,7 @@ class Pod(BaseModel):
 @router.get("/pod")
 def pod(request: Request) -> Pod:
     """The pod that answers this."""
-    following: Following = request.app.state.models
+    following = following_of(request)
     buckets: dict[float, float] = {}
     for metric in LATENCY.collect():
         for sample in metric.samples:

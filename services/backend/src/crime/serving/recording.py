@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import structlog
 from fastapi.concurrency import run_in_threadpool
 
@@ -17,14 +18,16 @@ from crime import drift
 from crime.bundle import Prediction
 from crime.drift import FIELDS, Recorded
 from crime.registry import RegistryError
+from crime.schema import LEVELS
 from crime.serving.following import Following
-from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED
+from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
 
 FOLDER = "monitoring/predictions"
 MOST = 5_000  # predictions kept of one interval, chosen by chance where there are more
 RECENT = 5_000  # that are compared with the reference
 READ = 20_000  # that are read to show how drift came about
 PERIODS = 12
+SHADOW = " (shadow)"  # behind a version that would have answered so
 KEPT_DAYS = 90
 log = structlog.get_logger()
 
@@ -62,6 +65,7 @@ class Recorder:
             self._recent.extend(rows)
         if not rows:
             return
+        rows += self._shadowed(rows)
         now = datetime.now(UTC)
         path = f"{FOLDER}/{now:%Y-%m-%d}/{now:%H%M%S}-{socket.gethostname()}-{len(rows)}.csv.gz"
         try:
@@ -73,14 +77,61 @@ class Recorder:
             LOST.labels("store").inc(len(rows))
             log.error("predictions could not be recorded", lost=len(rows), why=str(error))
 
+    def _shadowed(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """What the challenger would have answered to the same reports, marked so."""
+        challenger = self.following.challenger
+        asked = [row for row in rows if challenger and row[1] != challenger.version]
+        if challenger is None or not asked:
+            return []
+        fields: dict[str, np.ndarray] = {}
+        for name in asked[0][4]:
+            column = [row[4][name] for row in asked]
+            fields[name] = np.empty(len(asked), object) if name == "mocodes" else np.array(column, float)
+            fields[name][:] = column
+        probabilities, used = challenger.predict(fields, len(asked))
+        levels, version = list(LEVELS), challenger.version + SHADOW
+        found = []
+        for (at, _, given, number, row), shares, level in zip(asked, probabilities, used, strict=True):
+            agrees = bool(shares.argmax() == given.probabilities.argmax())
+            SHADOWED.labels(challenger.version, str(agrees).lower()).inc()
+            found.append((at, version, Prediction(shares, levels[level]), number, row))
+        return found
+
+    def challenger(self) -> dict[str, Any] | None:
+        """How the challenger's answers compare with the champion's to the same reports; None without one."""
+        challenger = self.following.challenger
+        if challenger is None:
+            return None
+        live = self.live(shadows=True)
+        mine = live.take(live.version == challenger.version + SHADOW)
+        shadow = {(at, number): row for row, (at, number) in enumerate(zip(mine.at, mine.dr_no, strict=True))}
+        pairs = [
+            (row, shadow[at, number])
+            for row, (at, number, version) in enumerate(zip(live.at, live.dr_no, live.version, strict=True))
+            if (at, number) in shadow and not version.endswith(SHADOW)
+        ]
+        given = live.take(np.array([pair[0] for pair in pairs], int)).probabilities
+        would = mine.take(np.array([pair[1] for pair in pairs], int)).probabilities
+        return {
+            "version": challenger.version,
+            "canary": self.following.canary,
+            "answered": int((live.version == challenger.version).sum()),
+            "shadowed": len(pairs),
+            "agreement": round(float((given.argmax(1) == would.argmax(1)).mean()), 4) if pairs else None,
+            "difference": round(float(np.abs(given - would).sum(1).mean() / 2), 4) if pairs else None,
+        }
+
     def _forget(self, now: datetime) -> None:
         assert self.store
         for day in self.store.files(FOLDER)[:-KEPT_DAYS]:
             if day.rpartition("/")[2] < f"{now - timedelta(KEPT_DAYS):%Y-%m-%d}":
                 self.store.remove(day)
 
-    def live(self) -> Recorded:
-        """The latest predictions of all pods, as far as they were stored, and this pod's own."""
+    def live(self, shadows: bool = False) -> Recorded:
+        """The latest predictions of all pods, as far as they were stored, and this pod's own.
+
+        With `shadows` also what a challenger would have answered.
+        """
         with self._lock:
             mine = list(self._kept) if self.store else [*self._recent, *self._kept]
         files: list[bytes] = []
@@ -93,7 +144,10 @@ class Recorder:
                 files.append(self.store.load(path))
                 count += int(path.rpartition("-")[2].partition(".")[0])
         recorded = drift.read([*files, drift.written(map(_row, mine))])
-        return recorded.take(recorded.at.argsort(kind="stable"))
+        rows = recorded.at.argsort(kind="stable")
+        if not shadows:
+            rows = rows[[not version.endswith(SHADOW) for version in recorded.version[rows]]]
+        return recorded.take(rows)
 
     def look(self) -> dict[str, Any] | None:
         """Compare the latest predictions with the champion's reference; None without a model. Sets the metrics."""

@@ -12,7 +12,7 @@ from crime.settings import Settings
 
 def model_of(request: Request) -> Bundle:
     """The loaded model. Raises 503 while there is none."""
-    models: Following = request.app.state.models
+    models = following_of(request)
     model = models.model
     if model is None:
         raise HTTPException(503, f"no model to answer with: {models.trouble.get(MODEL)}")
@@ -21,11 +21,16 @@ def model_of(request: Request) -> Bundle:
 
 def forecast_of(request: Request) -> Forecast:
     """The loaded forecast. Raises 503 while there is none; predictions don't need it."""
-    models: Following = request.app.state.models
+    models = following_of(request)
     forecast = models.forecast
     if forecast is None:
         raise HTTPException(503, f"no forecast to answer with: {models.trouble.get(RISK)}")
     return forecast
+
+
+def following_of(request: Request) -> Following:
+    models: Following = request.app.state.models
+    return models
 
 
 def recorder_of(request: Request) -> Recorder:

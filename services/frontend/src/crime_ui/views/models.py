@@ -58,6 +58,16 @@ table = pd.DataFrame(
 )
 st.dataframe(table, hide_index=True, column_config={"Why": st.column_config.TextColumn(width="large")})
 
+if name == "crime-category" and (rival := backend.challenger()):
+    st.subheader("Challenger")
+    one, two, three, four = st.columns(4)
+    one.metric("Version", rival["version"], border=True)
+    two.metric("Answers itself", f"{rival['canary']:.0%}", f"{rival['answered']:,} so far", "off", border=True)
+    agreement = "none yet" if rival["agreement"] is None else f"{rival['agreement']:.1%}"
+    three.metric("Same category as the champion", agreement, f"of {rival['shadowed']:,}", "off", border=True)
+    difference = "none yet" if rival["difference"] is None else f"{rival['difference']:.1%}"
+    four.metric("Probability moved", difference, border=True)
+
 left, right = st.columns(2, gap="large")
 with left, st.form("promote"):
     st.subheader("Promote")
