@@ -52,7 +52,7 @@ class Portal(BaseHTTPRequestHandler):
             until = value
             self.answer({})
         else:
-            known = [cell for cell, row in zip(cells, reports) if row["date_occ"] <= until + "T99"]
+            known = [cell for cell, row in zip(cells, reports, strict=True) if row["date_occ"] <= until + "T99"]
             body = json.dumps(known[-int(value) :]).encode()
             headers = {"Content-Type": "application/json"}
             request = urllib.request.Request("http://backend-service:5000/predict/batch", body, headers)

@@ -244,7 +244,6 @@ class Forecaster:
                 area = self.smooth("area", origin)[self._area_of]
                 found += [self._shares(view, kind, half_life)[:, None] * area for half_life in SHARES]
             plain = self.baselines(kind, origin)
-            found += [plain[name] for name in ("exponential smoothing", "long-run mean")]
             if kind != "city":  # the neighbourhood's recent reports, at the city's level
                 near = plain["KDE hot spots"][:, 0]
                 found.append(near[:, None] / near.sum() * self.smooth("city", origin))
