@@ -130,18 +130,27 @@ class Cluster:
         ready = [self.ask("/ready", pod=pod["metadata"]["name"]) for pod in self.pods("backend")]
         return {found["serving"][name] for found in ready}
 
-    def job(self, name: str, *arguments: str, timeout: float = 300) -> str:
-        """Run the chart's training job, with other arguments if given; returns its log."""
+    def job(self, name: str, *arguments: str, timeout: float = 300, killed_after: float = 0) -> str:
+        """Run the chart's training job, with other arguments if given; returns its log.
+
+        With `killed_after` its first pod is killed after so many seconds.
+        """
         job = json.loads(
             self.kubectl("create", "job", name, "--from=cronjob/training", "--dry-run=client", "-o", "json")
         )
         if arguments:
             job["spec"]["template"]["spec"]["containers"][0]["args"] = list(arguments)
         self.kubectl("apply", "-f", "-", stdin=json.dumps(job))
+        if killed_after:
+            time.sleep(killed_after)
+            self.kubectl("delete", "pod", "-l", f"job-name={name}", "--grace-period=0", "--force", "--wait=false")
 
         def ended() -> bool:
             status = self.get("job", name)["status"]
-            assert not status.get("failed"), self.kubectl("logs", f"job/{name}")
+            failed = {"type": "Failed", "status": "True"}.items()
+            assert not any(failed <= each.items() for each in status.get("conditions", ())), self.kubectl(
+                "logs", f"job/{name}"
+            )
             return bool(status.get("succeeded"))
 
         self.until(ended, timeout)

@@ -116,7 +116,7 @@ def test_drift_appears_and_training_answers_it(release: Any, portal: Any) -> Non
     found = release.ask("/drift")
     assert "premise" in {each["feature"] for each in found["features"] if each["drifted"]}
     with release.load() as outcome:
-        after = release.job("after", timeout=600)
+        after = release.job("after", timeout=600, killed_after=20)  # and a new pod does it all
         new = after.split("crime-category version ")[1].split(":")[0]
         assert f"crime-category version {new}: champion: log loss" in after
         took = release.until(lambda: release.serving() == {new}, SECONDS)

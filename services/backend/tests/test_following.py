@@ -55,11 +55,19 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def pod(registry: Mlflow, bundles: list[Path], start: Callable[..., Backend], tmp_path_factory: Any) -> Backend:
+def token_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As a Secret is mounted."""
+    path = tmp_path_factory.mktemp("secret") / "token"
+    path.write_text(TOKEN + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def pod(registry: Mlflow, bundles: list[Path], start: Callable[..., Backend], token_file: Path) -> Backend:
     """A backend with a model of its own, as in an image, that follows the registry."""
-    token = tmp_path_factory.mktemp("secret") / "token"
-    token.write_text(TOKEN + "\n")
-    return start(model_dir=bundles[1], tracking_uri=registry.url, token_file=token, refresh_seconds=1, record_seconds=1)
+    return start(
+        model_dir=bundles[1], tracking_uri=registry.url, token_file=token_file, refresh_seconds=1, record_seconds=1
+    )
 
 
 def version(pod: Backend) -> str:
@@ -171,6 +179,13 @@ def test_a_challenger_scores_along_and_answers_its_share(pod: Backend, rows: lis
 def test_only_the_token_writes(token: str | None, status: int, pod: Backend) -> None:
     assert call(pod, "rollback", {}, token).status_code == status
     assert version(pod) == "1"
+
+
+def test_a_token_is_changed_without_a_restart(pod: Backend, token_file: Path) -> None:
+    token_file.write_text("another")
+    assert call(pod, "promote", {"version": "77"}).status_code == 401
+    assert call(pod, "promote", {"version": "77"}, "another").status_code == 404
+    token_file.write_text(TOKEN)
 
 
 def test_without_a_token_writing_is_off(start: Callable[..., Backend], store: Any) -> None:

@@ -24,7 +24,8 @@ class Settings(BaseSettings):
     max_upload_bytes: int = 200 << 20
     max_batch: int = 50_000
     refresh_seconds: Annotated[float, Field(gt=0)] = 5.0  # between looks for another champion
-    record_seconds: Annotated[float, Field(gt=0)] = 60.0  # between hand-overs of recorded predictions
+    record_seconds: Annotated[float, Field(gt=0)] = 120.0  # between hand-overs of recorded predictions
+    record_share: Annotated[float, Field(ge=0, le=1)] = 1.0  # of predictions; 0 records none
     token_file: Path | None = None  # holds the bearer token of calls that change something; without it they are off
     portal_url: str = "https://data.lacity.org"
     portal_dataset: str = "2nrs-mtv8"

@@ -25,7 +25,7 @@ from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
 FOLDER = "monitoring/predictions"
 MOST = 5_000  # predictions kept of one interval, chosen by chance where there are more
 RECENT = 5_000  # that are compared with the reference
-READ = 20_000  # that are read to show how drift came about
+READ, FILES = 20_000, 2_000  # predictions, and files of them, that are read to show how drift came about
 PERIODS = 12
 SHADOW = " (shadow)"  # behind a version that would have answered so
 KEPT_DAYS = 90
@@ -37,16 +37,20 @@ class Recorder:
 
     def __init__(self, following: Following):
         self.following, settings = following, following.settings
-        self.interval = settings.record_seconds
+        self.interval, self.share = settings.record_seconds, settings.record_share
         # an image's model alone has no store: then only this pod's latest are known
         self.store = following.registry if settings.tracking_uri or not settings.model_dir else None
         self._kept: list[tuple[Any, ...]] = []
         self._seen = 0
+        self._files: dict[str, bytes] = {}
         self._recent: deque[tuple[Any, ...]] = deque(maxlen=RECENT)
         self._lock = threading.Lock()
 
     def add(self, version: str, prediction: Prediction, number: str, fields: Any) -> None:
         """Record one answer; of more than `MOST` in an interval each has the same chance to stay (Vitter's R, 1985)."""
+        if random.random() >= self.share:
+            LOST.labels("sampled").inc()
+            return
         row = (time.time(), version, prediction, number, fields)
         with self._lock:
             self._seen += 1
@@ -134,20 +138,25 @@ class Recorder:
         """
         with self._lock:
             mine = list(self._kept) if self.store else [*self._recent, *self._kept]
-        files: list[bytes] = []
-        if self.store:
-            count = 0
-            newest = (file for day in reversed(self.store.files(FOLDER)) for file in reversed(self.store.files(day)))
-            for path in newest:
-                if count >= READ:
-                    break
-                files.append(self.store.load(path))
-                count += int(path.rpartition("-")[2].partition(".")[0])
-        recorded = drift.read([*files, drift.written(map(_row, mine))])
+        self._files = self._newest()
+        recorded = drift.read([*self._files.values(), drift.written(map(_row, mine))])
         rows = recorded.at.argsort(kind="stable")
         if not shadows:
             rows = rows[[not version.endswith(SHADOW) for version in recorded.version[rows]]]
         return recorded.take(rows)
+
+    def _newest(self) -> dict[str, bytes]:
+        """The latest files of all pods. They never change: each is fetched once."""
+        found: dict[str, bytes] = {}
+        if self.store:
+            count = 0
+            days = reversed(self.store.files(FOLDER))
+            for path in islice((file for day in days for file in reversed(self.store.files(day))), FILES):
+                if count >= READ:
+                    break
+                found[path] = self._files.get(path) or self.store.load(path)
+                count += int(path.rpartition("-")[2].partition(".")[0])
+        return found
 
     def look(self) -> dict[str, Any] | None:
         """Compare the latest predictions with the champion's reference; None without a model. Sets the metrics."""
