@@ -232,7 +232,10 @@ def _scored_csv(model: Bundle, file: IO[bytes]) -> Response:
 
 @router.post("/explain", response_model=Explanation, responses=WRONG)
 def explain(report: Report, request: Request) -> Response:  # type: ignore[valid-type]
-    """A prediction and which fields pushed it where, strongest first: exact tree SHAP, in words."""
+    """A prediction and which fields pushed it where, strongest first: tree SHAP, in words.
+
+    What all fields together say for a category is shared out among those that pushed the same way.
+    """
     model = model_of(request)
     fields, missing, unknown = fields_of(report)
     start = perf_counter()
