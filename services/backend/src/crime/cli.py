@@ -539,7 +539,7 @@ By = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorde
 @app.command()
 def promote(
     name: Name,
-    version: Annotated[str, typer.Argument(help="The version that should answer.")],
+    version: Annotated[str | None, typer.Argument(help="The version that should answer; else the latest.")] = None,
     force: Annotated[str | None, typer.Option(help="Why, although a gate failed; it is recorded.")] = None,
     by: By = "unknown",
     as_json: Json = False,
@@ -548,7 +548,9 @@ def promote(
     from crime import promotion, registry
 
     with _explained():
-        verdict = promotion.promote(registry.of(Settings()), name, version, by, force)
+        where = registry.of(Settings())
+        version = version or promotion.latest(where, name)
+        verdict = promotion.promote(where, name, version, by, force)
     for gate in verdict.gates:
         out.print(f"{'passed' if gate.passed else 'FAILED'} {gate.name}: {gate.reason}", highlight=False)
     out.print(f"{name} version {version} is champion", highlight=False)

@@ -145,6 +145,14 @@ def _size_gate(mine: Path, theirs: Path, version: str) -> Gate:
     return Gate("size", sizes[0] <= LARGER * sizes[1], words)
 
 
+def latest(registry: Registry, name: str) -> str:
+    """The newest version of a model. Raises `RegistryError`."""
+    for model in registry.models():
+        if model["name"] == name:
+            return str(model["latest_version"])
+    raise NoSuchModel(name, str(registry))
+
+
 def promote(registry: Registry, name: str, version: str, by: str, force: str | None = None) -> Verdict:
     """Make a version champion if its gates pass; `force` says why it should be although they don't.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from crime import promotion
 from crime.bundle import Bundle, BundleError
@@ -16,6 +16,8 @@ from crime.serving.state import following_of, recorder_of, settings_of
 
 router = APIRouter(tags=["models"])
 log = structlog.get_logger()
+Number = Annotated[str, Field(max_length=20, pattern="^[0-9]+$")]
+Who = Annotated[str, Field(max_length=200)]
 
 
 class ModelSummary(BaseModel):
@@ -51,11 +53,13 @@ class Model(BaseModel):
 
 
 class Promotion(BaseModel):
-    """`force`: why, although a gate failed. `by`: who decides. Both are recorded."""
+    """`version`: the latest if it is left out. `force`: why, although a gate failed. `by`: who decides; recorded."""
 
-    version: str = Field(min_length=1, max_length=20, pattern="^[0-9]+$")
-    by: str = Field("api", max_length=200)
-    force: str | None = Field(None, min_length=3, max_length=500)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    version: Number | None = None
+    by: Who = "api"
+    force: Annotated[str, Field(min_length=3, max_length=500)] | None = None
 
 
 class Decision(BaseModel):
@@ -67,7 +71,7 @@ class Decision(BaseModel):
 
 
 class Rollback(BaseModel):
-    by: str = Field("api", max_length=200)
+    by: Who = "api"
 
 
 def _may_write(
@@ -144,24 +148,25 @@ def model(name: str, request: Request) -> Model:
 
 
 @router.post("/models/{name}/promote", responses=WRITING, dependencies=[Depends(_may_write)])
-def promote(name: str, wanted: Promotion, request: Request) -> Decision:
+def promote(name: str, request: Request, wanted: Promotion | None = None) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod takes it up at once, the others in seconds."""
-    following = following_of(request)
+    following, wanted = following_of(request), wanted or Promotion()
     try:
-        verdict = promotion.promote(following.registry, name, wanted.version, wanted.by, wanted.force)
+        version = wanted.version or promotion.latest(following.registry, name)
+        verdict = promotion.promote(following.registry, name, version, wanted.by, wanted.force)
     except (Refused, BundleError) as error:
         raise HTTPException(409, str(error)) from None
     except RegistryError as error:
         raise _told(error) from None
-    log.info("promoted", model=name, version=wanted.version, by=wanted.by, forced_because=wanted.force)
+    log.info("promoted", model=name, version=version, by=wanted.by, forced_because=wanted.force)
     following.look()
-    return Decision(name=name, version=wanted.version, gates=verdict.gates)
+    return Decision(name=name, version=version, gates=verdict.gates)
 
 
 @router.post("/models/{name}/rollback", responses=WRITING, dependencies=[Depends(_may_write)])
-def rollback(name: str, wanted: Rollback, request: Request) -> Decision:
+def rollback(name: str, request: Request, wanted: Rollback | None = None) -> Decision:
     """Make the version that was champion before champion again."""
-    following = following_of(request)
+    following, wanted = following_of(request), wanted or Rollback()
     try:
         version = promotion.rollback(following.registry, name, wanted.by)
     except BundleError as error:
@@ -176,9 +181,11 @@ def rollback(name: str, wanted: Rollback, request: Request) -> Decision:
 class Challenge(BaseModel):
     """`canary`: the share of single predictions that the challenger answers; 0 lets it only score along."""
 
-    version: str = Field(min_length=1, max_length=20, pattern="^[0-9]+$")
-    canary: float = Field(0.0, ge=0, le=1)
-    by: str = Field("api", max_length=200)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    version: Number
+    canary: Annotated[float, Field(ge=0, le=1)] = 0.0
+    by: Who = "api"
 
 
 class Challenger(BaseModel):
