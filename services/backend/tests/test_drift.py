@@ -1,6 +1,7 @@
 """What drifts is noticed, what does not is left in peace, and later labels tell how good answers were."""
 
 import csv
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,10 @@ def test_chance_is_what_the_survival_function_says() -> None:
 def test_predictions_are_recorded_and_judged_when_labels_come(
     start: Callable[..., Backend], store: Store, rows: list[dict[str, str]], tmp_path: Path
 ) -> None:
-    server = start(record_seconds=0.5)
+    own = Store(tmp_path / "mlruns", {}, {})  # the same models, and no other test's predictions
+    own.mlruns.mkdir()
+    shutil.copy(store.mlruns / "mlflow.db", own.mlruns)
+    server = start(record_seconds=0.5, mlruns=own.mlruns)
     asked = rows[:600]
     assert httpx.post(f"{server.url}/predict/batch", json=asked[:500], timeout=60).status_code == 200
     for row in asked[500:]:
@@ -84,7 +88,7 @@ def test_predictions_are_recorded_and_judged_when_labels_come(
     assert found["reports"] == 600
     assert {each["feature"] for each in found["features"]} >= {"area", "hour", "premise", "weapon"}
     assert sum(period["reports"] for period in found["history"]) == 600
-    kept = drift.read(path.read_bytes() for path in (store.mlruns / "monitoring").rglob("*.csv.gz"))
+    kept = drift.read(path.read_bytes() for path in (own.mlruns / "monitoring").rglob("*.csv.gz"))
     assert sorted(kept.dr_no) == sorted(row["DR_NO"] for row in asked)
     assert not [name for name in drift.COLUMNS if "vict" in name.lower()]
 
@@ -93,7 +97,7 @@ def test_predictions_are_recorded_and_judged_when_labels_come(
         writer = csv.DictWriter(file, list(asked[0]))
         writer.writeheader()
         writer.writerows(asked[:300])
-    said = store.crime("drift", "--data", later).stdout
+    said = own.crime("drift", "--data", later).stdout
     assert "300 labels, accuracy 0.9" in said
 
 

@@ -37,7 +37,7 @@ class Drifts(BaseModel):
 
 @router.get("/drift", responses={503: {"description": "no model yet, or the store can't be reached"}})
 def drifts(request: Request) -> Drifts:
-    """Whether the latest 5,000 recorded predictions differ from what the champion was trained on."""
+    """Whether the latest 1,000 recorded predictions differ from what the champion was trained on."""
     recorder = recorder_of(request)
     try:
         found = recorder.look()

@@ -24,7 +24,7 @@ from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
 
 FOLDER = "monitoring/predictions"
 MOST = 5_000  # predictions kept of one interval, chosen by chance where there are more
-RECENT = 5_000  # that are compared with the reference
+RECENT = 1_000  # that are compared with the reference: more would hide what has just begun
 READ, FILES = 20_000, 2_000  # predictions, and files of them, that are read to show how drift came about
 PERIODS = 12
 SHADOW = " (shadow)"  # behind a version that would have answered so
@@ -43,7 +43,7 @@ class Recorder:
         self._kept: list[tuple[Any, ...]] = []
         self._seen = 0
         self._files: dict[str, bytes] = {}
-        self._recent: deque[tuple[Any, ...]] = deque(maxlen=RECENT)
+        self._recent: deque[tuple[Any, ...]] = deque(maxlen=MOST)
         self._lock = threading.Lock()
 
     def add(self, version: str, prediction: Prediction, number: str, fields: Any) -> None:
@@ -71,7 +71,7 @@ class Recorder:
             return
         rows += self._shadowed(rows)
         now = datetime.now(UTC)
-        path = f"{FOLDER}/{now:%Y-%m-%d}/{now:%H%M%S}-{socket.gethostname()}-{len(rows)}.csv.gz"
+        path = f"{FOLDER}/{now:%Y-%m-%d}/{now:%H%M%S.%f}-{socket.gethostname()}-{len(rows)}.csv.gz"
         try:
             if self.store:
                 self.store.save(path, drift.written(map(_row, rows)))
