@@ -18,14 +18,18 @@ class Services:
     url: str
     backend: Backend
 
+    token_file: Path
+
     def restart_backend(self) -> None:
         port = self.backend.url.rsplit(":", 1)[1]
-        self.backend = start_backend(mlruns=trained_store().mlruns, port=port)
+        self.backend = start_backend(mlruns=trained_store().mlruns, port=port, token_file=self.token_file)
 
 
 @pytest.fixture(scope="session")
-def services(root: Path) -> Iterator[Services]:
-    backend = start_backend(mlruns=trained_store().mlruns)
+def services(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    token_file = tmp_path_factory.mktemp("secret") / "token"
+    token_file.write_text("a-token-for-the-page")
+    backend = start_backend(mlruns=trained_store().mlruns, token_file=token_file)
     port = free_port()
     log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
     frontend = subprocess.Popen(
@@ -36,7 +40,7 @@ def services(root: Path) -> Iterator[Services]:
         stderr=subprocess.STDOUT,
     )
     wait_for(f"http://127.0.0.1:{port}/_stcore/health", frontend, log)
-    found = Services(f"http://127.0.0.1:{port}", backend)
+    found = Services(f"http://127.0.0.1:{port}", backend, token_file)
     yield found
     frontend.kill()
     found.backend.stop()

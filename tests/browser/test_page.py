@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from crime.data import sample
+from harness import trained_store
 from playwright.sync_api import BrowserContext, Page, expect
 
 SLOW = 20_000  # milliseconds
@@ -171,4 +172,26 @@ def test_monitoring_shows_pods_and_drift(page: Page, services) -> None:
     page.goto(f"{services.url}/monitoring")
     expect(page.get_by_role("heading", name="Pods")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("the data of version 1")).to_be_visible(timeout=SLOW)
+    assert TRACEBACK not in page.inner_text("body")
+
+
+def test_whoever_has_the_token_promotes_and_rolls_back(page: Page, services) -> None:
+    trained_store().crime("train", "--seed", "1")
+    aliases = httpx.get(f"{services.backend.url}/models").json()["models"][0]["aliases"]
+    page.goto(f"{services.url}/models")
+    button = page.get_by_role("button", name="Make it champion", exact=True)
+    expect(button).to_be_enabled(timeout=SLOW)
+    button.click()
+    expect(page.get_by_text("expected the bearer token")).to_be_visible(timeout=SLOW)
+    page.get_by_label("Although a gate fails, because").fill("to see it on the page")
+    page.get_by_label("Token").first.fill("a-token-for-the-page")
+    button.click()
+    expect(page.get_by_text("is champion.")).to_be_visible(timeout=3 * SLOW)
+    moved = httpx.get(f"{services.backend.url}/models").json()["models"][0]["aliases"]
+    assert moved["champion"] != aliases["champion"]
+    page.reload()
+    page.get_by_label("Token").last.fill("a-token-for-the-page")
+    page.get_by_role("button", name="Make it champion again").click()
+    expect(page.get_by_text("is champion again.")).to_be_visible(timeout=3 * SLOW)
+    assert httpx.get(f"{services.backend.url}/models").json()["models"][0]["aliases"]["champion"] == aliases["champion"]
     assert TRACEBACK not in page.inner_text("body")
