@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crime.features import MO_PREFIX, describe
+from crime.features import MO_PREFIX, describe, is_mo
 from crime.schema import CATEGORIES, crime_category
 
 NAMES = [f"evidence_{category}" for category in CATEGORIES]
@@ -45,7 +45,7 @@ class Evidence:
         self.lookup = lookup
         self.category = category
         self._fields = np.array([self.names.index(name) for name in FIELDS])
-        self._mo = np.array([at for at, name in enumerate(self.names) if _is_mo(name)], int)
+        self._mo = np.array([at for at, name in enumerate(self.names) if is_mo(name)], int)
         self._first_mo = len(table) - len(self._mo)
         self._lookups = lookup.tolist()
         self._present, self._borders = np.unique(category, return_index=True)
@@ -81,7 +81,7 @@ class Evidence:
             nearest = np.minimum(np.searchsorted(found, read), len(found) - 1)
             lookup[at, :LARGEST] = np.where(found[nearest] == read, reached + nearest, 0)
             reached += len(found)
-        columns = [at for at, name in enumerate(names) if _is_mo(name)]
+        columns = [at for at, name in enumerate(names) if is_mo(name)]
         counts, total = np.zeros((len(codes), len(columns))), size[:, None]
         if columns:
             known = ~np.isnan(matrix[:, columns[0]])
@@ -108,7 +108,7 @@ class Evidence:
         found = np.empty((len(matrix), len(CATEGORIES)), np.float32)
         for first in range(0, len(matrix), BLOCK):
             block = slice(first, first + BLOCK)
-            _, _, posterior = self._posterior(matrix[block])
+            _, posterior = self._posterior(matrix[block])
             shares = np.zeros((len(posterior), len(CATEGORIES)))
             shares[:, self._present] = np.add.reduceat(posterior, self._borders, axis=1)
             found[block] = np.log(shares / shares.sum(1, keepdims=True) + LEAST)
@@ -128,8 +128,8 @@ class Evidence:
         found: np.ndarray = np.log(shares / shares.sum() + LEAST).astype(np.float32)
         return found
 
-    def _posterior(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Report and table row of each thing known, and each code's probability but for a factor (rows, codes).
+    def _posterior(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Table row of each thing known, report by report, and each code's probability but for a factor (rows, codes).
 
         Everything is summed report by report, so that one alone gets the bits that it gets among many.
         """
@@ -145,14 +145,14 @@ class Evidence:
         order = np.argsort(of, kind="stable")
         of, said = of[order], np.concatenate([said.ravel(), self._first_mo + code])[order]
         log = np.add.reduceat(self.table[said], np.searchsorted(of, np.arange(n)), axis=0)
-        return of, said, np.exp(log - log.max(1, keepdims=True))
+        return said, np.exp(log - log.max(1, keepdims=True))
 
     def pushes(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """What each LAPD column (MO codes that are given: each code) of one report pushed evidence by, (7,) each.
 
         The slope of each category's log-probability along the column's log-likelihoods, so parts only add up nearly.
         """
-        _, said, posterior = self._posterior(vector[None])
+        said, posterior = self._posterior(vector[None])
         share = posterior[0] / posterior[0].sum()
         total = np.maximum(np.bincount(self.category, share, len(CATEGORIES)), 1e-300)
         parts: dict[str, np.ndarray] = {}
@@ -166,7 +166,3 @@ class Evidence:
                 push = np.bincount(self.category, weighed, len(CATEGORIES)) / total - weighed.sum()
                 parts[name] = parts.get(name, 0) + push
         return parts
-
-
-def _is_mo(name: str) -> bool:
-    return name.startswith(MO_PREFIX) and name != "mo_count"

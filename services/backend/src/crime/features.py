@@ -110,9 +110,14 @@ _BY_NAME = {feature.name: feature for feature in BASE + VICTIM}
 MO_PREFIX = "mo_"
 
 
+def is_mo(name: str) -> bool:
+    """Whether a feature is the column of one MO code."""
+    return name.startswith(MO_PREFIX) and name not in _BY_NAME
+
+
 def describe(name: str) -> Feature:
     """The declaration of a feature by its name; an MO code's own column is declared here."""
-    if name.startswith(MO_PREFIX) and name not in _BY_NAME:
+    if is_mo(name):
         code = name.removeprefix(MO_PREFIX)
         about = f"1 where MO code {code} is given: {table('mo').get(code, 'not in the MO table')}"
         return Feature(name, "report", ("Mocodes",), about, lambda r: _has_code(r["mocodes"], code))

@@ -18,7 +18,7 @@ from crime.booster import threads
 from crime.bundle import Bundle, inputs_of
 from crime.data import DataError, Reports, Tally
 from crime.evidence import Evidence
-from crime.features import MO_PREFIX, Encoder, choose, describe, levels, mask
+from crime.features import Encoder, choose, describe, is_mo, levels, mask
 from crime.measures import calibration, calibration_error, log_losses
 from crime.registry import MODEL
 from crime.schema import CATEGORIES, COLUMNS, LEVELS
@@ -217,7 +217,7 @@ def train(
         "model": MODEL,
         "version": "unregistered",
         "features": names,
-        "mo_features": [name for name in names if name.startswith(MO_PREFIX) and name != "mo_count"],
+        "mo_features": [name for name in names if is_mo(name)],
         "victim": victim,
         "categories": CATEGORIES,
         "rounds": rounds,

@@ -58,7 +58,8 @@ def judge(registry: Registry, name: str, version: str) -> Verdict:
         present, place = find(registry, name)
     except NoSuchModel:
         present, place = "", Path()
-    challenger = load(name, registry.bundle(name, version), version)
+    directory = registry.bundle(name, version)
+    challenger = load(name, directory, version)
     if not present:
         return Verdict([Gate("first", True, "the first one")])
     if present == version:
@@ -73,7 +74,7 @@ def judge(registry: Registry, name: str, version: str) -> Verdict:
         gates = _category_gates(challenger, champion)
     else:
         raise BundleError(f"{name} version {version} is not of the same kind as its champion")
-    return Verdict([*gates, _size_gate(registry.bundle(name, version), place, present)])
+    return Verdict([*gates, _size_gate(directory, place, present)])
 
 
 def load(name: str, directory: Path, version: str | None) -> Bundle | Forecast:

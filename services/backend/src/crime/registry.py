@@ -234,7 +234,7 @@ class Served:
 
     def bundle(self, name: str, version: str) -> Path:
         """Directory of a version's bundle, fetched if it is not here yet. Raises `RegistryError`."""
-        place = self.kept / f"{quote(self.tracking_uri, '')}" / name / version
+        place = self._place(name, version)
         if place.exists():
             return place
         found = self._ask("model-versions/get-download-uri", {"name": name, "version": version})
@@ -264,7 +264,10 @@ class Served:
 
     def forget(self, name: str, version: str) -> None:
         """Remove a fetched bundle that proved to be damaged, so that the next look fetches it anew."""
-        shutil.rmtree(self.kept / f"{quote(self.tracking_uri, '')}" / name / version, ignore_errors=True)
+        shutil.rmtree(self._place(name, version), ignore_errors=True)
+
+    def _place(self, name: str, version: str) -> Path:
+        return self.kept / quote(self.tracking_uri, "") / name / version
 
     def save(self, path: str, content: bytes) -> None:
         """Keep a file beside the models. Raises `RegistryError`, as `files`, `load` and `remove` do."""

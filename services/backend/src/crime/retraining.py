@@ -16,6 +16,7 @@ from crime import history, models, outlook, portal, registry, store, tracking
 from crime.bundle import Bundle, BundleError
 from crime.data import DataError, Tally, load
 from crime.forecast import RISK, Forecast
+from crime.history import History
 from crime.registry import MODEL, Registry
 from crime.settings import Settings
 
@@ -53,15 +54,20 @@ def retrain(settings: Settings, data: Path | None, since: str | None, work: Path
         models_of = registry.of(settings)
         note = _Run(models_of, digest)
         note(step="features")
-        for month in store.build(history.read(data, Tally()), work / "features"):
+        tally = Tally()
+        reports = history.read(data, tally)
+        for month in store.build(reports, work / "features"):
             progress(f"features {month.path.stem}", 0)
         done: dict[str, Any] = {"data": digest, "run": note.run, "models": {}}
-        made: dict[str, Callable[..., tuple[Any, Path]]] = {MODEL: _category, RISK: _forecast}
+        made: dict[str, Callable[..., tuple[Any, Path]]] = {
+            MODEL: partial(_category, data),
+            RISK: partial(_forecast, reports, tally),
+        }
         for name, make in made.items():
             note(step=name)
             place = work / digest[:12] / name / "bundle"
             try:
-                version, verdict = _once(models_of, name, digest, partial(make, data, place, progress))
+                version, verdict = _once(models_of, name, digest, partial(make, place, progress))
             except DataError as error:  # too little for this model says nothing against the other
                 version, verdict = "none", f"not made: {error}"
             note(**{f"{name}.version": version, f"{name}.verdict": verdict})
@@ -119,9 +125,8 @@ def _category(data: Path, place: Path, progress: Progress) -> tuple[Bundle, Path
     return model, place
 
 
-def _forecast(data: Path, place: Path, progress: Progress) -> tuple[Forecast, Path]:
+def _forecast(reports: History, tally: Tally, place: Path, progress: Progress) -> tuple[Forecast, Path]:
     try:
         return Forecast(place), place
     except BundleError:
-        tally = Tally()
-        return outlook.fit(history.read(data, tally), tally, place, progress), place
+        return outlook.fit(reports, tally, place, progress), place

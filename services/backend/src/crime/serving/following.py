@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from crime import registry
 from crime.bundle import SPEC, Bundle, BundleError
 from crime.features import Fields
-from crime.forecast import RISK, Forecast
+from crime.forecast import RISK
 from crime.promotion import load
 from crime.registry import ALIAS, CHALLENGER, MODEL, NoSuchModel, RegistryError, Served
 from crime.serving.metrics import SERVED, SWAPS, TROUBLE
@@ -43,10 +43,6 @@ class Following:
     @property
     def model(self) -> Bundle | None:
         return self.serving.get(MODEL)
-
-    @property
-    def forecast(self) -> Forecast | None:
-        return self.serving.get(RISK)
 
     def answering(self, number: str, fields: Fields) -> Bundle | None:
         """The category model for one report: the challenger for its share, the same reports always, on every pod."""

@@ -1,6 +1,8 @@
 """Model management: versions and their metrics from MLflow, promotion and rollback."""
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import structlog
@@ -99,6 +101,17 @@ WRITING: dict[int | str, dict[str, Any]] = {
 }
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """What can't be done is answered by `WRITING`'s codes."""
+    try:
+        yield
+    except (Refused, BundleError) as error:
+        raise HTTPException(409, str(error)) from None
+    except RegistryError as error:
+        raise HTTPException(404 if isinstance(error, NoSuchModel) else 503, str(error)) from None
+
+
 @router.get("/models", responses={503: {"description": "no model yet"}})
 def models(request: Request) -> Models:
     """Registered models, their latest versions and aliases, from MLflow."""
@@ -151,13 +164,9 @@ def model(name: str, request: Request) -> Model:
 def promote(name: str, request: Request, wanted: Promotion | None = None) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod takes it up at once, the others in seconds."""
     following, wanted = following_of(request), wanted or Promotion()
-    try:
+    with _told():
         version = wanted.version or promotion.latest(following.registry, name)
         verdict = promotion.promote(following.registry, name, version, wanted.by, wanted.force)
-    except (Refused, BundleError) as error:
-        raise HTTPException(409, str(error)) from None
-    except RegistryError as error:
-        raise _told(error) from None
     log.info("promoted", model=name, version=version, by=wanted.by, forced_because=wanted.force)
     following.look()
     return Decision(name=name, version=version, gates=verdict.gates)
@@ -167,12 +176,8 @@ def promote(name: str, request: Request, wanted: Promotion | None = None) -> Dec
 def rollback(name: str, request: Request, wanted: Rollback | None = None) -> Decision:
     """Make the version that was champion before champion again."""
     following, wanted = following_of(request), wanted or Rollback()
-    try:
+    with _told():
         version = promotion.rollback(following.registry, name, wanted.by)
-    except BundleError as error:
-        raise HTTPException(409, str(error)) from None
-    except RegistryError as error:
-        raise _told(error) from None
     log.info("rolled back", model=name, version=version, by=wanted.by)
     following.look()
     return Decision(name=name, version=version, gates=[])
@@ -204,10 +209,8 @@ class Challenger(BaseModel):
 def challenger(request: Request) -> Challenger:
     """How the challenger does beside the champion, among the latest 20,000 recorded predictions."""
     recorder = recorder_of(request)
-    try:
+    with _told():
         found = recorder.challenger()
-    except RegistryError as error:
-        raise _told(error) from None
     if found is None:
         raise HTTPException(404, f"no challenger of {MODEL}")
     return Challenger(**found)
@@ -217,12 +220,8 @@ def challenger(request: Request) -> Challenger:
 def challenge(wanted: Challenge, request: Request) -> Challenge:
     """Let a version score along, and answer its share; every pod does so in seconds."""
     following = following_of(request)
-    try:
+    with _told():
         promotion.challenge(following.registry, MODEL, wanted.version, wanted.canary, wanted.by)
-    except BundleError as error:
-        raise HTTPException(409, str(error)) from None
-    except RegistryError as error:
-        raise _told(error) from None
     following.look()
     return wanted
 
@@ -231,12 +230,6 @@ def challenge(wanted: Challenge, request: Request) -> Challenge:
 def withdraw(request: Request) -> None:
     """No challenger any more."""
     following = following_of(request)
-    try:
+    with _told():
         promotion.withdraw(following.registry, MODEL)
-    except RegistryError as error:
-        raise _told(error) from None
     following.look()
-
-
-def _told(error: RegistryError) -> HTTPException:
-    return HTTPException(404 if isinstance(error, NoSuchModel) else 503, str(error))

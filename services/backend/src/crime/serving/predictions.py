@@ -22,7 +22,7 @@ from crime.schema import CATEGORY_NAMES, LEVELS, table
 from crime.scoring import score_csv
 from crime.serving.metrics import PREDICTIONS
 from crime.serving.recording import Recorder
-from crime.serving.report import Report, fields_of
+from crime.serving.report import Report, fields_of, stacked
 from crime.serving.state import following_of, model_of, recorder_of, settings_of
 
 router = APIRouter(tags=["predictions"])
@@ -184,13 +184,7 @@ def _scored_list(model: Bundle, body: bytes, most: int, recorder: Recorder) -> R
     start = perf_counter()
     read = [fields_of(report) for report in reports]
     rows = [row for row, _, _ in read]
-    fields: dict[str, np.ndarray] = {}
-    for name in rows[0] if rows else ():
-        column = [row[name] for row in rows]
-        fields[name] = np.empty(len(rows), object) if name == "mocodes" else np.array(column, float)
-        if name == "mocodes":
-            fields[name][:] = column
-    probabilities, used = model.predict(fields, len(rows)) if rows else (np.zeros((0, 7)), np.zeros(0, int))
+    probabilities, used = model.predict(stacked(rows), len(rows)) if rows else (np.zeros((0, 7)), np.zeros(0, int))
     took = (perf_counter() - start) / (len(rows) or 1)
     names = list(LEVELS)
     for report, row, shares, at in zip(reports, rows, probabilities, used, strict=True):

@@ -21,6 +21,7 @@ from crime.registry import RegistryError
 from crime.schema import LEVELS
 from crime.serving.following import Following
 from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
+from crime.serving.report import stacked
 
 FOLDER = "monitoring/predictions"
 MOST = 5_000  # predictions kept of one interval, chosen by chance where there are more
@@ -87,12 +88,7 @@ class Recorder:
         asked = [row for row in rows if challenger and row[1] != challenger.version]
         if challenger is None or not asked:
             return []
-        fields: dict[str, np.ndarray] = {}
-        for name in asked[0][4]:
-            column = [row[4][name] for row in asked]
-            fields[name] = np.empty(len(asked), object) if name == "mocodes" else np.array(column, float)
-            fields[name][:] = column
-        probabilities, used = challenger.predict(fields, len(asked))
+        probabilities, used = challenger.predict(stacked([row[4] for row in asked]), len(asked))
         levels, version = list(LEVELS), challenger.version + SHADOW
         found = []
         for (at, _, given, number, row), shares, level in zip(asked, probabilities, used, strict=True):

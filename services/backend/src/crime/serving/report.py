@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -96,6 +97,16 @@ Report.__doc__ = """One report, as far as it is known. Only DATE OCC, TIME OCC a
 Leave a field out (or null) while it is not known; send it empty ("") if the report has it and it is blank.
 Columns that follow from the answer are ignored.
 """
+
+
+def stacked(rows: list[Fields]) -> dict[str, np.ndarray]:
+    """Fields of many reports, an array each; none where there is no report."""
+    fields: dict[str, np.ndarray] = {}
+    for name in rows[0] if rows else ():
+        column = [row[name] for row in rows]
+        fields[name] = np.empty(len(rows), object) if name == "mocodes" else np.array(column, float)
+        fields[name][:] = column
+    return fields
 
 
 def fields_of(report: BaseModel) -> tuple[Fields, list[str], list[str]]:

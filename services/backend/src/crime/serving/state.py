@@ -1,5 +1,7 @@
 """What the routes share: the model that answers now, and the settings."""
 
+from typing import Any
+
 from fastapi import HTTPException, Request
 
 from crime.bundle import Bundle
@@ -12,20 +14,21 @@ from crime.settings import Settings
 
 def model_of(request: Request) -> Bundle:
     """The loaded model. Raises 503 while there is none."""
-    models = following_of(request)
-    model = models.model
-    if model is None:
-        raise HTTPException(503, f"no model to answer with: {models.trouble.get(MODEL)}")
+    model: Bundle = _serving(request, MODEL, "model")
     return model
 
 
 def forecast_of(request: Request) -> Forecast:
     """The loaded forecast. Raises 503 while there is none; predictions don't need it."""
-    models = following_of(request)
-    forecast = models.forecast
-    if forecast is None:
-        raise HTTPException(503, f"no forecast to answer with: {models.trouble.get(RISK)}")
+    forecast: Forecast = _serving(request, RISK, "forecast")
     return forecast
+
+
+def _serving(request: Request, name: str, what: str) -> Any:
+    models = following_of(request)
+    if name not in models.serving:
+        raise HTTPException(503, f"no {what} to answer with: {models.trouble.get(name)}")
+    return models.serving[name]
 
 
 def following_of(request: Request) -> Following:
