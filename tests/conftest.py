@@ -16,6 +16,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--load-images", default="minikube image load", help="command that hands built images to the cluster"
     )
+    group.addoption("--soak-minutes", type=float, default=3, help="how long mixed load goes on; 30 before a release")
+    group.addoption("--upgrades", type=int, default=3, help="in a row; 20 before a release")
     group.addoption("--base-image", default="python:3.13-slim", help="Python base of the images")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 from pathlib import Path
 
 import httpx
@@ -159,6 +160,7 @@ def test_light_and_dark(scheme: str, browser, services) -> None:
 def test_every_version_of_both_models_is_shown(page: Page, services) -> None:
     page.goto(f"{services.url}/models")
     expect(page.get_by_role("heading", name="Models")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(re.compile(r"\d+ decision"))).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("No other version was champion before.")).to_be_visible(timeout=SLOW)
     page.get_by_test_id("stMain").get_by_text("Forecast", exact=True).click()
     expect(page).to_have_url(f"{services.url}/models?name=Forecast", timeout=SLOW)

@@ -18,7 +18,7 @@ def run(root: Path, *command: str) -> str:
 
 
 def test_unit_suites(root: Path) -> None:
-    assert "35 passed" in run(root, "helm-unittest", "--color=false", "-f", "../../tests/chart/*_test.yaml", CHART)
+    assert "43 passed" in run(root, "helm-unittest", "--color=false", "-f", "../../tests/chart/*_test.yaml", CHART)
 
 
 def test_chart_testing_lint(root: Path) -> None:
@@ -41,3 +41,10 @@ def test_a_real_api_server_accepts_every_object(root: Path, values: str, request
     assert done.returncode == 0, done.stderr
     assert "deployment.apps/backend-deployment" in done.stdout
     assert ("horizontalpodautoscaler" in done.stdout) == (values == "everything")
+
+
+def test_values_of_the_previous_chart_still_work(root: Path, tmp_path: Path) -> None:
+    old = run(root, "helm", "show", "values", *map(str, root.glob("tests/chart/previous/*.tgz")))
+    (tmp_path / "values.yaml").write_text(old)
+    now = run(root, "helm", "template", "crime", CHART, "-f", str(tmp_path / "values.yaml"))
+    assert now.count("kind: Deployment") == 3

@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ import pytest
 
 NAMESPACE = "crime-test"
 LOAD = Path(__file__).parent / "load.py"
-TOKEN = "a-token-for-the-cluster"
 VALUES = ("--set", "backend.tokenSecret=crime-token,backend.env.CRIME_RECORD_SECONDS=2")
 
 
@@ -25,6 +25,7 @@ class Cluster:
 
     kubeconfig: str
     root: Path
+    token: str = "a-token-for-the-cluster"
 
     def run(self, *command: str, stdin: str | None = None, timeout: float = 180) -> str:
         done = subprocess.run(command, cwd=self.root, input=stdin, capture_output=True, text=True, timeout=timeout)
@@ -79,6 +80,21 @@ class Cluster:
         self.kubectl("exec", "load", "--", "touch", "/tmp/stop")
         self.until(lambda: self.get("pod", "load")["status"]["phase"] != "Running")
         outcome |= json.loads(self.kubectl("logs", "load").splitlines()[-1])
+        assert outcome["mixed"] == []
+
+    @contextmanager
+    def killing(self, name: str, after: float) -> Iterator[dict[str, Any]]:
+        """Kill one of a service's pods some seconds from now; the dict then names it."""
+        victim: dict[str, Any] = {"pod": self.pods(name)[0]["metadata"]["name"]}
+
+        def kill() -> None:
+            time.sleep(after)
+            self.kubectl("delete", "pod", victim["pod"], "--grace-period=0", "--force", "--wait=false")
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        yield victim
+        killer.join()
 
     @staticmethod
     def told(outcome: dict[str, Any]) -> str:
@@ -104,7 +120,9 @@ class Cluster:
                         "name": name,
                         "image": image,
                         "imagePullPolicy": "IfNotPresent",
+                        "ports": [{"name": "http", "containerPort": 5000}],
                         "command": ["python", "-c", script.read_text(), *arguments],
+                        "env": [{"name": "CRIME_TRACKING_URI", "value": "http://mlflow-service:5000"}],
                         "securityContext": {
                             "allowPrivilegeEscalation": False,
                             "capabilities": {"drop": ["ALL"]},
@@ -114,16 +132,20 @@ class Cluster:
             },
         }
 
-    def ask(self, path: str, body: Any = None, pod: str = "deployment/backend-deployment") -> Any:
+    def ask(
+        self, path: str, body: Any = None, pod: str = "deployment/backend-deployment", method: str | None = None
+    ) -> Any:
         """What a backend pod answers to itself; with a body it is a writing call, with the token."""
         code = (
             "import json,sys,urllib.request as u\n"
             "body=json.loads(sys.argv[2])\n"
             "q=u.Request('http://127.0.0.1:5000'+sys.argv[1],None if body is None else json.dumps(body).encode(),"
-            "{'Content-Type':'application/json','Authorization':'Bearer '+sys.argv[3]})\n"
-            "print(u.urlopen(q,timeout=60).read().decode())"
+            "{'Content-Type':'application/json','Authorization':'Bearer '+sys.argv[3]},method=sys.argv[4] or None)\n"
+            "print(u.urlopen(q,timeout=60).read().decode() or 'null')"
         )
-        return json.loads(self.kubectl("exec", pod, "--", "python", "-c", code, path, json.dumps(body), TOKEN))
+        return json.loads(
+            self.kubectl("exec", pod, "--", "python", "-c", code, path, json.dumps(body), self.token, method or "")
+        )
 
     def serving(self, name: str = "crime-category") -> set[str]:
         """The versions that the ready backend pods answer with."""
@@ -232,7 +254,7 @@ def images(cluster: Cluster, root: Path, request: pytest.FixtureRequest) -> Imag
 @pytest.fixture(scope="session")
 def release(cluster: Cluster, images: Images) -> Cluster:
     """The cluster with the chart installed as users install it, every pod ready."""
-    cluster.kubectl("create", "secret", "generic", "crime-token", f"--from-literal=token={TOKEN}")
+    cluster.kubectl("create", "secret", "generic", "crime-token", f"--from-literal=token={cluster.token}")
     cluster.helm("install", "crime", "charts/crime-prediction", "--wait", "--timeout", "180s", *VALUES)
     return cluster
 

@@ -1,19 +1,21 @@
 """Runs in a pod: clients that ask for predictions until /tmp/stop is there, then one line of JSON.
 
-Half of them keep their connection, half open one for each request. Nothing is tried twice.
+Half of them keep their connection, half open one for each request. Nothing is tried twice. All ask for the same report
+but for its number, so a version has one answer: `mixed` names those that gave more.
 """
 
 import http.client
 import json
 import os
+import random
 import sys
 import threading
 import time
 
-BODY = json.dumps({"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"})
+REPORT = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"}
 HEADERS = {"Content-Type": "application/json"}
 lock = threading.Lock()
-answered, failures, versions, slowest = 0, [], {}, 0.0
+answered, failures, versions, given, slowest = 0, [], {}, {}, 0.0
 
 
 def ask(keep: bool) -> None:
@@ -24,14 +26,17 @@ def ask(keep: bool) -> None:
         try:
             if connection is None:
                 connection = http.client.HTTPConnection("backend-service", 5000, timeout=20)
-            connection.request("POST", "/predict", BODY, HEADERS)
+            body = json.dumps({**REPORT, "DR_NO": str(random.randrange(10**9))})
+            connection.request("POST", "/predict", body, HEADERS)
             response = connection.getresponse()
             answer = json.loads(response.read())
             assert response.status == 200, (response.status, answer)
             with lock:
                 answered += 1
                 slowest = max(slowest, time.perf_counter() - began)
-                versions[answer["model_version"]] = versions.get(answer["model_version"], 0) + 1
+                version = answer["model_version"]
+                versions[version] = versions.get(version, 0) + 1
+                given.setdefault(version, set()).add(json.dumps(answer["probabilities"]))
             if not keep or response.will_close:
                 connection.close()
                 connection = None
@@ -47,4 +52,6 @@ for client in clients:
     client.start()
 for client in clients:
     client.join()
-print(json.dumps({"answered": answered, "failures": failures, "versions": versions, "slowest": round(slowest, 3)}))
+mixed = [version for version, answers in given.items() if len(answers) > 1]
+outcome = {"answered": answered, "failures": failures, "versions": versions, "mixed": mixed}
+print(json.dumps(outcome | {"slowest": round(slowest, 3)}))

@@ -45,7 +45,7 @@ def test_it_stands_as_documented(release: Any) -> None:
     assert "ClusterIP" in next(line for line in services.splitlines() if line.startswith("backend-service"))
     described = release.kubectl("describe", "pod", release.pods("backend")[0]["metadata"]["name"])
     assert "Ready             True" in described or "Ready  True" in " ".join(described.split())
-    assert '"event": "model loaded"' in release.kubectl("logs", "deployment/backend-deployment")
+    assert '"event":"model loaded"' in release.kubectl("logs", "deployment/backend-deployment")
 
 
 def test_port_forward_shows_the_docs(release: Any) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 SECONDS = 15  # from a promotion to every pod
 
@@ -36,6 +37,88 @@ def test_a_promotion_reaches_every_pod_and_rollback_too(release: Any) -> None:
     assert set(outcome["versions"]) == {"1", "2"}
     tags = {v["version"]: v["tags"] for v in release.ask("/models/crime-category")["versions"]}
     assert tags[other]["promoted_by"] == "a test"
+
+
+def test_a_challenger_answers_its_share_on_every_pod(release: Any) -> None:
+    (champion,) = release.serving()
+    other = "2" if champion == "1" else "1"
+    path = "/models/crime-category/challenger"
+    release.ask(path, {"version": other, "canary": 0.25, "by": "a test"})
+    time.sleep(6)  # every pod has looked
+    with release.load() as outcome:
+        time.sleep(8)
+    found: dict[str, Any] = {}
+
+    def compared() -> bool:
+        found.update(release.ask(path))
+        return found["shadowed"] >= min(outcome["versions"][champion], 5000)
+
+    release.until(compared, 30)
+    print(f"\ncanary at 25 %: {release.told(outcome)}; beside the champion: {found}")
+    assert outcome["failures"] == []
+    assert outcome["versions"][other] / outcome["answered"] == pytest.approx(0.25, abs=0.04)
+    assert found["agreement"] == 1  # it is one report that is asked for
+    release.ask(path, method="DELETE")
+    time.sleep(6)
+    with release.load() as outcome:
+        time.sleep(1)
+    assert (set(outcome["versions"]), outcome["failures"]) == ({champion}, [])
+
+
+def test_the_page_promotes_with_the_token_alone(release: Any, browser: Browser, page_url: str) -> None:
+    (champion,) = release.serving()
+    page = browser.new_page()
+    page.goto(f"{page_url}/models")
+    promote = page.get_by_role("button", name="Make it champion", exact=True)
+    expect(promote).to_be_enabled(timeout=60_000)
+    page.get_by_label("Although a gate fails, because").fill("to see it from the page")
+    page.get_by_label("Token").first.fill("a guess")
+    promote.click()
+    expect(page.get_by_text("expected the bearer token")).to_be_visible(timeout=60_000)
+    assert release.serving() == {champion}
+    page.get_by_label("Token").first.fill(release.token)
+    with release.load() as outcome:
+        promote.click()
+        expect(page.get_by_text("is champion.")).to_be_visible(timeout=60_000)
+        took = release.until(lambda: release.serving().isdisjoint({champion}) and len(release.serving()) == 1, SECONDS)
+        page.reload()
+        expect(page.get_by_role("button", name="Make it champion again")).to_be_enabled(timeout=60_000)
+        page.get_by_label("Token").last.fill(release.token)
+        page.get_by_role("button", name="Make it champion again").click()
+        expect(page.get_by_text("is champion again.")).to_be_visible(timeout=60_000)
+        back = release.until(lambda: release.serving() == {champion}, SECONDS)
+    page.goto(f"{page_url}/monitoring")
+    expect(page.get_by_text(f"3 pods answer, with version {champion}.")).to_be_visible(timeout=60_000)
+    page.close()
+    print(f"\nfrom the page: every pod {took:.1f} s after it said so, back {back:.1f} s, {release.told(outcome)}")
+    assert outcome["failures"] == []
+
+
+@pytest.mark.parametrize(("how", "expected"), [("slow", "timed out"), ("garbage", "what is no JSON")])
+def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, release: Any) -> None:
+    serving = release.serving()
+    before = release.get("service", "mlflow-service")["spec"]["selector"]
+    release.script("trouble", Path(__file__).parent / "trouble.py", how, image="crime-backend:dev")
+    release.kubectl("label", "pod", "trouble", "trouble=yes")
+    release.kubectl("wait", "pod/trouble", "--for=condition=Ready", "--timeout=60s")
+    point = [{"op": "replace", "path": "/spec/selector", "value": {"trouble": "yes"}}]
+    release.kubectl("patch", "service", "mlflow-service", "--type=json", "-p", json.dumps(point))
+    with release.load() as outcome:
+        release.until(lambda: expected in release.ask("/ready")["trouble"].get("crime-category", ""), 60)
+        victim = release.pods("backend")[0]["metadata"]["name"]
+        release.kubectl("delete", "pod", victim, "--wait=false")
+        release.until(lambda: victim not in {pod["metadata"]["name"] for pod in release.pods("backend")})
+        healed = release.until(lambda: release.ready("backend") == 3)
+        versions = release.serving()
+    point[0]["value"] = before
+    release.kubectl("patch", "service", "mlflow-service", "--type=json", "-p", json.dumps(point))
+    release.kubectl("delete", "pod", "trouble", "--grace-period=1")
+    back = release.until(lambda: release.serving() == serving, 60)
+    print(
+        f"\nregistry {how}: three ready {healed:.1f} s after a pod's end, serving {versions}; "
+        f"all at {serving} {back:.1f} s after it was well again, {release.told(outcome)}"
+    )
+    assert outcome["failures"] == []
 
 
 def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Any) -> None:

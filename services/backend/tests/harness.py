@@ -27,11 +27,11 @@ class Store:
     summary: dict[str, Any]
     forecast: dict[str, Any]
 
-    def crime(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run the `crime` command on this store; fails unless it exits with `code`."""
+    def crime(self, *arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the `crime` command on this store, with further environment; fails unless it exits with `code`."""
         done = subprocess.run(
             [sys.executable, "-m", "crime.cli", *map(str, arguments)],
-            env={**os.environ, "CRIME_MLRUNS": str(self.mlruns), "COLUMNS": "200"},
+            env={**os.environ, "CRIME_MLRUNS": str(self.mlruns), "COLUMNS": "200", **variables},
             capture_output=True,
             text=True,
             timeout=300,

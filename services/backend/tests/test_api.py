@@ -126,6 +126,23 @@ def test_an_uploaded_table_comes_back_whole(api: httpx.Client, rows: list[dict[s
     assert float(found[17]["probability"]) == pytest.approx(one["probability"], abs=1e-6)
 
 
+def test_a_line_without_an_end_is_refused(api: httpx.Client) -> None:
+    bomb = gzip.compress(b"DATE OCC,TIME OCC,AREA\n" + b"0" * (300 << 20))
+    answer = api.post("/predict/batch", files={"file": ("bomb.csv.gz", bomb)})
+    assert "characters or more" in answer.text
+    assert answer.status_code in (200, 422)  # the header was right
+
+
+def test_no_cell_comes_back_as_a_formula(api: httpx.Client) -> None:
+    cells = ["=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "\t=1", "-118.25", "+1.5", "a=b", "'=1"]
+    lines = [f'01/02/2020,1200,3,"{cell}"' for cell in cells]
+    body = "\n".join(["DATE OCC,TIME OCC,AREA,=HYPERLINK", *lines])
+    answer = api.post("/predict/batch", content=body, headers={"content-type": "text/csv"}).raise_for_status()
+    found = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["'=HYPERLINK"] for row in found] == [f"'{cell}" for cell in cells[:5]] + cells[5:]
+    assert {row["error"] for row in found} == {""}
+
+
 def test_an_upload_that_is_no_table_is_422(api: httpx.Client) -> None:
     for files in ({"file": ("a.csv", b"x,y\n1,2\n")}, {"file": ("a.csv", b"")}, {"other": (None, b"x")}):
         response = api.post("/predict/batch", files=files)

@@ -59,6 +59,15 @@ def test_predict_keeps_every_row_in_every_format(store: Store, table: Path, tmp_
     assert (tables[0]["label_name"][10:] == tables[1]["label_name"][10:]).all()
 
 
+def test_no_cell_of_a_written_table_is_a_formula(store: Store, tmp_path: Path) -> None:
+    cells = ["=1+1", "@SUM(A1)", "-2+3", "-118.25", "a=b", ""]
+    lines = [f"01/02/2020,1200,3,{cell}" for cell in cells]
+    (tmp_path / "t.csv").write_text("\n".join(["DATE OCC,TIME OCC,AREA,LOCATION", *lines]) + "\n")
+    store.crime("predict", "--data", tmp_path / "t.csv", "--output", tmp_path / "p.csv")
+    found = pd.read_csv(tmp_path / "p.csv", dtype=str, keep_default_na=False)["LOCATION"].tolist()
+    assert found == ["'=1+1", "'@SUM(A1)", "'-2+3", "-118.25", "a=b", ""]
+
+
 def test_rejected_rows_are_kept_by_every_reader(store: Store, table: Path, tmp_path: Path) -> None:
     for command in (("check",), ("evaluate",), ("predict", "--output", str(tmp_path / "p.csv"))):
         rejects = tmp_path / f"{command[0]}.csv"

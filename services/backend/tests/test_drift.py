@@ -1,6 +1,7 @@
 """What drifts is noticed, what does not is left in peace, and later labels tell how good answers were."""
 
 import csv
+import io
 import shutil
 import time
 from collections.abc import Callable
@@ -77,7 +78,14 @@ def test_predictions_are_recorded_and_judged_when_labels_come(
     shutil.copy(store.mlruns / "mlflow.db", own.mlruns)
     server = start(record_seconds=0.5, mlruns=own.mlruns)
     asked = rows[:600]
-    assert httpx.post(f"{server.url}/predict/batch", json=asked[:500], timeout=60).status_code == 200
+    assert httpx.post(f"{server.url}/predict/batch", json=asked[:300], timeout=60).status_code == 200
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, list(asked[0]))
+    writer.writeheader()
+    writer.writerows(asked[300:500])
+    headers = {"Content-Type": "text/csv"}
+    url = f"{server.url}/predict/batch"
+    assert httpx.post(url, content=table.getvalue(), headers=headers, timeout=60).status_code == 200
     for row in asked[500:]:
         assert httpx.post(f"{server.url}/predict", json=row).status_code == 200
     until = time.monotonic() + 20
@@ -99,6 +107,8 @@ def test_predictions_are_recorded_and_judged_when_labels_come(
         writer.writerows(asked[:300])
     said = own.crime("drift", "--data", later).stdout
     assert "300 labels, accuracy 0.9" in said
+    (week,) = httpx.get(f"{server.url}/drift").json()["performance"]
+    assert (week["version"], week["reports"]) == ("1", 300)
 
 
 def test_nothing_is_recorded_where_nothing_should_be(

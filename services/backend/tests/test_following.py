@@ -1,5 +1,6 @@
 """A registry over HTTP: pods follow its champion, promotion is a decision, and trouble changes no answer."""
 
+import csv
 import json
 import os
 import shutil
@@ -67,6 +68,16 @@ def pod(registry: Mlflow, bundles: list[Path], start: Callable[..., Backend], to
     """A backend with a model of its own, as in an image, that follows the registry."""
     return start(
         model_dir=bundles[1], tracking_uri=registry.url, token_file=token_file, refresh_seconds=1, record_seconds=1
+    )
+
+
+def crime(registry: Mlflow, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "crime.cli", *arguments],
+        env={**os.environ, "CRIME_TRACKING_URI": registry.url, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
@@ -151,9 +162,19 @@ def test_force_is_recorded_and_rollback_is_one_call(pod: Backend, registry: Mlfl
     answer = httpx.post(f"{pod.url}/models/crime-category/rollback", headers=headers, timeout=60)  # without a body
     assert answer.json()["version"] == "1"
     assert version(pod) == "1"
+    last, before = httpx.get(f"{pod.url}/audit").json()[:2]
+    assert (last["what"], last["version"], last["by"]) == ("rollback", "1", "api")
+    assert (before["what"], before["by"], before["why"]) == (
+        "promote",
+        "an analyst",
+        "the shares of spring matter more",
+    )
+    assert before["at"] < last["at"]
 
 
-def test_a_challenger_scores_along_and_answers_its_share(pod: Backend, rows: list[dict[str, str]]) -> None:
+def test_a_challenger_scores_along_and_answers_its_share(
+    pod: Backend, registry: Mlflow, rows: list[dict[str, str]], tmp_path: Path
+) -> None:
     assert call(pod, "challenger", {"version": "2", "canary": 0.25, "by": "a test"}, None).status_code == 401
     assert call(pod, "challenger", {"version": "2", "canary": 1.5}).status_code == 422
     assert call(pod, "challenger", {"version": "2", "canary": 0.25, "by": "a test"}).status_code == 200
@@ -172,6 +193,16 @@ def test_a_challenger_scores_along_and_answers_its_share(pod: Backend, rows: lis
     assert found["answered"] == 2 * first.count("2")
     assert 0.9 < found["agreement"] <= 1
     assert 0 < found["difference"] < 0.1
+    assert found["log_loss"] is None
+    later = tmp_path / "later.csv"
+    with later.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(asked[0]))
+        writer.writeheader()
+        writer.writerows(asked)
+    assert "(shadow)" in crime(registry, "drift", "--data", str(later)).stdout
+    found = httpx.get(f"{pod.url}/models/crime-category/challenger").json()
+    assert 0 < found["champion_log_loss"] < 1
+    assert found["log_loss"] == pytest.approx(found["champion_log_loss"], rel=0.2)
     assert 'crime_shadow_predictions_total{agrees="true",version="2"}' in httpx.get(f"{pod.url}/metrics").text
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert httpx.delete(f"{pod.url}/models/crime-category/challenger", headers=headers).status_code == 204
@@ -273,19 +304,10 @@ def test_a_bundle_that_answers_otherwise_than_it_did_is_refused(bundles: list[Pa
 
 
 def test_the_command_promotes_and_rolls_back_too(registry: Mlflow) -> None:
-    def crime(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "crime.cli", *arguments],
-            env={**os.environ, "CRIME_TRACKING_URI": registry.url, "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    done = crime("promote", "crime-category", "1", "--json")
+    done = crime(registry, "promote", "crime-category", "1", "--json")
     assert done.returncode == 0, done.stderr
     assert {gate["name"] for gate in json.loads(done.stdout.splitlines()[-1])["gates"]} == {
         "log_loss", "area", "calibration", "latency", "size",
     }  # fmt: skip
-    assert "version 2 is champion again" in crime("rollback", "crime-category").stdout
-    assert crime("rollback", "crime-none").returncode == 1
+    assert "version 2 is champion again" in crime(registry, "rollback", "crime-category").stdout
+    assert crime(registry, "rollback", "crime-none").returncode == 1

@@ -60,6 +60,16 @@ def test_twice_is_once_and_a_kill_changes_nothing(tmp_path: Path) -> None:
         assert Embedded(place / "mlruns").version(name) == again["models"][name]["version"]
 
 
+def test_a_promotion_that_was_cut_off_is_completed(tmp_path: Path) -> None:
+    first = retrain(tmp_path)
+    where = Embedded(tmp_path / "mlruns")
+    where.set_tags("crime-category", "1", {"promotion": "begun"})
+    where.delete_alias("crime-category", "champion")  # as if killed between the verdict and the alias
+    assert retrain(tmp_path) == first
+    assert where.version("crime-category") == "1"
+    assert where.tags("crime-category", "1")["promotion"] == "done"
+
+
 def test_one_at_a_time(tmp_path: Path) -> None:
     import fcntl
 

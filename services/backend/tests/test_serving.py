@@ -2,6 +2,7 @@
 
 import gzip
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -61,6 +62,23 @@ def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
     assert unready[0] < 0.5  # unready long before the socket closes
     assert unready[-1] > 1
     assert server.process.wait(10) == -signal.SIGTERM  # ended by what it was sent, after all was answered
+
+
+def test_who_connected_before_the_end_may_still_ask(start: Callable[..., Backend]) -> None:
+    server = start(drain_seconds=0.2)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as slow:
+        server.process.send_signal(signal.SIGTERM)
+        while True:  # until the socket is closed
+            try:
+                socket.create_connection((host, int(port))).close()
+            except OSError:
+                break
+            time.sleep(0.02)
+        time.sleep(0.6)
+        slow.sendall(b"GET /health HTTP/1.1\r\nHost: crime\r\n\r\n")
+        assert slow.recv(1024).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert server.process.wait(10) == -signal.SIGTERM
 
 
 def test_without_a_model_it_lives_and_says_what_to_do(start: Callable[..., Backend], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+WORTH_THREADS = 64  # rows; waking the others takes longer than a few rows
 _FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3
 
 
@@ -135,7 +136,7 @@ class Booster:
                 kind,
                 0,
                 -1,
-                f"num_threads={threads()}".encode(),
+                f"num_threads={threads() if len(matrix) >= WORTH_THREADS else 1}".encode(),
                 ctypes.byref(written),
                 answer.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
             )

@@ -17,10 +17,11 @@ import numpy as np
 from crime import evidence
 from crime.booster import Booster
 from crime.evidence import Evidence
-from crime.features import MO_PREFIX, Encoder, Fields, columns_of, describe, levels
+from crime.features import Encoder, Fields, columns_of, describe, levels
 from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
 
 SPEC, COUNTS, EVIDENCE, HELD_OUT = "spec.json", "counts.npy", "evidence.npz", "held_out.npz"
+BLOCK = 32_768  # rows of a matrix at a time
 MOST_HELD_OUT = 5_000  # of the newest reports that training did not see, carried to compare models by
 GOLDEN = 20  # of these, whose answers the bundle must give again wherever it is loaded
 
@@ -77,6 +78,7 @@ class Bundle:
     """A loaded model. `spec` is what training wrote of it; `version` is the registry's, if it gave one."""
 
     def __init__(self, directory: Path, version: str | None = None):
+        self.directory = directory
         try:
             self.spec: dict[str, Any] = json.loads((directory / SPEC).read_text())
             for name, digest in self.spec["sha256"].items():
@@ -85,13 +87,13 @@ class Bundle:
             self.spec["version"] = version or self.spec["version"]
             self.encoder = Encoder(self.spec["features"])
             self.names = [*self.spec["features"], *evidence.NAMES]
-            self.columns = {level: inputs_of(self.spec["features"], level) for level in LEVELS}
+            self.columns = {level: np.array(inputs_of(self.spec["features"], level)) for level in LEVELS}
             self.evidence = Evidence.load(directory / EVIDENCE, self.spec["features"])
             self.boosters = {
                 level: Booster(directory / f"{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
                 for level in LEVELS
             }
-            self._mo_features = set(self.spec["mo_features"])
+            self._parts = {level: self._parts_of(columns) for level, columns in self.columns.items()}
             self.counts = np.load(directory / COUNTS, allow_pickle=False)
             self.held_out = HeldOut.load(directory / HELD_OUT)
             if self.spec["categories"] != CATEGORIES:
@@ -133,12 +135,15 @@ class Bundle:
 
     def predict(self, fields: Fields, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (rows, 7) and index of the level used (rows,); each field is an array."""
-        matrix, used = self.encoder.matrix(fields, rows), levels(fields, rows)
-        matrix = np.hstack([matrix, self.evidence.of(matrix)])
-        probabilities = np.zeros((rows, len(CATEGORY_NAMES)))
-        for at, level in enumerate(LEVELS):
-            chosen = np.flatnonzero(used == at)
-            probabilities[chosen] = self.boosters[level].predict(matrix[chosen][:, self.columns[level]])
+        used, probabilities = levels(fields, rows), np.zeros((rows, len(CATEGORY_NAMES)))
+        for first in range(0, rows, BLOCK):
+            block = {name: column[first : first + BLOCK] for name, column in fields.items()}
+            matrix = self.encoder.matrix(block, min(BLOCK, rows - first))
+            matrix = np.hstack([matrix, self.evidence.of(matrix)])
+            for at, level in enumerate(LEVELS):
+                chosen = np.flatnonzero(used[first : first + BLOCK] == at)
+                answer = self.boosters[level].predict(matrix[chosen][:, self.columns[level]])
+                probabilities[first + chosen] = answer
         return probabilities, used
 
     def explain(self, fields: Fields) -> tuple[Prediction, dict[str, np.ndarray], np.ndarray]:
@@ -149,23 +154,26 @@ class Bundle:
         evidence is shared out among the columns that pushed it the same way.
         """
         level = self.level_of(fields)
-        columns = self.columns[level]
         vector = self.vector(fields)
-        shap = self.boosters[level].contributions(vector[None, columns])[0]
-        parts: dict[str, np.ndarray] = {}
-        for at, column in enumerate(columns[: -len(evidence.NAMES)]):
-            name = self.names[column]
-            part = describe(name).source[0]
-            if name in self._mo_features and vector[column] == 1:
-                part = f"{part} {name.removeprefix(MO_PREFIX)}"
-            parts[part] = parts.get(part, 0) + shap[:, at]
+        inputs = vector[None, self.columns[level]]
+        shap = self.boosters[level].contributions(inputs)[0]
+        parts = {name: shap[:, at].sum(1) for name, at in self._parts[level].items()}
+        for code, at in self.encoder.mo.items() if level == "report" else ():
+            if vector[at] == 1:  # at this level inputs stand where features do
+                parts[f"Mocodes {code}"] = shap[:, at]
+                parts["Mocodes"] -= shap[:, at]
         pushes = self.evidence.pushes(vector[: len(self.spec["features"])])
-        for category, at in enumerate(range(len(columns) - len(evidence.NAMES), len(columns))):
-            push = np.array([each[category] for each in pushes.values()]) * np.sign(shap[category, at])
-            share = np.maximum(push, 0) if (push > 0).any() else np.ones(len(push))
-            for part, weight in zip(pushes, share / share.sum(), strict=True):
-                parts[part] = parts.get(part, 0) + weight * shap[:, at]
-        return Prediction(self.boosters[level].predict(vector[None, columns])[0], level), parts, shap[:, -1]
+        said = shap[:, -1 - len(evidence.NAMES) : -1]  # (7, 7): to each score, by each category's evidence
+        same = np.maximum(np.array(list(pushes.values())) * np.sign(said.diagonal()), 0)
+        same[:, ~same.any(0)] = 1
+        for part, push in zip(pushes, same / same.sum(0) @ said.T, strict=True):
+            parts[part] = parts.get(part, 0) + push
+        return Prediction(self.boosters[level].predict(inputs)[0], level), parts, shap[:, -1]
+
+    def _parts_of(self, columns: np.ndarray) -> dict[str, np.ndarray]:
+        """Which of a level's inputs, evidence aside, come from each column of LAPD's."""
+        sources = [describe(self.names[at]).source[0] for at in columns[: -len(evidence.NAMES)]]
+        return {name: np.flatnonzero(np.array(sources) == name) for name in dict.fromkeys(sources)}
 
     @staticmethod
     def level_of(fields: Fields) -> str:

@@ -30,6 +30,10 @@ Data = Annotated[
     typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Without it the embedded sample.", dir_okay=False),
 ]
 Rejects = Annotated[Path | None, typer.Option(help="Write rejected rows here (CSV), the reason first.")]
+Workers = Annotated[
+    str | None,
+    typer.Option("--dask", envvar="CRIME_DASK", help="A Dask scheduler whose workers do it: tcp://HOST:8786."),
+]
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
 
 
@@ -101,6 +105,13 @@ def _show_scores(scores: dict[str, dict[str, float]], title: str) -> None:
     out.print(table)
 
 
+def _show_limits(limits: dict[str, float], scores: dict[str, dict[str, float]]) -> None:
+    """Of a simulated table: how close log loss came to what a model that knew the truth would reach."""
+    for level, limit in limits.items():
+        loss = scores[level]["log_loss"]
+        out.print(f"{level}: log loss {loss:.4f}, Bayes limit {limit:.4f}, {loss / limit - 1:+.1%}", highlight=False)
+
+
 def _summary(
     model: str, version: str, rows: int, tally: "Tally", scores: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
@@ -120,34 +131,82 @@ def train(
     rejects: Rejects = None,
     seed: Annotated[int, typer.Option(help="Same data and seed, same model.")] = 0,
     victim: Annotated[bool, typer.Option("--victim", help="Use the victim columns too.")] = False,
+    tuned: Annotated[bool, typer.Option("--tuned", help="With the best parameters `crime tune` found.")] = False,
+    dask: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Train on the first 80 % of a table by time, evaluate on the rest, register in MLflow."""
-    from crime import models, registry
+    from crime import models, registry, twin
     from crime.bundle import Bundle
     from crime.data import Tally, load
+    from crime.engine import engine
 
     with _explained():
         from crime import tracking  # seconds: after the arguments were accepted
 
-        tally = Tally(rejects)
+        tally, workers, parameters = Tally(rejects), engine(dask), None
+        if tuned:
+            from crime import tuning
+
+            parameters = tuning.best(registry.of(Settings()))
         with tracking.temporary_bundle() as place, _progress() as bar, _source(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
-            reports = load(path, tally)
-
             directory = Path(place) / "bundle"
             model, held_out = models.train(
-                reports, tally, directory, seed=seed, victim=victim, progress=_follow(bar, task, "train: ")
+                load(path, tally),
+                tally,
+                directory,
+                seed=seed,
+                victim=victim,
+                parameters=parameters,
+                engine=workers,
+                progress=_follow(bar, task, "train: "),
             )
             bar.update(task, description="register in MLflow", total=None)
             version, verdict = tracking.publish(model, directory, registry.of(Settings()))
             model = Bundle(directory, version)
+            limits = twin.limits(path, held_out)
         _show_tally(tally)
         _show_scores(model.spec["metrics"], f"{model.name} version {version}: {len(held_out):,} held-out reports")
+        _show_limits(limits, model.spec["metrics"])
         out.print(verdict, highlight=False, soft_wrap=True)
         if as_json:
             summary = _summary(model.name, version, len(held_out), tally, model.spec["metrics"])
-            typer.echo(json.dumps(summary))
+            typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
+
+
+@app.command()
+def tune(
+    data: Data = None,
+    rejects: Rejects = None,
+    trials: Annotated[int, typer.Option(min=1, help="How many in all, those of earlier runs included.")] = 30,
+    seed: Annotated[int, typer.Option(help="Of the search and of the trees.")] = 0,
+    dask: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Search better parameters for `crime train --tuned`; every trial is a run in MLflow, and a cut search goes on."""
+    from crime import registry
+    from crime.data import Tally, load
+    from crime.engine import engine
+
+    with _explained():
+        from crime import tuning
+
+        tally = Tally(rejects)
+        with _progress() as bar, _source(data) as path:
+            task = bar.add_task(f"read {path.name}", total=None)
+            where, workers = registry.of(Settings()), engine(dask)
+            found = tuning.tune(load(path, tally), where, workers, trials, seed, _follow(bar, task, "tune: "))
+    _show_tally(tally)
+    out.print(
+        f"log loss {found.loss:.4f}, {found.default:.4f} with the default parameters; "
+        f"{found.finished} trials finished, {found.pruned} given up early",
+        highlight=False,
+    )
+    for name, value in found.parameters.items():
+        out.print(f"  {name} {value:.4g}", highlight=False)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
 
 
 @app.command()
@@ -168,8 +227,7 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
     _show_tally(tally)
     simulated = "SIMULATED: " if tally.simulated else ""
     _show_scores(scores, f"{simulated}{model.name} version {model.version}: {len(reports):,} reports")
-    for level, limit in limits.items():
-        out.print(f"{level}: log loss {scores[level]['log_loss']:.4f}, Bayes limit {limit:.4f}", highlight=False)
+    _show_limits(limits, scores)
     if as_json:
         summary = _summary(model.name, model.version, len(reports), tally, scores)
         typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
@@ -473,15 +531,17 @@ def retrain(
         Path | None, typer.Option(help="A table to train on instead of the portal's.", exists=True, dir_okay=False)
     ] = None,
     since: Since = None,
+    dask: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Fetch, build features, train both models, judge them, promote what passes. Doing it twice is doing it once."""
     with _explained():
         from crime import retraining
+        from crime.engine import engine
 
         with _progress() as bar:
             task = bar.add_task("fetch", total=None)
-            done = retraining.retrain(Settings(), data, since, work, _follow(bar, task))
+            done = retraining.retrain(Settings(), data, since, work, engine(dask), _follow(bar, task))
     for name, found in done["models"].items():
         out.print(f"{name} version {found['version']}: {found['verdict']}", highlight=False, soft_wrap=True)
     if as_json:
@@ -496,7 +556,7 @@ def drift(
     as_json: Json = False,
 ) -> None:
     """Recorded predictions beside what the champion was trained on; with a later table, how good they were."""
-    from crime import drift, registry
+    from crime import registry
     from crime.data import Tally, load
     from crime.serving.following import Following
     from crime.serving.recording import Recorder
@@ -510,9 +570,7 @@ def drift(
         found = recorder.look() or {}
         if data:
             labelled = load(data, Tally())
-            found["performance"] = drift.performance(
-                recorder.live(shadows=True), labelled.fields["dr_no"], labelled.label
-            )
+            found["performance"] = recorder.judge(labelled.fields["dr_no"], labelled.label)
     shown = Table(
         title=f"{found['reports']:,} predictions beside {found['model_name']} {found['model_version']}'s data"
     )
@@ -572,7 +630,7 @@ def challenge(
 
     with _explained():
         if version is None:
-            promotion.withdraw(registry.of(Settings()), name)
+            promotion.withdraw(registry.of(Settings()), name, by)
         else:
             promotion.challenge(registry.of(Settings()), name, version, canary, by)
     words = f"version {version} challenges, and answers {canary:.0%}" if version else "the challenger is withdrawn"
@@ -587,6 +645,37 @@ def rollback(name: Name, by: By = "unknown") -> None:
     with _explained():
         version = promotion.rollback(registry.of(Settings()), name, by)
     out.print(f"{name} version {version} is champion again", highlight=False)
+
+
+Archive = Annotated[Path, typer.Argument(help="A .tar.gz file.", dir_okay=False)]
+
+
+@app.command()
+def backup(output: Archive, as_json: Json = False) -> None:
+    """Write every model version, with its metrics and tags, the aliases, and all recorded predictions and decisions."""
+    with _explained():
+        from crime import backup, registry
+
+        with _progress() as bar:
+            task = bar.add_task("back up", total=None)
+            saved = backup.save(registry.of(Settings()), output, _follow(bar, task))
+    out.print(f"{output}: {saved.versions} versions, {saved.files} files beside them", highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(json.dumps(asdict(saved)))
+
+
+@app.command()
+def restore(source: Archive, as_json: Json = False) -> None:
+    """Put a backup into an empty registry, under the same version numbers; a run that was cut goes on."""
+    with _explained():
+        from crime import backup, registry
+
+        with _progress() as bar:
+            task = bar.add_task("restore", total=None)
+            saved = backup.restore(registry.of(Settings()), source, _follow(bar, task))
+    out.print(f"{saved.versions} versions and {saved.files} files restored", highlight=False)
+    if as_json:
+        typer.echo(json.dumps(asdict(saved)))
 
 
 @app.command()

@@ -30,6 +30,47 @@ LARGEST = 1500  # above every code and the minutes of a day
 OWN, CATEGORY = 10.0, 20.0  # reports' worth of trust in the category's habits, and in all reports'
 LEAST = 1e-4  # probability under which evidence says no more
 BLOCK = 2048  # rows at a time
+CODES = np.array(sorted(crime_category()))
+# of each field, what is read of each value
+READ = np.array([np.searchsorted(b, np.arange(LARGEST), "right") if b else np.arange(LARGEST) for b in FIELDS.values()])
+
+
+class Counts:
+    """How often reports of each of `CODES` said what. Counts of parts add up to those of the whole, and back.
+
+    `reports` (codes,); `values` (fields, codes, values read); `known` (codes,): reports whose MO codes are known, and
+    `given` (codes, MO codes): those that name each.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        self.names = list(names)
+        self._mo = [at for at, name in enumerate(names) if is_mo(name)]
+        self.reports = np.zeros(len(CODES))
+        self.values = np.zeros((len(FIELDS), len(CODES), LARGEST))
+        self.known = np.zeros(len(CODES))
+        self.given = np.zeros((len(CODES), len(self._mo)))
+
+    def add(self, matrix: np.ndarray, code: np.ndarray) -> None:
+        """Count reports (rows, features) and their crime codes (rows,)."""
+        of = np.searchsorted(CODES, code)
+        self.reports += np.bincount(of, minlength=len(CODES))
+        for at, name in enumerate(FIELDS):
+            column = matrix[:, self.names.index(name)]
+            known = ~np.isnan(column)
+            cells = of[known] * LARGEST + READ[at][column[known].astype(int)]
+            self.values[at] += np.bincount(cells, minlength=len(CODES) * LARGEST).reshape(len(CODES), LARGEST)
+        if self._mo:
+            self.known += np.bincount(of[~np.isnan(matrix[:, self._mo[0]])], minlength=len(CODES))
+            row, mo = np.nonzero(matrix[:, self._mo] == 1)
+            cells = of[row] * len(self._mo) + mo
+            self.given += np.bincount(cells, minlength=self.given.size).reshape(self.given.shape)
+
+    def without(self, part: "Counts") -> "Counts":
+        """What remains when a part is taken out."""
+        rest = Counts(self.names)
+        for name in ("reports", "values", "known", "given"):
+            setattr(rest, name, getattr(self, name) - getattr(part, name))
+        return rest
 
 
 class Evidence:
@@ -45,19 +86,20 @@ class Evidence:
         self.lookup = lookup
         self.category = category
         self._fields = np.array([self.names.index(name) for name in FIELDS])
-        self._mo = np.array([at for at, name in enumerate(self.names) if is_mo(name)], int)
-        self._first_mo = len(table) - len(self._mo)
+        columns = [at for at, name in enumerate(self.names) if is_mo(name)]  # the last ones
+        self._mo = slice(len(self.names) - len(columns), None)
+        self._first_mo = len(table) - len(columns)
         self._lookups = lookup.tolist()
+        self._columns = [*(describe(name).source[0] for name in FIELDS), "Mocodes"]
         self._present, self._borders = np.unique(category, return_index=True)
 
     @classmethod
-    def fit(cls, names: Sequence[str], matrix: np.ndarray, code: np.ndarray) -> "Evidence":
-        """Learn from reports (rows, features) and their crime codes (rows,)."""
-        codes, of = np.unique(code, return_inverse=True)
-        category = np.array([crime_category()[int(c)] for c in codes])
-        order = np.argsort(category, kind="stable")
-        category, of = category[order], np.argsort(order)[of]
-        size = np.bincount(of, minlength=len(codes)).astype(float)
+    def fit(cls, counts: "Counts") -> "Evidence":
+        """Learn from what was counted."""
+        present = np.flatnonzero(counts.reports)
+        category = np.array([crime_category()[code] for code in CODES[present].tolist()])
+        codes = present[np.argsort(category, kind="stable")]
+        category, size = np.sort(category, kind="stable"), counts.reports[codes]
         member = np.arange(len(CATEGORIES))[:, None] == category
 
         def shrunk(counts: np.ndarray, total: np.ndarray, everywhere: np.ndarray) -> np.ndarray:
@@ -68,30 +110,20 @@ class Evidence:
         rows = [np.zeros((1, len(codes))), np.log(size / size.sum())[None]]
         lookup = np.zeros((len(FIELDS), LARGEST + 1), np.int32)
         reached = 3
-        for at, (name, bounds) in enumerate(FIELDS.items()):
-            column = matrix[:, list(names).index(name)]
-            known = ~np.isnan(column)
-            values = np.arange(LARGEST)
-            read = np.searchsorted(bounds, values, "right") if bounds else values
-            found, index = np.unique(read[column[known].astype(int)], return_inverse=True)
-            counts = np.zeros((len(codes), len(found)))
-            np.add.at(counts, (of[known], index), 1)
-            everywhere = (counts.sum(0) + 0.5) / (counts.sum() + 0.5 * len(found))
-            rows.append(np.log(shrunk(counts, counts.sum(1, keepdims=True), everywhere)).T)
-            nearest = np.minimum(np.searchsorted(found, read), len(found) - 1)
-            lookup[at, :LARGEST] = np.where(found[nearest] == read, reached + nearest, 0)
+        for at, values in enumerate(counts.values):
+            found = np.flatnonzero(values.any(0))
+            said = values[np.ix_(codes, found)]
+            everywhere = (said.sum(0) + 0.5) / (said.sum() + 0.5 * len(found))
+            rows.append(np.log(shrunk(said, said.sum(1, keepdims=True), everywhere)).T)
+            row_of = np.zeros(LARGEST, np.int32)
+            row_of[found] = reached + np.arange(len(found))
+            lookup[at, :LARGEST] = row_of[READ[at]]
             reached += len(found)
-        columns = [at for at, name in enumerate(names) if is_mo(name)]
-        counts, total = np.zeros((len(codes), len(columns))), size[:, None]
-        if columns:
-            known = ~np.isnan(matrix[:, columns[0]])
-            total = np.bincount(of[known], minlength=len(codes)).astype(float)[:, None]
-            for place, mo in enumerate(columns):
-                counts[:, place] = np.bincount(of[known], matrix[known, mo], len(codes))
-        share = np.clip(shrunk(counts, total, (counts.sum(0) + 0.5) / (total.sum() + 1)), 1e-6, 1 - 1e-6)
+        given, total = counts.given[codes], counts.known[codes][:, None]
+        share = np.clip(shrunk(given, total, (given.sum(0) + 0.5) / (total.sum() + 1)), 1e-6, 1 - 1e-6)
         rows.insert(2, np.log1p(-share).sum(1)[None])
         rows.append((np.log(share) - np.log1p(-share)).T)
-        return cls(names, np.concatenate(rows).astype(np.float32), lookup, category)
+        return cls(counts.names, np.concatenate(rows).astype(np.float32), lookup, category)
 
     def save(self, path: Path) -> None:
         """Write it as arrays."""
@@ -108,61 +140,75 @@ class Evidence:
         found = np.empty((len(matrix), len(CATEGORIES)), np.float32)
         for first in range(0, len(matrix), BLOCK):
             block = slice(first, first + BLOCK)
-            _, posterior = self._posterior(matrix[block])
+            posterior = self._posterior(matrix[block])
             shares = np.zeros((len(posterior), len(CATEGORIES)))
             shares[:, self._present] = np.add.reduceat(posterior, self._borders, axis=1)
             found[block] = np.log(shares / shares.sum(1, keepdims=True) + LEAST)
         return found
 
     def one(self, vector: np.ndarray) -> np.ndarray:
-        """(7,) of one report's vector (features,): bit for bit what `of` gives, in a quarter of the time."""
+        """(7,) of one report's vector (features,): bit for bit what `of` gives, in a tenth of the time."""
+        shares = np.zeros(len(CATEGORIES))
+        log = np.add.reduce(self.table[self._said(vector)], axis=0)
+        log -= log.max()
+        shares[self._present] = np.add.reduceat(np.exp(log, out=log), self._borders)
+        shares /= np.add.reduce(shares)
+        shares += LEAST
+        return np.log(shares, out=shares).astype(np.float32)
+
+    def _said(self, vector: np.ndarray) -> list[int]:
+        """Rows of the table: the prior, each of `FIELDS`, whether MO codes are known, and those that are given."""
         said = [1]
         for lookup, value in zip(self._lookups, vector[self._fields].tolist(), strict=True):
             said.append(lookup[int(value)] if 0 <= value < LARGEST else 0)
         given = vector[self._mo]
         said.append(2 if len(given) and given[0] == given[0] else 0)
-        said += (self._first_mo + np.flatnonzero(given == 1)).tolist()
-        log = np.add.reduceat(self.table[said], [0], axis=0)[0]
-        shares = np.zeros(len(CATEGORIES))
-        shares[self._present] = np.add.reduceat(np.exp(log - log.max()), self._borders)
-        found: np.ndarray = np.log(shares / shares.sum() + LEAST).astype(np.float32)
-        return found
+        said += (self._first_mo + (given == 1).nonzero()[0]).tolist()
+        return said
 
-    def _posterior(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Table row of each thing known, report by report, and each code's probability but for a factor (rows, codes).
+    def _posterior(self, matrix: np.ndarray) -> np.ndarray:
+        """Each crime code's probability but for a factor (rows, codes).
 
-        Everything is summed report by report, so that one alone gets the bits that it gets among many.
+        Everything is summed in the order of `_said`, so that one alone gets the bits that it gets among many.
         """
-        n, width = len(matrix), len(self._fields) + 2
+        n = len(matrix)
         values = matrix[:, self._fields]
         known = (values >= 0) & (values < LARGEST)
-        said = np.ones((n, width), int)
-        said[:, 1:-1] = self.lookup[np.arange(len(self._fields)), np.where(known, values, LARGEST).astype(int)]
+        said = self.lookup[np.arange(len(self._fields)), np.where(known, values, LARGEST).astype(int)]
         given = matrix[:, self._mo]
-        said[:, -1] = 2 * ~np.isnan(given[:, 0]) if len(self._mo) else 0
+        marked = 2 * ~np.isnan(given[:, 0]) if given.shape[1] else np.zeros(n, int)
+        log, addend = np.repeat(self.table[1:2], n, axis=0), np.empty((n, len(self.category)))
+        for column in (*said.T, marked):
+            log += np.take(self.table, column, axis=0, out=addend, mode="clip")
         row, code = np.nonzero(given == 1)
-        of = np.concatenate([np.repeat(np.arange(n), width), row])
-        order = np.argsort(of, kind="stable")
-        of, said = of[order], np.concatenate([said.ravel(), self._first_mo + code])[order]
-        log = np.add.reduceat(self.table[said], np.searchsorted(of, np.arange(n)), axis=0)
-        return said, np.exp(log - log.max(1, keepdims=True))
+        place = np.arange(len(row)) - np.searchsorted(row, row)  # the how manieth of its report
+        for at in range(place.max(initial=-1) + 1):
+            log[row[place == at]] += self.table[self._first_mo + code[place == at]]
+        log -= log.max(1, keepdims=True)
+        return np.exp(log, out=log)
 
     def pushes(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """What each LAPD column (MO codes that are given: each code) of one report pushed evidence by, (7,) each.
 
         The slope of each category's log-probability along the column's log-likelihoods, so parts only add up nearly.
         """
-        said, posterior = self._posterior(vector[None])
-        share = posterior[0] / posterior[0].sum()
-        total = np.maximum(np.bincount(self.category, share, len(CATEGORIES)), 1e-300)
-        parts: dict[str, np.ndarray] = {}
-        names = ["prior", *(describe(name).source[0] for name in FIELDS), "Mocodes"]
+        said = self._said(vector)
+        rows = self.table[said]
+        log = np.add.reduce(rows, axis=0)
+        share = np.exp(log - log.max())
+        share /= share.sum()
+        total = np.zeros(len(CATEGORIES))
+        total[self._present] = np.add.reduceat(share, self._borders)
+        weighed = np.zeros((len(said), len(CATEGORIES)))
+        weighed[:, self._present] = np.add.reduceat(rows * share, self._borders, axis=1)
+        pushed = weighed / np.maximum(total, 1e-300) - weighed.sum(1, keepdims=True)
+        names = ["prior", *self._columns]
         names += [
-            f"Mocodes {self.names[self._mo[at - self._first_mo]].removeprefix(MO_PREFIX)}" for at in said[len(names) :]
+            f"Mocodes {self.names[at - self._first_mo + self._mo.start].removeprefix(MO_PREFIX)}"
+            for at in said[len(names) :]
         ]
-        for name, at in zip(names, said, strict=True):
+        parts: dict[str, np.ndarray] = {}
+        for name, at, push in zip(names, said, pushed, strict=True):
             if at > 1:
-                weighed = share * self.table[at]
-                push = np.bincount(self.category, weighed, len(CATEGORIES)) / total - weighed.sum()
                 parts[name] = parts.get(name, 0) + push
         return parts

@@ -2,9 +2,8 @@
 
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from crime import drift, evidence
 from crime.booster import threads
 from crime.bundle import Bundle, inputs_of
 from crime.data import DataError, Reports, Tally
-from crime.evidence import Evidence
-from crime.features import Encoder, choose, describe, is_mo, levels, mask
+from crime.engine import Engine, Here
+from crime.evidence import Counts, Evidence
+from crime.features import Encoder, choose, describe, levels, mask
 from crime.measures import calibration, calibration_error, log_losses
 from crime.registry import MODEL
 from crime.schema import CATEGORIES, COLUMNS, LEVELS
@@ -30,6 +30,8 @@ FOLDS = 5  # evidence for training comes from the other folds' reports
 MAX_ROUNDS, PATIENCE = 400, 20
 MIN_REPORTS = 500
 WORTH_THREADS = 50_000  # rows
+BLOCK = 30_000  # rows of a dense matrix at a time; a multiple of FOLDS
+MOST = 1_000_000  # reports that trees learn from, the newest; the evidence learns from all
 PARAMETERS: dict[str, Any] = {
     "objective": "multiclass",
     "num_class": len(CATEGORIES),
@@ -95,85 +97,148 @@ def evaluate(model: Bundle, reports: Reports) -> dict[str, Scores]:
     return found
 
 
+def in_order(reports: Reports) -> Reports:
+    """The reports by time of the event, those of one minute by number."""
+    return reports.take(np.lexsort((reports.fields["dr_no"].astype(str), reports.minute)))
+
+
 def split(reports: Reports) -> tuple[Reports, Reports]:
     """The first 80 % by time of the event, and the last 20 %, which training never sees."""
-    order = np.lexsort((reports.fields["dr_no"].astype(str), reports.minute))
     border = int((1 - HELD_OUT) * len(reports))
-    return reports.take(order[:border]), reports.take(order[border:])
+    reports = in_order(reports)
+    return reports.take(slice(0, border)), reports.take(slice(border, None))
 
 
 def fingerprint(reports: Reports) -> str:
     """SHA-256 of the reports' fields and labels, whatever file or dialect they came in."""
     digest = sha256()
-    order = np.lexsort((reports.fields["dr_no"].astype(str), reports.minute))
+    reports = in_order(reports)
     for name in sorted(reports.fields):
-        column = reports.fields[name][order]
-        digest.update(repr(column.tolist()).encode() if column.dtype == object else column.tobytes())
-    digest.update(reports.label[order].tobytes())
+        column = reports.fields[name]
+        for block in _blocks(len(reports)):
+            digest.update(repr(column[block].tolist()).encode() if column.dtype == object else column[block].tobytes())
+    digest.update(reports.label.tobytes())
     return digest.hexdigest()
 
 
-def _hidden_copy(matrix: np.ndarray, names: list[str], rng: np.random.Generator) -> np.ndarray:
-    """The rows again with each group of fields hidden in 40 % of them."""
-    hidden = matrix.copy()
-    for group in sorted({describe(name).hidden_with or "" for name in names} - {""}):
-        columns = [at for at, name in enumerate(names) if describe(name).hidden_with == group]
-        rows = np.flatnonzero(rng.random(len(matrix)) < HIDDEN_SHARE)
-        hidden[np.ix_(rows, np.array(columns))] = np.nan
-    return hidden
+def _blocks(rows: int) -> Iterator[slice]:
+    for first in range(0, rows, BLOCK):
+        yield slice(first, min(first + BLOCK, rows))
 
 
-def _fit(
-    matrix: np.ndarray,
-    label: np.ndarray,
-    names: list[str],
-    folds: list[Evidence],
-    level: str,
-    seed: int,
-    progress: Callable[[float], None],
-) -> lightgbm.Booster:
-    """One level's model; the number of rounds is chosen on the last fifth of the rows, which are in time's order.
+@dataclass(frozen=True)
+class Table:
+    """What trees learn from: the features of reports in time's order, sparse since few MO codes are given at once.
+
+    `matrix` (rows, features) is a scipy CSR matrix; `folds` is the evidence of all reports but every fifth one each,
+    and the evidence of row i comes from `folds[i % FOLDS]`, which did not learn from it.
+    """
+
+    names: list[str]
+    matrix: Any
+    label: np.ndarray
+    folds: list[Evidence]
+    parameters: dict[str, Any]
+
+    def with_parameters(self, parameters: dict[str, Any]) -> "Table":
+        """The same rows for trees with other parameters."""
+        return replace(self, parameters=self.parameters | parameters)
+
+    def inputs(self, level: str, hidden: bool) -> Any:
+        """(rows, inputs) of a level's model, CSR; if `hidden` each group of fields is hidden in 40 % of the rows."""
+        from scipy import sparse
+
+        columns = inputs_of(self.names, level)
+        above = sorted(set(range(len(self.names))) - set(columns))
+        rng, groups = np.random.default_rng(self.parameters["seed"]), []
+        for group in sorted({describe(name).hidden_with or "" for name in self.names} - {""}) if hidden else ():
+            members = [at for at, name in enumerate(self.names) if describe(name).hidden_with == group]
+            groups.append((members, rng.random(len(self.label)) < HIDDEN_SHARE))
+        parts = []
+        for block in _blocks(len(self.label)):
+            rows = self.matrix[block].toarray()
+            rows[:, above] = np.nan
+            for members, hide in groups:
+                rows[np.ix_(hide[block], np.array(members))] = np.nan
+            found = np.empty((len(rows), len(evidence.NAMES)), np.float32)
+            for at, fold in enumerate(self.folds):
+                found[at :: len(self.folds)] = fold.of(rows[at :: len(self.folds)])
+            parts.append(sparse.csr_matrix(np.hstack([rows, found])[:, columns]))
+        return sparse.vstack(parts, format="csr")
+
+
+def fit(table: Table, level: str, progress: Callable[[float], None] = lambda share: None) -> str:
+    """One level's model, as LightGBM writes it; the rounds are chosen on the last fifth of the rows.
 
     The rows are trained on as they are and, weighing half, with fields hidden.
     """
-    # OpenMP's threads spin while they wait for each other: on few rows and a busy machine that costs tenfold
-    workers = threads() if len(matrix) >= WORTH_THREADS else 1
-    parameters = PARAMETERS | {"seed": seed, "num_threads": workers}
-    columns = inputs_of(names, level)
-    seen = [[*names, *evidence.NAMES][at] for at in columns]
-    matrix = matrix.copy()
-    matrix[:, sorted(set(range(len(names))) - set(columns))] = np.nan  # of levels above
-
-    def inputs(rows: np.ndarray) -> np.ndarray:
-        """With the evidence, each report's learnt from other folds."""
-        found = np.empty((len(rows), len(evidence.NAMES)), np.float32)
-        for at, fold in enumerate(folds):
-            found[at :: len(folds)] = fold.of(rows[at :: len(folds)])
-        return np.hstack([rows, found])[:, columns]
-
-    whole, hidden = inputs(matrix), inputs(_hidden_copy(matrix, names, np.random.default_rng(seed)))
-
-    def dataset(rows: slice) -> lightgbm.Dataset:
-        x, y = np.concatenate([whole[rows], hidden[rows]]), np.tile(label[rows], 2)
-        weight = np.repeat([1.0, MASKED_WEIGHT], len(y) // 2)
-        return lightgbm.Dataset(x, y, weight=weight, feature_name=seen, params={"verbose": -1})
-
-    def report(share: float) -> Callable[[Any], None]:
-        return lambda env: progress(share * (env.iteration + 1) / env.end_iteration)
-
-    border = int((1 - HELD_OUT) * len(matrix))
-    first = dataset(slice(0, border))
-    late = lightgbm.Dataset(whole[border:], label[border:], reference=first)
-    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    trial = lightgbm.train(parameters, first, MAX_ROUNDS, [late], callbacks=[stop, report(0.5)])
-    progress(0.5)
-    rounds = max(1, trial.best_iteration)
-    return lightgbm.train(
-        parameters,
-        dataset(slice(None)),
+    trees, rounds, _ = _rounds(table, level, lambda share: progress(share / 2))
+    fitted = lightgbm.train(
+        _parameters(table),
+        trees(slice(None)),
         rounds,
         callbacks=[lambda env: progress(0.5 + 0.5 * env.iteration / rounds)],
     )
+    # the file must not tell how many processors it was trained on
+    return "\n".join(line for line in fitted.model_to_string().splitlines() if not line.startswith("[num_threads:"))
+
+
+def loss(table: Table, level: str) -> float:
+    """Log loss of one level's model on the last fifth of the rows, trained on those before."""
+    return _rounds(table, level, lambda share: None)[2]
+
+
+def _parameters(table: Table) -> dict[str, Any]:
+    # OpenMP's threads spin while they wait for each other: on few rows and a busy machine that costs tenfold
+    return table.parameters | {"num_threads": threads() if len(table.label) >= WORTH_THREADS else 1}
+
+
+def _rounds(
+    table: Table, level: str, progress: Callable[[float], None]
+) -> tuple[Callable[[slice], lightgbm.Dataset], int, float]:
+    """What makes a level's dataset of some rows, how many rounds do best on the last fifth, and their log loss."""
+    from scipy import sparse
+
+    whole, hidden = table.inputs(level, False), table.inputs(level, True)
+    seen = [[*table.names, *evidence.NAMES][at] for at in inputs_of(table.names, level)]
+
+    def dataset(rows: slice) -> lightgbm.Dataset:
+        x, y = sparse.vstack([whole[rows], hidden[rows]], format="csr"), np.tile(table.label[rows], 2)
+        weight = np.repeat([1.0, MASKED_WEIGHT], len(y) // 2)
+        return lightgbm.Dataset(x, y, weight=weight, feature_name=seen, params={"verbose": -1})
+
+    border = int((1 - HELD_OUT) * len(table.label))
+    first = dataset(slice(0, border))
+    late = lightgbm.Dataset(whole[border:], table.label[border:], reference=first)
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    trial = lightgbm.train(
+        _parameters(table),
+        first,
+        MAX_ROUNDS,
+        [late],
+        callbacks=[stop, lambda env: progress((env.iteration + 1) / env.end_iteration)],
+    )
+    progress(1)
+    return dataset, max(1, trial.best_iteration), trial.best_score["valid_0"]["multi_logloss"]
+
+
+def tabulate(past: Reports, names: list[str], parameters: dict[str, Any]) -> tuple[Table, Evidence]:
+    """The table of the newest reports (at most `MOST`), and the evidence of all; `past` is in time's order."""
+    from scipy import sparse
+
+    encoder = Encoder(names)
+    total, parts, newest = Counts(names), [Counts(names) for _ in range(FOLDS)], []
+    for block in _blocks(len(past)):
+        rows = past.take(block)
+        matrix = encoder.matrix(rows.fields, len(rows))
+        total.add(matrix, rows.code)
+        for at, part in enumerate(parts):  # a block begins with a row of the first fold
+            part.add(matrix[at::FOLDS], rows.code[at::FOLDS])
+        if block.stop > len(past) - MOST:
+            newest.append(sparse.csr_matrix(matrix))
+    matrix = sparse.vstack(newest, format="csr")
+    folds = [Evidence.fit(total.without(part)) for part in parts]
+    return Table(names, matrix, past.label[-matrix.shape[0] :], folds, parameters), Evidence.fit(total)
 
 
 def train(
@@ -183,10 +248,13 @@ def train(
     *,
     seed: int = 0,
     victim: bool = False,
+    parameters: dict[str, Any] | None = None,
+    engine: Engine | None = None,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Bundle, Reports]:
     """Train on the first 80 % by time, evaluate on the rest, write a bundle to `directory`.
 
+    `parameters` of LightGBM replace those of `PARAMETERS`; the levels' models are trained by `engine`.
     Returns the bundle and the held-out reports. Raises `DataError` where the reports can't carry a model.
     """
     if len(reports) < MIN_REPORTS:
@@ -196,17 +264,14 @@ def train(
         raise DataError(f"training needs the columns {needed}")
     past, held_out = split(reports)
     names = choose(past.fields["mocodes"].tolist(), victim)
-    matrix = Encoder(names).matrix(past.fields, len(past))
+    table, known = tabulate(past, names, PARAMETERS | (parameters or {}) | {"seed": seed})
     directory.mkdir(parents=True, exist_ok=True)
-    Evidence.fit(names, matrix, past.code).save(directory / bundles.EVIDENCE)
-    fold = np.arange(len(past)) % FOLDS
-    folds = [Evidence.fit(names, matrix[fold != k], past.code[fold != k]) for k in range(FOLDS)]
+    known.save(directory / bundles.EVIDENCE)
     rounds, gain = {}, dict.fromkeys([*names, *evidence.NAMES], 0.0)
-    for level, words in LEVELS.items():
-        fitted = _fit(matrix, past.label, names, folds, level, seed, partial(progress, words))
-        # the file must not tell how many processors it was trained on
-        text = "\n".join(li for li in fitted.model_to_string().splitlines() if not li.startswith("[num_threads:"))
+    fitting = (engine or Here()).each(fit, table, LEVELS, lambda level, share: progress(LEVELS[level], share))
+    for level, text in zip(LEVELS, fitting, strict=True):
         (directory / f"{level}.txt").write_text(text + "\n")
+        fitted = lightgbm.Booster(model_str=text)
         rounds[level] = fitted.current_iteration()
         if level == "report":
             gain |= dict(zip(fitted.feature_name(), fitted.feature_importance("gain").tolist(), strict=True))
@@ -217,12 +282,11 @@ def train(
         "model": MODEL,
         "version": "unregistered",
         "features": names,
-        "mo_features": [name for name in names if is_mo(name)],
         "victim": victim,
         "categories": CATEGORIES,
         "rounds": rounds,
         "gain": {name: round(share / (sum(gain.values()) or 1), 6) for name, share in gain.items()},
-        "parameters": PARAMETERS | {"seed": seed},
+        "parameters": table.parameters,
         "data": {
             "fingerprint": fingerprint(reports),
             "trained_on": len(past),

@@ -4,9 +4,11 @@ A challenger and the present champion score the same reports, the newest that th
 (its bundle carries them). The alias moves only if every gate passes, or by force, with who and why on record.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from time import perf_counter
 
 import numpy as np
@@ -23,6 +25,8 @@ CALIBRATION_ERROR, CALIBRATION_MARGIN = 0.03, 0.01
 SLOWER, LARGER = 2.0, 3.0  # times the champion
 BASELINE_MARGIN = 0.005  # of deviance that a forecast may lose against the best baseline
 TIMED = 200  # predictions
+BEGUN = "begun"
+AUDIT = "monitoring/audit"
 
 
 class Refused(ValueError):
@@ -166,12 +170,20 @@ def promote(registry: Registry, name: str, version: str, by: str, force: str | N
     if not verdict.passed and not force:
         registry.set_tags(name, version, tags)
         raise Refused(verdict.words)
-    tags |= {"promoted_by": by, "promoted_at": _now()}
+    # written one by one: a verdict that passed is never there without the mark that its alias may not have moved yet
+    tags = {"promotion": BEGUN} | tags | {"promoted_by": by, "promoted_at": _now()}
     if not verdict.passed and force:
         tags["forced_because"] = force
+    _record(registry, "promote", name, version, by, tags.get("forced_because"))
     registry.set_tags(name, version, tags)
-    _move(registry, name, version)
+    complete(registry, name, version)
     return verdict
+
+
+def complete(registry: Registry, name: str, version: str) -> None:
+    """Move the alias of a promotion that was decided; one that was cut off there has the tag `promotion` begun."""
+    _move(registry, name, version)
+    registry.set_tags(name, version, {"promotion": "done"})
 
 
 def rollback(registry: Registry, name: str, by: str) -> str:
@@ -184,6 +196,7 @@ def rollback(registry: Registry, name: str, by: str) -> str:
     except NoSuchModel:
         raise RegistryError(f"no version of {name} was champion before the present one") from None
     load(name, registry.bundle(name, version), version)
+    _record(registry, "rollback", name, version, by)
     registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": _now()})
     _move(registry, name, version)
     return version
@@ -195,14 +208,39 @@ def challenge(registry: Registry, name: str, version: str, canary: float, by: st
     Raises `RegistryError`, and `BundleError` if the version can't be used.
     """
     load(name, registry.bundle(name, version), version)
+    _record(registry, "challenge", name, version, by, f"canary {canary:g}")
     registry.set_tags(name, version, {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": _now()})
     registry.set_alias(name, CHALLENGER, version)
 
 
-def withdraw(registry: Registry, name: str) -> None:
+def withdraw(registry: Registry, name: str, by: str) -> None:
     """No challenger any more. Raises `RegistryError`."""
-    registry.version(name, CHALLENGER)  # raises where there is none
+    version = registry.version(name, CHALLENGER)  # raises where there is none
+    _record(registry, "withdraw", name, version, by)
     registry.delete_alias(name, CHALLENGER)
+
+
+@dataclass(frozen=True)
+class Act:
+    """One decision about a model: `what` is promote, rollback, challenge or withdraw; `at` in UTC."""
+
+    at: str
+    what: str
+    model: str
+    version: str
+    by: str
+    why: str | None = None
+
+
+def _record(registry: Registry, what: str, name: str, version: str, by: str, why: str | None = None) -> None:
+    """Written before it is done, each in a file of its own that nothing writes again: no act without its record."""
+    act = Act(datetime.now(UTC).isoformat(timespec="microseconds"), what, name, version, by, why)
+    registry.save(f"{AUDIT}/{act.at[:26].replace(':', '')}-{token_hex(4)}.json", json.dumps(asdict(act)).encode())
+
+
+def audit(registry: Registry) -> list[Act]:
+    """Every decision, the newest first. Raises `RegistryError`."""
+    return [Act(**json.loads(registry.load(path))) for path in reversed(registry.files(AUDIT))]
 
 
 def _move(registry: Registry, name: str, version: str) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from crime.bundle import SPEC, Bundle
-from crime.data import Tally, encode, normalise
 from crime.forecast import BOUNDS, RISK, Forecast
-from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS, day_number, key
+from crime.schema import day_number
+from crime.scoring import answers
 
 
 class _Model:
@@ -23,20 +23,8 @@ class _Model:
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """A row a record: label, label_name, probability, level, p_<category>..., and error where one can't be read."""
-        columns = {key(name): encode(model_input[name].tolist()) for name in model_input if key(name) in COLUMNS}
-        reports = normalise(columns, len(model_input), Tally())
-        good = np.flatnonzero(reports.errors == None)  # noqa: E711 (elementwise)
-        probabilities, level = self.bundle.predict(reports.take(good).fields, len(good))
-        label = probabilities.argmax(1)
-        names = list(LEVELS)
-        answer = pd.DataFrame({"label": label, "label_name": [CATEGORY_NAMES[at] for at in label]}, index=good)
-        answer["probability"] = probabilities.max(1) if len(good) else np.zeros(0)
-        answer["level"] = [names[at] for at in level]
-        for at, category in enumerate(CATEGORIES):
-            answer[f"p_{category}"] = probabilities[:, at]
-        answer = answer.reindex(range(len(model_input)))
-        answer["error"] = reports.errors
-        return answer
+        columns = {str(name): model_input[name].tolist() for name in model_input}
+        return pd.DataFrame(answers(self.bundle, columns, len(model_input)))
 
 
 class _Forecast:

@@ -8,16 +8,19 @@ import fcntl
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from crime import history, models, outlook, portal, registry, store, tracking
+from crime import history, models, outlook, portal, promotion, registry, store, tracking
 from crime.bundle import Bundle, BundleError
-from crime.data import DataError, Tally, load
+from crime.data import DataError, Reports, Tally, load
+from crime.engine import Engine
 from crime.forecast import RISK, Forecast
 from crime.history import History
 from crime.registry import MODEL, Registry
+from crime.serving.following import Following
+from crime.serving.recording import Recorder
 from crime.settings import Settings
 
 EXPERIMENT = "retraining"
@@ -39,7 +42,9 @@ def _alone(work: Path) -> Iterator[None]:
         yield
 
 
-def retrain(settings: Settings, data: Path | None, since: str | None, work: Path, progress: Progress) -> dict[str, Any]:
+def retrain(
+    settings: Settings, data: Path | None, since: str | None, work: Path, engine: Engine, progress: Progress
+) -> dict[str, Any]:
     """Fetch (or take `data`), build features, train both models, judge them; what passes its gates becomes champion.
 
     Returns the versions and verdicts by model; one that these data can't carry is not made. Raises `Busy`, and what
@@ -58,9 +63,11 @@ def retrain(settings: Settings, data: Path | None, since: str | None, work: Path
         reports = history.read(data, tally)
         for month in store.build(reports, work / "features"):
             progress(f"features {month.path.stem}", 0)
+        labelled = cache(partial(_labelled, data))
+        note(step="performance", performance=_performance(settings, labelled))
         done: dict[str, Any] = {"data": digest, "run": note.run, "models": {}}
         made: dict[str, Callable[..., tuple[Any, Path]]] = {
-            MODEL: partial(_category, data),
+            MODEL: partial(_category, labelled, engine),
             RISK: partial(_forecast, reports, tally),
         }
         for name, make in made.items():
@@ -109,19 +116,42 @@ def _once(models_of: Registry, name: str, digest: str, make: Callable[[], tuple[
         made = []
     if made:
         version, tags = made[0]["version"], made[0]["tags"]
+        if "verdict" in tags and tags.get("promotion") == promotion.BEGUN:
+            promotion.complete(models_of, name, version)
         return version, tags.get("verdict") or tracking.decide(models_of, name, version)
     model, directory = make()
     publish = tracking.publish_forecast if name == RISK else tracking.publish
     return publish(model, directory, models_of, {"data.digest": digest})
 
 
-def _category(data: Path, place: Path, progress: Progress) -> tuple[Bundle, Path]:
+def _labelled(data: Path) -> tuple[Reports, Tally]:
+    tally = Tally()
+    return load(data, tally), tally
+
+
+def _performance(settings: Settings, labelled: Callable[[], tuple[Reports, Tally]]) -> str:
+    """How good answers that were given proved to be, now that these labels are known; kept for `GET /drift`."""
+    try:
+        reports, _ = labelled()
+        weeks = Recorder(Following(settings)).judge(reports.fields["dr_no"], reports.label)
+    except (DataError, registry.RegistryError) as error:  # says nothing against training anew
+        return f"not known: {error}"
+    if not weeks:
+        return "no answer to these reports was recorded"
+    last = weeks[-1]
+    return (
+        f"week of {last['week']}, version {last['version']}: log loss {last['log_loss']} on {last['reports']} reports"
+    )
+
+
+def _category(
+    labelled: Callable[[], tuple[Reports, Tally]], engine: Engine, place: Path, progress: Progress
+) -> tuple[Bundle, Path]:
     try:
         model = Bundle(place)
         model.verify()
     except BundleError:  # not trained yet, or cut off
-        tally = Tally()
-        model, _ = models.train(load(data, tally), tally, place, progress=progress)
+        model, _ = models.train(*labelled(), place, engine=engine, progress=progress)
     return model, place
 
 

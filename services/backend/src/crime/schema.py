@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -73,6 +73,7 @@ _TIME = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d{2}:?
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _TIME, re.ASCII | re.IGNORECASE)
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})" + _TIME, re.ASCII | re.IGNORECASE)
 _CODE = re.compile(r"(\d{1,9})(\.0*)?", re.ASCII)
+_MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?", re.ASCII)
 
 
@@ -157,6 +158,8 @@ def parse_longitude(text: str) -> Parsed:
 
 def parse_mocodes(text: str) -> Parsed:
     """MO codes as a tuple of four-digit strings, in the order written, each once."""
+    if _MO_CODES.fullmatch(text):
+        return tuple(dict.fromkeys(text.split(" "))), None
     codes: dict[str, None] = {}
     repair = None
     for word in text.replace(",", " ").split():
@@ -205,6 +208,7 @@ class Column:
         return key(self.name)
 
 
+@lru_cache(1024)
 def key(name: str) -> str:
     """A column's name without dialect: `AREA `, `Area` and a BOM before it are `area`; `Part 1-2`, `part_1_2`."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

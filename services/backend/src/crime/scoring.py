@@ -2,18 +2,24 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from crime.bundle import Bundle
-from crime.data import DataError, Reports, Tally, blocks, from_block
-from crime.schema import CATEGORIES, CATEGORY_NAMES, LEVELS
+from crime.data import DataError, Reports, Tally, blocks, encode, from_1252, from_block, normalise
+from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS, key
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+FORMULA, NUMBER = r"^[=+\-@\t\r]", r"^[+-]?[0-9.]+$"  # what a spreadsheet would run, and what only looks like it
+_formula = re.compile(rf"(?!{NUMBER}){FORMULA}").match
+
+ESCAPED = re.compile(b"\xef[\x9e\x9f]")  # how the characters of `data.from_1252` begin in UTF-8
 
 ANSWER = (
     "label",
@@ -25,19 +31,39 @@ ANSWER = (
 )
 
 
-def score(model: Bundle, reports: Reports) -> list[list[Any]]:
-    """The columns named in `ANSWER`, each a list as long as the reports; None where a report was rejected."""
+Seen = Callable[[dict[str, np.ndarray], np.ndarray, np.ndarray], None]
+
+
+def score(model: Bundle, reports: Reports, seen: Seen | None = None) -> list[list[Any]]:
+    """The columns named in `ANSWER`, each a list as long as the reports; None where a report was rejected.
+
+    `seen` is told the fields, probabilities (rows, 7) and levels (rows,) of what was scored.
+    """
     good = np.array([error is None for error in reports.errors], bool)
     label = np.full(len(reports), None, object)
     level, top = label.copy(), label.copy()
     shares = np.full((len(reports), len(CATEGORIES)), None, object)
     if good.any():
-        probabilities, used = model.predict(reports.take(np.flatnonzero(good)).fields, int(good.sum()))
+        fields = reports.take(np.flatnonzero(good)).fields
+        probabilities, used = model.predict(fields, int(good.sum()))
+        if seen:
+            seen(fields, probabilities, used)
         rounded = probabilities.round(6)
         label[good], level[good] = probabilities.argmax(1), np.array(list(LEVELS), object)[used]
         top[good], shares[good] = rounded.max(1), rounded
     names = [None if at is None else CATEGORY_NAMES[at] for at in label]
     return [label.tolist(), names, top.tolist(), level.tolist(), *shares.T.tolist(), reports.errors.tolist()]
+
+
+def answers(model: Bundle, columns: Mapping[str, Sequence[Any]], rows: int, seen: Seen | None = None) -> dict[str, Any]:
+    """The columns of `ANSWER` for a table in memory, whose columns are in any dialect. Raises `DataError`."""
+    named = {key(name): encode(list(map(plain, cells))) for name, cells in columns.items() if key(name) in COLUMNS}
+    return dict(zip(ANSWER, score(model, normalise(named, rows, Tally()), seen), strict=True))
+
+
+def plain(cell: Any) -> Any:
+    """A cell that can be looked up: a list of MO codes as LAPD writes it."""
+    return " ".join(map(str, cell)) if isinstance(cell, list | tuple) else str(cell) if isinstance(cell, dict) else cell
 
 
 def score_file(
@@ -85,19 +111,33 @@ def _scored(model: Bundle, source: Path, tally: Tally, progress: Callable[[int],
 def _text(column: "pa.Array") -> "pa.Array":
     import pyarrow as pa
 
-    try:
-        return column.cast(pa.string())
-    except pa.ArrowInvalid:  # not UTF-8
-        cells = column.to_pylist()
-        return pa.array([cell if cell is None else cell.decode("cp1252", "replace") for cell in cells], pa.string())
+    text = column.cast(pa.string())
+    if ESCAPED.search(text.buffers()[2] or b""):  # not UTF-8
+        text = pa.array([cell if cell is None else from_1252(cell) for cell in text.to_pylist()], pa.string())
+    return text
 
 
 def _write_csv(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
+    import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     with path.open("wb") as file:
         for at, batch in enumerate(batches):
+            batch = pa.RecordBatch.from_arrays(list(map(_tame, batch.columns)), _tamed(batch.schema.names))
             arrow_csv.write_csv(batch, file, arrow_csv.WriteOptions(include_header=at == 0, quoting_style="needed"))
+
+
+def _tame(column: "pa.Array") -> "pa.Array":
+    """Cells that a spreadsheet would run as a formula, behind an apostrophe (OWASP: CSV injection)."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if not pa.types.is_string(column.type):
+        return column
+    runs = compute.and_not(
+        compute.match_substring_regex(column, FORMULA), compute.match_substring_regex(column, NUMBER)
+    )
+    return compute.if_else(runs, compute.binary_join_element_wise("'", column, ""), column)
 
 
 def _write_parquet(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
@@ -121,12 +161,12 @@ def _write_ndjson(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
 
 
-def score_csv(model: Bundle, lines: Iterable[str], block: int = 5_000) -> Iterator[str]:
+def score_csv(model: Bundle, lines: Iterable[str], seen: Seen | None = None, block: int = 5_000) -> Iterator[str]:
     """A CSV text with the answer's columns behind its own, a block at a time, without pyarrow (the server's way).
 
     Rows with the wrong number of cells stay, with an `error`. Raises `DataError` if it is no LAPD table.
     """
-    from crime.data import encode, header, normalise
+    from crime.data import header
 
     text = _Buffer()
     write = csv.writer(text, lineterminator="\n").writerow
@@ -137,14 +177,15 @@ def score_csv(model: Bundle, lines: Iterable[str], block: int = 5_000) -> Iterat
             raise DataError("the file is empty")
         names[0] = names[0].removeprefix("\ufeff")
         places = header(names)
-        write([*names, *ANSWER])
+        write([*_tamed(names), *ANSWER])
         yield text.take()
         tally = Tally()
         for chunk in _chunks(rows, block):
             whole = [row for row in chunk if len(row) == len(names)]
             columns = {k: encode([row[at] for row in whole]) for k, at in places.items()}
-            answers = iter(zip(*score(model, normalise(columns, len(whole), tally)), strict=True))
+            answers = iter(zip(*score(model, normalise(columns, len(whole), tally), seen), strict=True))
             for row in chunk:
+                row = _tamed(row)
                 if len(row) == len(names):
                     write([*row, *("" if cell is None else cell for cell in next(answers))])
                 else:
@@ -153,6 +194,11 @@ def score_csv(model: Bundle, lines: Iterable[str], block: int = 5_000) -> Iterat
             yield text.take()
     except csv.Error as error:
         raise DataError(f"not a CSV table: {error}") from error
+
+
+def _tamed(cells: Iterable[str]) -> list[str]:
+    """As `_tame`, of a row."""
+    return [f"'{cell}" if _formula(cell) else cell for cell in cells]
 
 
 def _chunks(rows: Iterable[Sequence[str]], size: int) -> Iterator[list[list[str]]]:

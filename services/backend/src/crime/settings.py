@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CRIME_", protected_namespaces=())
 
-    tracking_uri: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
+    tracking_uri: Annotated[str, Field(pattern="^(https?://[^@]+)?$")] = ""  # no password: it is shown
     model_dir: Path | None = None
     mlruns: Path = Path("mlruns")
     host: str = "0.0.0.0"
@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     drain_seconds: float = 3.0  # between turning unready and closing the socket
     max_upload_bytes: int = 200 << 20
     max_batch: int = 50_000
+    rate_limit: Annotated[float, Field(ge=0)] = 0.0  # requests a second of one client's address; 0 is no limit
     refresh_seconds: Annotated[float, Field(gt=0)] = 5.0  # between looks for another champion
     record_seconds: Annotated[float, Field(gt=0)] = 120.0  # between hand-overs of recorded predictions
     record_share: Annotated[float, Field(ge=0, le=1)] = 1.0  # of predictions; 0 records none

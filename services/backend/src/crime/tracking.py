@@ -74,11 +74,11 @@ def publish(model: Bundle, directory: Path, registry: Registry, tags: dict[str, 
             with _figure() as axes:
                 _draw_calibration(axes, model.spec["calibration"][level], LEVELS[level])
                 mlflow.log_figure(axes.figure, f"plots/calibration_{level}.png")
-        logged = _log(name, directory, signature(model.spec["victim"]))
+        logged = log_bundle(name, directory, signature(model.spec["victim"]))
     return _register(registry, name, logged.model_uri, {"run": run.info.run_id} | (tags or {}))
 
 
-def _log(name: str, directory: Path, shape: ModelSignature) -> Any:
+def log_bundle(name: str, directory: Path, shape: ModelSignature) -> Any:
     """Log a bundle as a pyfunc, its files as they are."""
     return mlflow.pyfunc.log_model(
         name=name,
@@ -126,17 +126,21 @@ def publish_forecast(
             }
         )
         mlflow.log_dict(made.spec, "spec.json")
-        inputs: list[Any] = [
-            ColSpec(AnyType(), "date"),
-            *(ColSpec(AnyType(), name, required=False) for name in ("area", "district", "category", "shift")),
-        ]
-        outputs: list[Any] = [
-            *(ColSpec(DataType.double, name) for name in ("mean", *BOUNDS)),
-            ColSpec(DataType.string, "error"),
-        ]
-        logged = _log(made.name, directory, ModelSignature(Schema(inputs), Schema(outputs)))
-
+        logged = log_bundle(made.name, directory, forecast_signature())
     return _register(registry, made.name, logged.model_uri, {"run": run.info.run_id} | (tags or {}))
+
+
+def forecast_signature() -> ModelSignature:
+    """A day and, if wanted, a place, a shift and a category in; mean and bounds out."""
+    inputs: list[Any] = [
+        ColSpec(AnyType(), "date"),
+        *(ColSpec(AnyType(), name, required=False) for name in ("area", "district", "category", "shift")),
+    ]
+    outputs: list[Any] = [
+        *(ColSpec(DataType.double, name) for name in ("mean", *BOUNDS)),
+        ColSpec(DataType.string, "error"),
+    ]
+    return ModelSignature(Schema(inputs), Schema(outputs))
 
 
 def signature(victim: bool) -> ModelSignature:

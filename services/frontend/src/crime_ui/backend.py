@@ -116,6 +116,15 @@ def challenger() -> dict[str, Any] | None:
 
 
 @st.cache_data(ttl=5, show_spinner=False)
+def audit() -> list[dict[str, Any]] | None:
+    """Every decision about which version answers, the newest first; None while the registry can't be asked."""
+    try:
+        return _send("GET", "/audit", tries=1).json()
+    except BackendDown:
+        return None
+
+
+@st.cache_data(ttl=5, show_spinner=False)
 def drift() -> dict[str, Any]:
     """The latest predictions beside what the model was trained on."""
     return _send("GET", "/drift").json()
@@ -150,22 +159,36 @@ def features() -> list[dict[str, Any]]:
     return [found for found in _send("GET", "/features").json()["features"] if found["entity"] == ["report"]]
 
 
-@st.cache_data(ttl=300, show_spinner=False, max_entries=200)
+@st.cache_data(ttl=2, show_spinner=False)
+def _serving() -> dict[str, str]:
+    """The version of each model that answers."""
+    return _send("GET", "/ready").json()["serving"]
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+def _of_version(version: str | None, path: str, **filters: Any) -> dict[str, Any]:
+    """An answer that stays the same as long as its model does."""
+    return _send("GET", path, params=filters).json()
+
+
+def _filtered(model: str, path: str, filters: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in sorted(filters.items()) if value is not None and value != ""}
+    return _of_version(_serving().get(model), path, **given)
+
+
 def reports(**filters: Any) -> dict[str, Any]:
     """Counts of reports; filters are `area`, `category`, `first`, `last`."""
-    return _send("GET", "/reports", params={k: v for k, v in filters.items() if v}).json()
+    return _filtered("crime-category", "/reports", filters)
 
 
-@st.cache_data(ttl=30, show_spinner=False, max_entries=200)
 def hotspots(**filters: Any) -> dict[str, Any]:
     """Places with most expected reports; filters are `on`, `by`, `top`, `area`, `shift`, `category`."""
-    return _send("GET", "/hotspots", params={k: v for k, v in filters.items() if v is not None}).json()
+    return _filtered("crime-risk", "/hotspots", filters)
 
 
-@st.cache_data(ttl=30, show_spinner=False, max_entries=200)
 def forecast(**filters: Any) -> dict[str, Any]:
     """Expected reports by day; filters are `area`, `district`, `shift`, `category`."""
-    return _send("GET", "/forecast", params={k: v for k, v in filters.items() if v is not None}).json()
+    return _filtered("crime-risk", "/forecast", filters)
 
 
 def score_table(file: IO[bytes], name: str) -> bytes:

@@ -15,7 +15,8 @@ from crime.settings import Settings
 
 __all__ = ["create_app", "run"]
 
-LAST_WORDS = 0.2  # seconds for requests that are on their way when the socket closes
+KEEP_ALIVE = 75  # seconds: longer than clients keep idle connections (httpx: 5), so that they are who closes them
+LAST_WORDS = 2.0  # seconds at most for those who connected before the socket closed and have not asked yet
 
 
 class _DrainingServer(uvicorn.Server):
@@ -26,8 +27,18 @@ class _DrainingServer(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, settings: Settings):
-        super().__init__(uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, access_log=False))
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE,
+        )
+        super().__init__(config)
         self.app, self.drain_seconds = app, settings.drain_seconds
+        app.state.requests = self.server_state.tasks
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGTERM and not self.app.state.draining:
@@ -37,7 +48,7 @@ class _DrainingServer(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer also those who connected but were not accepted yet: closing a socket resets them."""
+        """Answer also those who connected but were not accepted yet, or have not asked yet, when the socket closes."""
         loop = asyncio.get_running_loop()
         for server in self.servers:
             queues = [socket.fromfd(s.fileno(), s.family, s.type) for s in server.sockets]
@@ -48,7 +59,11 @@ class _DrainingServer(uvicorn.Server):
                     while True:
                         connection, _ = queue.accept()
                         await loop.connect_accepted_socket(self._protocol, connection)
-        await asyncio.sleep(LAST_WORDS)
+        connections: set[Any] = self.server_state.connections
+        end = loop.time() + LAST_WORDS
+        await asyncio.sleep(0.1)  # the loop itself may have accepted some just now
+        while any(http.cycle is None for http in connections) and loop.time() < end:  # noqa: ASYNC110 (no event for it)
+            await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:

@@ -1,6 +1,7 @@
 """The application: its routes, its model, its health."""
 
 import asyncio
+import gc
 import logging
 import math
 import os
@@ -14,9 +15,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic_core import to_json
 
 from crime.registry import MODEL as CATEGORY
-from crime.serving import catalogue, forecasts, models, monitoring, predictions
+from crime.serving import batches, catalogue, forecasts, models, monitoring, predictions, protocols
+from crime.serving.bounds import Bounded
 from crime.serving.following import Following
 from crime.serving.metrics import Observed
 from crime.serving.recording import Recorder
@@ -27,8 +30,11 @@ structlog.configure(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper("iso"),
         structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(),
-    ]
+        structlog.processors.JSONRenderer(lambda event, **_: to_json(event, fallback=repr)),
+    ],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    logger_factory=structlog.BytesLoggerFactory(),
+    cache_logger_on_first_use=True,
 )
 log = structlog.get_logger()
 
@@ -38,6 +44,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     models: Following = app.state.models
     await models.start()
     recorder: Recorder = app.state.recorder
+    gc.collect()
+    gc.freeze()  # what is here now stays: looking through it again and again would hold up answers for 50 ms
     tasks = [asyncio.create_task(models.follow()), asyncio.create_task(recorder.keep())]
     yield
     for task in tasks:
@@ -59,13 +67,18 @@ def create_app(settings: Settings) -> FastAPI:
     )
     state = app.state
     state.settings, state.draining, state.models = settings, False, Following(settings)
+    state.requests = set()  # the server puts its own here
     state.recorder = Recorder(state.models)
+    app.include_router(predictions.direct)
     app.include_router(predictions.router)
+    app.include_router(batches.router)
+    app.include_router(protocols.router)
     app.include_router(models.router)
     app.include_router(catalogue.router)
     app.include_router(forecasts.router)
     app.include_router(monitoring.router)
     app.add_middleware(Observed, state=app.state)
+    app.add_middleware(Bounded, state=app.state)
     app.add_exception_handler(RequestValidationError, _wrong_input)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 

@@ -10,7 +10,7 @@ from crime import evidence
 from crime.features import ENTITIES, WINDOWS, describe
 from crime.registry import MODEL
 from crime.schema import CATEGORIES, CATEGORY_NAMES, table
-from crime.serving.predictions import WRONG
+from crime.serving.predictions import NO_TEXT, WRONG
 from crime.serving.report import Report, fields_of
 from crime.serving.state import model_of
 
@@ -106,7 +106,7 @@ def features(request: Request) -> Features:
     return Features(model_name=model.name, model_version=model.version, features=listed)
 
 
-@router.post("/features", tags=["features"], responses=WRONG)
+@router.post("/features", tags=["features"], responses=WRONG | NO_TEXT)
 def feature_vector(report: Report, request: Request) -> FeatureVector:  # type: ignore[valid-type]
     """The vector that the model sees for a report."""
     model = model_of(request)

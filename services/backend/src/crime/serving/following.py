@@ -3,6 +3,8 @@
 import asyncio
 import json
 import threading
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -13,12 +15,13 @@ from fastapi.concurrency import run_in_threadpool
 from crime import registry
 from crime.bundle import SPEC, Bundle, BundleError
 from crime.features import Fields
-from crime.forecast import RISK
+from crime.forecast import RISK, Forecast
 from crime.promotion import load
 from crime.registry import ALIAS, CHALLENGER, MODEL, NoSuchModel, RegistryError, Served
 from crime.serving.metrics import SERVED, SWAPS, TROUBLE
 from crime.settings import Settings
 
+LONGEST_PAUSE = 60.0  # seconds before a version that proved broken is fetched again
 FIRST_LOOK = 3.0  # seconds that a start waits for the registry, where the image's own models could answer
 NAMES = (MODEL, RISK)
 log = structlog.get_logger()
@@ -36,8 +39,10 @@ class Following:
         self.serving: dict[str, Any] = {}
         self.challenger: Bundle | None = None
         self.canary = 0.0  # share of single predictions that the challenger answers
+        self.since = 0.0  # when it became challenger
         self.trouble: dict[str, str] = {}
         self._loaded: dict[str, Any] = {}
+        self._broken: dict[tuple[str, str], tuple[float, float, str]] = {}  # fetch it again when, the pause, and why
         self._looking = threading.Lock()
 
     @property
@@ -109,12 +114,7 @@ class Following:
         try:
             version = self.registry.version(name, ALIAS)
             if self._loaded.get(name) != (version,):
-                try:
-                    self._swap(name, load(name, self.registry.bundle(name, version), version), (version,))
-                except BundleError:
-                    if isinstance(self.registry, Served):
-                        self.registry.forget(name, version)
-                    raise
+                self._swap(name, self._fetched(name, version), (version,))
             self._settle(name)
         except NoSuchModel as error:
             if name in self.serving:
@@ -124,18 +124,36 @@ class Following:
         except (RegistryError, BundleError) as error:
             self._complain(name, str(error))
 
+    def _fetched(self, name: str, version: str) -> Bundle | Forecast:
+        """A version's verified model. One that proves broken is forgotten, and each time left alone twice as long."""
+        again, pause, why = self._broken.get((name, version), (0.0, self.settings.refresh_seconds / 2, ""))
+        if time.monotonic() < again:
+            raise BundleError(why)
+        try:
+            found = load(name, self.registry.bundle(name, version), version)
+        except BundleError as error:
+            pause = min(2 * pause, LONGEST_PAUSE)
+            self._broken[name, version] = time.monotonic() + pause, pause, str(error)
+            if isinstance(self.registry, Served):
+                self.registry.forget(name, version)
+            raise
+        self._broken.pop((name, version), None)
+        return found
+
     def _look_for_challenger(self) -> None:
         """A challenger that can't be had is none: what the champion answers does not depend on it."""
         try:
             version = self.registry.version(MODEL, CHALLENGER)
             if self.model is None or version == self.model.version:
                 raise NoSuchModel(f"{MODEL}@{CHALLENGER}", str(self.registry))
-            canary = float(self.registry.tags(MODEL, version).get("canary", "0"))
+            tags = self.registry.tags(MODEL, version)
+            canary = float(tags.get("canary", "0"))
+            since = datetime.fromisoformat(tags["challenger_at"]).timestamp() if "challenger_at" in tags else 0.0
             if self.challenger is None or self.challenger.version != version:
-                found = load(MODEL, self.registry.bundle(MODEL, version), version)
+                found = self._fetched(MODEL, version)
                 self.challenger = found if isinstance(found, Bundle) else None
                 log.info("challenger loaded", model=MODEL, version=version, canary=canary)
-            self.canary = canary
+            self.canary, self.since = canary, since
         except (RegistryError, BundleError, ValueError) as error:
             if self.challenger is not None:
                 log.info("no challenger", model=MODEL, why=str(error))

@@ -209,7 +209,11 @@ def hotspots(
     return Hotspots(**_made(made), on=day_text(made.origin + 1 + day), first=first, last=last, places=places)
 
 
-@router.get("/features/{entity}/{id}", tags=["features"], responses=NO_FORECAST)
+@router.get(
+    "/features/{entity}/{id}",
+    tags=["features"],
+    responses=NO_FORECAST | {404: {"description": "a place without reports"}},
+)
 def entity_features(entity: Literal["area", "district"], id: int, request: Request) -> EntityFeatures:
     """The latest values of a place's features, versioned with the forecast."""
     made = forecast_of(request)

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crime import promotion
 from crime.bundle import Bundle, BundleError
-from crime.promotion import Gate, Refused
+from crime.promotion import Act, Gate, Refused
 from crime.registry import ALIAS, MODEL, NoSuchModel, RegistryError
+from crime.serving.predictions import NO_TEXT
 from crime.serving.state import following_of, recorder_of, settings_of
 
 router = APIRouter(tags=["models"])
@@ -92,7 +93,7 @@ def _may_write(
         raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
 
 
-WRITING: dict[int | str, dict[str, Any]] = {
+WRITING: dict[int | str, dict[str, Any]] = NO_TEXT | {
     401: {"description": "not the bearer token"},
     403: {"description": "no token is configured"},
     404: {"description": "no such model or version"},
@@ -195,7 +196,8 @@ class Challenge(BaseModel):
 
 class Challenger(BaseModel):
     """`answered` by itself; `shadowed`: champion's answers that it scored along, `agreement` the share of them with
-    the same category, `difference` the mean total variation distance between the probabilities."""
+    the same category, `difference` the mean total variation distance between the probabilities; both log losses
+    once labels of such reports came (`crime drift --data`, `crime retrain`)."""
 
     version: str
     canary: float
@@ -203,6 +205,8 @@ class Challenger(BaseModel):
     shadowed: int
     agreement: float | None
     difference: float | None
+    log_loss: float | None
+    champion_log_loss: float | None
 
 
 @router.get(f"/models/{MODEL}/challenger", responses={404: {"description": "no challenger"}})
@@ -227,9 +231,16 @@ def challenge(wanted: Challenge, request: Request) -> Challenge:
 
 
 @router.delete(f"/models/{MODEL}/challenger", status_code=204, responses=WRITING, dependencies=[Depends(_may_write)])
-def withdraw(request: Request) -> None:
+def withdraw(request: Request, by: Who = "api") -> None:
     """No challenger any more."""
     following = following_of(request)
     with _told():
-        promotion.withdraw(following.registry, MODEL)
+        promotion.withdraw(following.registry, MODEL, by)
     following.look()
+
+
+@router.get("/audit", responses={503: {"description": "the registry can't be reached"}})
+def audit(request: Request) -> list[Act]:
+    """Every decision about which version answers, the newest first."""
+    with _told():
+        return promotion.audit(following_of(request).registry)

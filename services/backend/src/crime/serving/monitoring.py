@@ -23,8 +23,19 @@ class Period(BaseModel):
     psi: dict[str, float]
 
 
+class Week(BaseModel):
+    """How good a version's answers of a week were, once the truth came; `(shadow)`: a challenger's beside them."""
+
+    week: str
+    version: str
+    reports: int
+    accuracy: float
+    log_loss: float
+    ece: float
+
+
 class Drifts(BaseModel):
-    """`features`: the most drifted first; `history`: the same over time, the oldest first."""
+    """`features`: the most drifted first; `history`: the same over time, the oldest first, as is `performance`."""
 
     model_name: str
     model_version: str
@@ -33,6 +44,7 @@ class Drifts(BaseModel):
     drifted: bool
     features: list[Drift]
     history: list[Period]
+    performance: list[Week]
 
 
 @router.get("/drift", responses={503: {"description": "no model yet, or the store can't be reached"}})

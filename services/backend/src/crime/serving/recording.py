@@ -1,6 +1,7 @@
 """Predictions as they were given, kept to see drift and, once labels come, performance. No victim field among them."""
 
 import asyncio
+import json
 import random
 import socket
 import threading
@@ -24,12 +25,14 @@ from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
 from crime.serving.report import stacked
 
 FOLDER = "monitoring/predictions"
+PERFORMANCE = "monitoring/performance.json"
 MOST = 5_000  # predictions kept of one interval, chosen by chance where there are more
 RECENT = 1_000  # that are compared with the reference: more would hide what has just begun
 READ, FILES = 20_000, 2_000  # predictions, and files of them, that are read to show how drift came about
 PERIODS = 12
 SHADOW = " (shadow)"  # behind a version that would have answered so
 KEPT_DAYS = 90
+SAMPLED = LOST.labels("sampled")
 log = structlog.get_logger()
 
 
@@ -50,7 +53,7 @@ class Recorder:
     def add(self, version: str, prediction: Prediction, number: str, fields: Any) -> None:
         """Record one answer; of more than `MOST` in an interval each has the same chance to stay (Vitter's R, 1985)."""
         if random.random() >= self.share:
-            LOST.labels("sampled").inc()
+            SAMPLED.inc()
             return
         row = (time.time(), version, prediction, number, fields)
         with self._lock:
@@ -58,10 +61,26 @@ class Recorder:
             if len(self._kept) < MOST:
                 self._kept.append(row)
                 return
-            LOST.labels("sampled").inc()
+            SAMPLED.inc()
             at = random.randrange(self._seen)
             if at < MOST:
                 self._kept[at] = row
+
+    def add_all(self, version: str, fields: dict[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray) -> None:
+        """Record the answers to a table's reports: fields (rows,) each, probabilities (rows, 7), levels (rows,)."""
+        levels, now = list(LEVELS), time.time()
+        with self._lock:
+            asked = np.flatnonzero(np.random.random(len(used)) < self.share)
+            places = self._seen + np.arange(len(asked))
+            self._seen += len(asked)
+            # those that find no room take another's place, or none: only they are looked at that get one
+            places = np.where(places < MOST, places, np.random.randint(0, places + 1))
+            for at, place in zip(asked[places < MOST].tolist(), places[places < MOST].tolist(), strict=True):
+                report = {name: column[at : at + 1].tolist()[0] for name, column in fields.items()}
+                number = report.pop("dr_no", None) or ""
+                row = (now, version, Prediction(probabilities[at], levels[used[at]]), number, report)
+                self._kept[place : place + 1] = [row]  # beyond the end: appended
+            SAMPLED.inc(len(used) - int((places < MOST).sum()))
 
     def flush(self) -> None:
         """Hand over what was kept. What can't be stored is counted as lost, and stays known to this pod."""
@@ -115,11 +134,24 @@ class Recorder:
         return {
             "version": challenger.version,
             "canary": self.following.canary,
-            "answered": int((live.version == challenger.version).sum()),
+            "answered": int(((live.version == challenger.version) & (live.at >= self.following.since)).sum()),
             "shadowed": len(pairs),
             "agreement": round(float((given.argmax(1) == would.argmax(1)).mean()), 4) if pairs else None,
             "difference": round(float(np.abs(given - would).sum(1).mean() / 2), 4) if pairs else None,
+            **self._losses(challenger.version + SHADOW),
         }
+
+    def _losses(self, shadow: str) -> dict[str, Any]:
+        """Log loss of the challenger and of the champion in the weeks whose labels are known for both."""
+        assert self.following.model
+        known = self.performance()
+        weeks = {week["week"] for week in known if week["version"] == shadow}
+        found: dict[str, Any] = {}
+        for name, version in (("log_loss", shadow), ("champion_log_loss", self.following.model.version)):
+            rows = [week for week in known if week["version"] == version and week["week"] in weeks]
+            reports = sum(week["reports"] for week in rows)
+            found[name] = round(sum(w["log_loss"] * w["reports"] for w in rows) / reports, 4) if reports else None
+        return found
 
     def _forget(self, now: datetime) -> None:
         assert self.store
@@ -181,7 +213,30 @@ class Recorder:
             "drifted": any(each.drifted for each in found),
             "features": found,
             "history": history,
+            "performance": self.performance(),
         }
+
+    def judge(self, number: np.ndarray, label: np.ndarray) -> list[dict[str, Any]]:
+        """Performance by week and version, now that these reports' labels (rows,) are known, beside what was known.
+
+        Raises `RegistryError`.
+        """
+        found = drift.performance(self.live(shadows=True), number, label)
+        known = {(week["week"], week["version"]): week for week in self.performance()}
+        for week in found:
+            at = week["week"], week["version"]
+            known[at] = max(week, known.get(at, week), key=lambda each: each["reports"])
+        weeks = [known[at] for at in sorted(known)]
+        if self.store and found:
+            self.store.save(PERFORMANCE, json.dumps(weeks).encode())
+        return weeks
+
+    def performance(self) -> list[dict[str, Any]]:
+        """What `judge` last found."""
+        if self.store is None or PERFORMANCE not in self.store.files(PERFORMANCE.rpartition("/")[0]):
+            return []
+        weeks: list[dict[str, Any]] = json.loads(self.store.load(PERFORMANCE))
+        return weeks
 
     async def keep(self) -> None:
         """Flush and look again and again."""

@@ -67,6 +67,10 @@ if name == "crime-category" and (rival := backend.challenger()):
     three.metric("Same category as the champion", agreement, f"of {rival['shadowed']:,}", "off", border=True)
     difference = "none yet" if rival["difference"] is None else f"{rival['difference']:.1%}"
     four.metric("Probability moved", difference, border=True)
+    if rival["log_loss"] is not None:
+        champions = rival["champion_log_loss"]
+        beside = "" if champions is None else f", the champion's {champions:.3f}"
+        st.write(f"Log loss, now that crime codes are known: {rival['log_loss']:.3f}{beside}.")
 
 left, right = st.columns(2, gap="large")
 with left, st.form("promote"):
@@ -95,3 +99,11 @@ with right, st.form("rollback"):
             st.success(f"Version {backend.rollback(name, by, token)['version']} is champion again.")
         except backend.WrongInput as wrong:
             st.error(str(wrong))
+
+if (acts := backend.audit()) is None:
+    st.caption("The record of decisions can't be read while the registry does not answer.")
+elif mine := [act for act in acts if act["model"] == name]:
+    with st.expander(f"{len(mine)} decision{'s' if len(mine) > 1 else ''}"):
+        shown = pd.DataFrame(mine)[["at", "what", "version", "by", "why"]]
+        shown["at"] = pd.to_datetime(shown["at"])
+        st.dataframe(shown.rename(columns=str.capitalize).rename(columns={"At": "At (UTC)"}), hide_index=True)

@@ -13,6 +13,9 @@ st.title("Monitoring")
 def live() -> None:
     st.subheader("Pods")
     pods = backend.pods()
+    versions = sorted({pod["serving"].get("crime-category", "none") for pod in pods})
+    count = f"{len(pods)} pods answer" if len(pods) > 1 else "One pod answers"
+    st.caption(f"{count}, with version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}.")
     st.dataframe(
         pd.DataFrame(
             {
@@ -56,6 +59,12 @@ def live() -> None:
     )
     if len(found["history"]) > 1:
         st.plotly_chart(charts.drift(found["history"], THRESHOLD), key="drift", config={"displayModeBar": False})
+
+    if found["performance"]:
+        st.subheader("Performance, once the crime code was known")
+        weeks = pd.DataFrame(found["performance"])
+        weeks.columns = ["Week of", "Version", "Reports", "Accuracy", "Log loss", "ECE"]
+        st.dataframe(weeks.iloc[::-1], hide_index=True)
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -1,0 +1,141 @@
+"""Tables: reading, features, training and batch prediction as they grow, beside DuckDB and bare LightGBM.
+
+Every step runs in a process of its own on a simulated city's CSV of all 28 columns, so that its most memory is its own.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from crime import history, models, store, twin
+from crime.bundle import Bundle
+from crime.data import Tally, blocks, from_block, load
+from crime.features import choose
+from crime.schema import LEVELS
+from crime.scoring import score_file
+from rich.console import Console
+from rich.table import Table
+
+REPEATS = 3  # of what takes seconds
+
+
+@dataclass(frozen=True)
+class Ready(models.Table):
+    """A table whose inputs are computed already."""
+
+    made: Any = None
+
+    def inputs(self, level: str, hidden: bool) -> Any:
+        return self.made[level, hidden]
+
+
+def read(path: Path, place: Path) -> None:
+    tally = Tally()
+    for block in blocks(path, tally):
+        from_block(block, tally)
+
+
+def duckdb(path: Path, place: Path) -> None:
+    import duckdb
+
+    duckdb.sql(f"CREATE TABLE reports AS SELECT * FROM read_csv('{path}', all_varchar = true)")
+
+
+def features(path: Path, place: Path) -> None:
+    for _ in store.build(history.read(path, Tally()), place / "features"):
+        pass
+
+
+def train(path: Path, place: Path) -> None:
+    tally = Tally()
+    models.train(load(path, tally), tally, place / "bundle")
+
+
+def lightgbm(path: Path, place: Path) -> float:
+    """The same models from ready arrays; only LightGBM's own work counts."""
+    past, _ = models.split(load(path, Tally()))
+    table, _ = models.tabulate(past, choose(past.fields["mocodes"].tolist()), models.PARAMETERS | {"seed": 0})
+    made = {(level, hidden): table.inputs(level, hidden) for level in LEVELS for hidden in (False, True)}
+    ready = Ready(table.names, table.matrix, table.label, table.folds, table.parameters, made)
+    began = time.perf_counter()
+    for level in LEVELS:
+        models.fit(ready, level)
+    return time.perf_counter() - began
+
+
+def predict(path: Path, place: Path) -> None:
+    score_file(Bundle(place / "bundle"), path, place / "answers.parquet", Tally())
+
+
+def trees(path: Path, place: Path) -> float:
+    """LightGBM's own batch prediction of the same rows, from ready arrays."""
+    model, reports = Bundle(place / "bundle"), load(path, Tally(), labelled=False)
+    took = 0.0
+    for first in range(0, len(reports), 30_000):
+        block = reports.take(slice(first, first + 30_000))
+        matrix = model.encoder.matrix(block.fields, len(block))
+        inputs = np.hstack([matrix, model.evidence.of(matrix)])[:, model.columns["report"]]
+        began = time.perf_counter()
+        model.boosters["report"].predict(inputs)
+        took += time.perf_counter() - began
+    return took
+
+
+STEPS: dict[str, Callable[[Path, Path], float | None]] = {
+    "read": read, "duckdb": duckdb, "features": features, "train": train, "lightgbm": lightgbm, "predict": predict,
+    "trees": trees,
+}  # fmt: skip
+
+
+def measured(step: str, path: Path, place: Path, repeats: int = 1) -> tuple[list[float], float]:
+    """Seconds of each run, and megabytes at most."""
+    runs = []
+    for _ in range(repeats):
+        done = subprocess.run(
+            [sys.executable, __file__, step, str(path), str(place)], capture_output=True, text=True, check=True
+        )
+        runs.append(json.loads(done.stdout.splitlines()[-1]))
+    return [run["seconds"] for run in runs], max(run["mb"] for run in runs)
+
+
+def main(sizes: list[int]) -> None:
+    console = Console()
+    table = Table("rows", "step", "seconds", "µs a row", "MB at most", "beside")
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for rows in sizes:
+            path = place / "reports.csv"
+            twin.Twin(twin.Settings(1, rows)).write(path)
+            of: dict[str, Any] = {}
+            for step in ("read", "duckdb", "features", "train", "lightgbm", "predict", "trees"):
+                quick = step not in ("train", "lightgbm")
+                seconds, mb = measured(step, path, place, REPEATS if quick and rows <= 1_000_000 else 1)
+                of[step] = {"seconds": seconds, "mb": mb}
+            for step, peer in (("read", "duckdb"), ("features", ""), ("train", "lightgbm"), ("predict", "trees")):
+                took = median(of[step]["seconds"])
+                beside = f"{took / median(of[peer]['seconds']):.2f} times {peer}" if peer else ""
+                size = f"{of[step]['mb']:,.0f}"
+                table.add_row(f"{rows:,}", step, f"{took:,.1f}", f"{took / rows * 1e6:.1f}", size, beside)
+            found[str(rows)] = of
+            console.print(table)
+            Path("benchmark-tables.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] in STEPS:
+        start = time.perf_counter()
+        took = STEPS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+        took = time.perf_counter() - start if took is None else took
+        print(json.dumps({"seconds": took, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    else:
+        main([int(rows) for rows in sys.argv[1:]])

@@ -1,0 +1,52 @@
+"""Too much at once is refused at once, and what is taken on is answered."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import httpx
+from harness import LEAST, Backend
+
+
+def test_a_burst_is_answered_or_refused_and_nothing_breaks(start: Callable[..., Backend]) -> None:
+    url = start().url
+
+    async def burst() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+            return await asyncio.gather(*(client.post("/predict", json=LEAST) for _ in range(600)))
+
+    answers = asyncio.run(burst())
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert sum(answer.status_code == 200 for answer in answers) >= 250
+    for refused in answers:
+        if refused.status_code == 503:
+            assert refused.headers["retry-after"] == "1"
+            assert "try again" in refused.json()["detail"]
+    assert httpx.post(f"{url}/predict", json=LEAST).status_code == 200
+
+
+def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(
+    start: Callable[..., Backend], rows: list[dict[str, str]]
+) -> None:
+    url = start().url
+    table = rows * 2
+
+    async def ask() -> tuple[Counter[int], Counter[int]]:
+        async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+            tables = [asyncio.create_task(client.post("/predict/batch", json=table)) for _ in range(30)]
+            await asyncio.sleep(1)
+            single = [await client.post("/predict", json=LEAST) for _ in range(20)]
+            done = await asyncio.gather(*tables)
+        return Counter(a.status_code for a in done), Counter(a.status_code for a in single)
+
+    tables, single = asyncio.run(ask())
+    assert single == {200: 20}
+    assert tables[200] >= 18
+    assert set(tables) <= {200, 503}
+    refused = sum(
+        float(line.rpartition(" ")[2])
+        for line in httpx.get(f"{url}/metrics").text.splitlines()
+        if line.startswith('crime_requests_refused_total{bound="batches"}')
+    )
+    assert refused == tables[503]

@@ -1,0 +1,67 @@
+"""Mixed load for minutes, through all that happens to a release in its life, counted on both sides."""
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHART = "charts/crime-prediction"
+
+
+@pytest.fixture
+def soaked(release: Any) -> Any:
+    """The script `soak.py` in its pod; `end()` is what it found."""
+    release.kubectl("delete", "pod", "soak", "--ignore-not-found", "--grace-period=1")
+    release.script("soak", Path(__file__).parent / "soak.py", "6", image="crime-backend:dev")
+    release.kubectl("wait", "pod/soak", "--for=condition=Ready", "--timeout=60s")
+    time.sleep(2)
+
+    def end() -> dict[str, Any]:
+        release.kubectl("exec", "soak", "--", "touch", "/tmp/stop")
+        release.until(lambda: release.get("pod", "soak")["status"]["phase"] != "Running", 90)
+        return json.loads(release.kubectl("logs", "soak").splitlines()[-1])
+
+    yield end
+    release.kubectl("delete", "pod", "soak", "--ignore-not-found", "--grace-period=1")
+
+
+def test_soak_through_upgrades_swaps_and_kills(release: Any, soaked: Any, request: pytest.FixtureRequest) -> None:
+    """Three upgrades, two model swaps and ten kills, spread over the time, and all requests counted by both sides."""
+    minutes = request.config.getoption("--soak-minutes")
+    champion = release.ask("/ready")["serving"]["crime-category"]
+    other = "2" if champion == "1" else "1"
+
+    def upgrade(at: int) -> None:
+        release.helm(
+            "upgrade", "crime", CHART, "--wait", "--reuse-values", "--timeout", "300s",
+            "--set", f"backend.podAnnotations.soak=n{at}", timeout=320,
+        )  # fmt: skip
+
+    def kill(_: int) -> None:
+        pods = [p for p in release.pods("backend") if p["status"].get("phase") == "Running"]
+        release.kubectl("delete", "pod", random.choice(pods)["metadata"]["name"], "--wait=false")
+
+    def swap(at: int) -> None:
+        version = (other, champion)[at % 2]
+        release.ask("/models/crime-category/promote", {"version": version, "force": "soak", "by": "a test"})
+
+    acts = [*[kill] * 10, *[upgrade] * 3, *[swap] * 2]
+    random.Random(7).shuffle(acts)
+    done: dict[str, int] = {}
+    began = time.monotonic()
+    for at, act in enumerate(acts):
+        time.sleep(max(0.0, began + (at + 0.5) * minutes * 60 / len(acts) - time.monotonic()))
+        release.until(lambda: release.ready("backend") == 3, 120)
+        act(done.setdefault(act.__name__, 0))
+        done[act.__name__] += 1
+    time.sleep(max(0.0, began + minutes * 60 - time.monotonic()))
+    release.until(lambda: release.ready("backend") == 3, 120)
+    time.sleep(max(0.0, 60 - minutes * 10))
+    found = soaked()
+    print(f"\n{minutes} minutes, {done}: {found}")
+    assert found["failures"] == []
+    assert found["counted"] == found["asked"]
+    assert found["descriptors"][1] <= found["descriptors"][0] + 12

@@ -1,0 +1,21 @@
+"""Runs in a pod: a registry in trouble. `slow`: ten seconds for each answer; `garbage`: an answer that is none."""
+
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Trouble(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if sys.argv[1] == "slow":
+            time.sleep(10)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>not what you asked for" * 1000)
+
+    do_POST = do_PUT = do_GET
+
+    def log_message(self, *arguments): ...
+
+
+ThreadingHTTPServer(("", 5000), Trouble).serve_forever()
