@@ -9,9 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from crime import data
 from crime.data import DataError, Reports, Tally, load
 from crime.schema import CATEGORIES, COLUMNS, crime_category, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import csv as arrow_csv
 
 Rows = list[dict[str, str]]
 SOME = 400
@@ -188,3 +193,33 @@ def test_every_crime_code_has_a_category_and_no_other() -> None:
     expected |= {900: "weapons_legal", 121: "sexual", 888: "miscellaneous", 210: "violence_assault"}
     keys = list(CATEGORIES)
     assert {code: keys[crime_category()[code]] for code in expected} == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.text(st.sampled_from('a",\n\r;x'), max_size=30).map(str.encode), max_size=40),
+    st.sampled_from([b"\n", b"\r\n"]),
+)
+def test_where_a_block_ends_changes_no_row(cells: list[bytes], line_end: bytes) -> None:
+    """Quotes that open a cell, are doubled, stray or stand around a line's end."""
+    text = line_end.join(b"1," + cell + b',"b ""c"""' for cell in cells) + b'\n2,"last"\n'
+    for size in (len(text) // 2, len(text) // 3):
+        end = data._whole_rows(text[:size], b",")
+        first, second, whole = map(rows_of, (text[:end], text[end:], text))
+        assert (first[0] + second[0], first[1] + second[1]) == whole
+
+
+def rows_of(text: bytes) -> tuple[list[object], list[object]]:
+    """Rows as pyarrow cuts them, and those with another number of cells as they stand."""
+    if not text.strip(b"\r\n"):
+        return [], []
+    bad: list[object] = []
+    table = arrow_csv.read_csv(
+        pa.BufferReader(text),
+        arrow_csv.ReadOptions(column_names=["0", "1", "2"], use_threads=False, block_size=1 << 20),
+        arrow_csv.ParseOptions(
+            newlines_in_values=True, invalid_row_handler=lambda row: bad.append(row.text.strip("\r\n")) or "skip"
+        ),
+        arrow_csv.ConvertOptions(column_types=dict.fromkeys("012", pa.binary())),
+    )
+    return table.to_pylist(), bad

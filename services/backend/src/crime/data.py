@@ -3,18 +3,23 @@
 Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
 """
 
+import codecs
 import csv
 import gzip
-import io
+import lzma
+import re
+import struct
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,7 +31,12 @@ if TYPE_CHECKING:  # pyarrow stays out of the serving image
 BLOCK_BYTES = 8 << 20
 BLOCK_ROWS = 32_768
 EXAMPLES = 3
+LONGEST_KEPT = 80  # characters of a cell that is remembered
+BLANK = ""
+NOT_UTF8 = 0xF700  # added to a byte that is not UTF-8, while its row is cut into cells
 SIMULATED = "SIMULATED"  # what stands as LOCATION in every row of a simulated table
+
+NOT_GIVEN: Any = object()  # a cell that is not there, which says less than one that is blank
 
 Encoded = tuple[Sequence[Any], np.ndarray]  # distinct cells, and for each row the index of its own
 
@@ -109,7 +119,7 @@ class Reports:
     def __len__(self) -> int:
         return len(self.errors)
 
-    def take(self, rows: np.ndarray) -> "Reports":
+    def take(self, rows: np.ndarray | slice) -> "Reports":
         fields = {k: v[rows] for k, v in self.fields.items()}
         return Reports(fields, self.code[rows], self.label[rows], self.errors[rows])
 
@@ -126,22 +136,70 @@ def encode(cells: Sequence[Any]) -> Encoded:
     return list(seen), index
 
 
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that are not UTF-8, each as a character for private use, told from all others when its cell is read."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "".join(chr(NOT_UTF8 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("crime-escaped", _escaped)
+_as_1252 = {NOT_UTF8 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(128, 256)}
+_not_utf8 = re.compile(f"[{chr(NOT_UTF8 + 128)}-{chr(NOT_UTF8 + 255)}]").search
+
+
+def from_1252(text: str) -> str:
+    """With bytes that were not UTF-8 read as Windows-1252."""
+    return text.translate(_as_1252)
+
+
 def _as_text(cell: Any) -> tuple[str, str | None]:
     """A cell as stripped text ('' for blank) and what was repaired on the way."""
     repair = None
     if cell is None or cell != cell:  # None or NaN
         return "", None
-    if isinstance(cell, bytes):
-        try:
-            text = cell.decode()
-        except UnicodeDecodeError:
-            text, repair = cell.decode("cp1252", "replace"), "not UTF-8, read as Windows-1252"
-    else:
-        text = str(cell)
+    text = cell.decode() if isinstance(cell, bytes) else str(cell)
+    if not text.isascii() and _not_utf8(text):
+        text, repair = from_1252(text), "not UTF-8, read as Windows-1252"
     stripped = text.strip()
     if len(stripped) != len(text):
         repair = repair or "spaces around a value"
     return ("" if stripped.lower() in ("nan", "null", "none", "nat") else stripped), repair
+
+
+def _plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
+    """Bytes cells as text, at once; None if any needs a closer look."""
+    try:
+        joined = b"\n".join(cells)
+        texts = joined.decode("ascii").split("\n")
+    except (TypeError, UnicodeDecodeError):
+        return None
+    if len(texts) != len(cells) or not joined.replace(b"\n", b"").isalnum() or b"" in cells:
+        return None
+    return np.array(texts, object)
+
+
+@lru_cache(1 << 16, typed=True)
+def _read(name: str, cell: Any, strict: bool) -> tuple[Any, str | None, str | None]:
+    """Value of a cell of column `name`, what was repaired, and why it can't be read: `BLANK`, or what was expected.
+
+    Tables say the same again and again, block after block: each cell is read once.
+    """
+    column = COLUMNS[name]
+    if strict:
+        text, repair = "" if cell is NOT_GIVEN else str(cell).strip(), None
+    else:
+        text, repair = _as_text(cell)
+    if not text:
+        none = name in BLANK_IS_NONE and cell is not NOT_GIVEN
+        return (() if name == "mocodes" else 0) if none else None, repair, BLANK
+    assert column.parse
+    try:
+        value, mended = column.parse(text)
+    except ValueError as error:
+        return None, repair, str(error)
+    if name in ("premis_cd", "weapon_used_cd") and value is not None and not known_code(name, value):
+        return None, f"{column.name}: code not in LAPD's table, taken as not known", None
+    return value, mended or repair, None
 
 
 def normalise(
@@ -150,11 +208,13 @@ def normalise(
     tally: Tally,
     labelled: bool = False,
     only: Collection[str] | None = None,
+    strict: bool = False,
 ) -> Reports:
     """Parse and check a block of columns (by key), or `only` some; counts repairs and rejections in `tally`.
 
     Unreadable optional cells become "not known" and count as repaired; an unreadable or blank required cell,
-    and with `labelled` a crime code that no category is known for, rejects the row.
+    and with `labelled` a crime code that no category is known for, rejects the row. If `strict` whatever can't be
+    read does, and a date of report before the event.
     """
     first = tally.rows - len(tally.misshapen) + 1
     tally.rows += rows
@@ -172,40 +232,34 @@ def normalise(
             fields[name] = np.full(rows, None, object) if name in ("mocodes", "dr_no") else np.full(rows, np.nan)
             continue
         cells, index = encoded
-        counts = np.bincount(index, minlength=len(cells))
+        if name == "dr_no" and (texts := _plain_texts(cells)) is not None:
+            fields[name] = texts[index]
+            continue
         values: list[Any] = []
         bad: dict[int, str] = {}
         required = column.required or (labelled and name == "crm_cd")
+        counts = np.bincount(index, minlength=len(cells)).tolist()
         for at, cell in enumerate(cells):
-            text, repair = _as_text(cell)
-            value: Any = None
-            if not text:
+            short = not isinstance(cell, str | bytes) or len(cell) <= LONGEST_KEPT
+            value, repair, error = (_read if short else _read.__wrapped__)(name, cell, strict)
+            if error == BLANK:
                 if required and counts[at]:
                     bad[at] = f"{column.name} is blank"
-                elif name in BLANK_IS_NONE:
-                    value = () if name == "mocodes" else 0
-            else:
-                try:
-                    assert column.parse
-                    value, mended = column.parse(text)
-                    repair = mended or repair
-                except ValueError as error:
-                    if required:
-                        bad[at] = f"{column.name}: {error}"
-                    else:
-                        repair = f"{column.name} unreadable, taken as not known"
-                if name in ("premis_cd", "weapon_used_cd") and value is not None and not known_code(name, value):
-                    value, repair = None, f"{column.name}: code not in LAPD's table, taken as not known"
-                if name == "crm_cd" and value is not None and value not in crime_category():
-                    bad[at] = f"Crm Cd: no category is known for code {value}"
+            elif error is not None and (required or strict):
+                bad[at] = f"{column.name}: {error}"
+            elif error is not None:
+                repair = f"{column.name} unreadable, taken as not known"
+            if name == "crm_cd" and value is not None and value not in crime_category():
+                bad[at] = f"Crm Cd: no category is known for code {value}"
             if repair and counts[at]:
-                tally.repaired[repair] += int(counts[at])
+                tally.repaired[repair] += counts[at]
             values.append(value)
         if bad:
             for row in np.flatnonzero(np.isin(index, list(bad))):
                 if errors[row] is None:
                     errors[row] = bad[index[row]]
-                    tally.reject(bad[index[row]], first + int(row), _as_text(cells[index[row]])[0])
+                    cell = cells[index[row]]
+                    tally.reject(bad[index[row]], first + int(row), "" if cell is NOT_GIVEN else _as_text(cell)[0])
         if name == "crm_cd":
             code = np.array([v or 0 for v in values], int)[index]
             label = np.array([crime_category().get(v, -1) for v in values], int)[index]
@@ -216,7 +270,9 @@ def normalise(
         else:
             fields[name] = np.array([np.nan if v is None else v for v in values], float)[index]
     early = fields["date_rptd"] < fields["date_occ"]
-    if early.any():
+    if early.any() and strict:
+        errors[early & (errors == None)] = "Date Rptd: expected a date not before DATE OCC"  # noqa: E711 (elementwise)
+    elif early.any():
         tally.repaired["Date Rptd before DATE OCC, taken as not known"] += int(early.sum())
         fields["date_rptd"][early] = np.nan
     return Reports(fields, code, label, errors)
@@ -250,33 +306,82 @@ def unpacked(raw: IO[bytes]) -> Iterator[IO[bytes]]:
         with gzip.open(raw) as plain:
             yield plain  # type: ignore[misc]
     elif magic == b"PK\x03\x04":
-        with zipfile.ZipFile(raw) as archive:
-            members = [m for m in archive.namelist() if m.lower().endswith((".csv", ".txt"))]
-            if len(members) != 1:
-                raise DataError(f"expected one CSV file in the zip, found {len(members)}: {members[:5]}")
-            with archive.open(members[0]) as plain:
-                yield plain
+        with _zipped(raw) as plain:
+            yield plain
     else:
         yield raw
 
 
-UNREADABLE = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+def _zipped(raw: IO[bytes]) -> IO[bytes]:
+    """The one table in a zip."""
+    try:
+        archive = zipfile.ZipFile(raw)
+        members = [m for m in archive.namelist() if m.lower().endswith((".csv", ".txt"))]
+        if len(members) == 1:
+            return archive.open(members[0])
+    except (RuntimeError, ValueError, struct.error) as error:  # encrypted, or packed in a way that is not known
+        raise DataError(f"the zip can't be read: {error}") from error
+    raise DataError(f"expected one CSV file in the zip, found {len(members)}: {members[:5]}")
 
 
-class _Joined(io.RawIOBase):
-    """A stream whose first bytes were already read."""
+UNREADABLE = (EOFError, csv.Error, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
 
-    def __init__(self, head: bytes, rest: IO[bytes]):
-        self.head, self.rest = head, rest
 
-    def readable(self) -> bool:
-        return True
+class _Utf8:
+    """A table's stream, whose first bytes were already read, as valid UTF-8 whatever is in it (see `_escaped`)."""
 
-    def readinto(self, buffer: Any) -> int:
-        chunk = self.head[: len(buffer)] if self.head else self.rest.read(len(buffer))
-        self.head = self.head[len(buffer) :]
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+    def __init__(self, head: bytes, rest: IO[bytes], encoding: str):
+        self._head, self._rest, self._plain, self._ready = head, rest, encoding == "utf-8", b""
+        self._decoder = codecs.getincrementaldecoder(encoding)("crime-escaped" if self._plain else "replace")
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer only at the end."""
+        parts, missing = [self._ready], size - len(self._ready)
+        while missing > 0:
+            raw, self._head = self._head or self._rest.read(missing), b""
+            if not raw or not self._plain or not raw.isascii() or self._decoder.getstate()[0]:
+                parts.append(self._decoder.decode(raw, not raw).encode())
+            else:
+                parts.append(raw)
+            missing -= len(parts[-1])
+            if not raw:
+                break
+        found = b"".join(parts) if len(parts) > 1 else parts[0]
+        self._ready = found[size:]
+        return found[:size]
+
+
+def _whole_rows(text: bytes, delimiter: bytes) -> int:
+    """How many of the bytes, which begin with a row, are whole rows: up to the last line's end outside of quotes.
+
+    A quote opens at a cell's start alone, as pyarrow has it; elsewhere it is a character like any other.
+    """
+    cells = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(cells == ord('"'))
+    opens = np.zeros(256, bool)
+    opens[list(delimiter + b'\r\n"')] = True  # after a quote: one that is doubled, and text goes on
+    if not opens[cells[quotes[::2] - 1][quotes[::2] > 0]].all():
+        pattern = rb'"(?:(?<=[%b\r\n]")|(?<=\A"))(?:[^"]++|"")*+(?:"|\Z)' % re.escape(delimiter)
+        quotes = np.fromiter((at for found in re.finditer(pattern, text) for at in found.span()), np.int64)
+    line_end = b"\n" if b"\n" in text else b"\r"
+    end = text.rfind(line_end)
+    while (before := np.searchsorted(quotes, end, "right")) % 2:
+        end = text.rfind(line_end, 0, quotes[before - 1])
+    return end + 1
+
+
+def _row_blocks(rest: bytes, source: _Utf8, delimiter: str) -> Iterator[bytes]:
+    """Whole rows, up to `BLOCK_BYTES` of them at a time.
+
+    pyarrow's own streams are not for Python's files: they read ahead in a thread that outlives an error, and the
+    interpreter aborts if it ends meanwhile.
+    """
+    while text := rest + source.read(BLOCK_BYTES - len(rest)):
+        end = _whole_rows(text, delimiter.encode()) if len(text) == BLOCK_BYTES else len(text)
+        if not end:
+            raise csv.Error(f"a row is longer than {BLOCK_BYTES >> 20} MB, or a quote is never closed")
+        yield text[:end]
+        rest = text[end:]
 
 
 def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
@@ -285,16 +390,18 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
     from pyarrow import csv as arrow_csv
 
     head = stream.read(1 << 16)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = io.TextIOWrapper(io.BufferedReader(_Joined(head, stream)), "utf-16", newline="")
-        stream = _Utf8(text)  # type: ignore[assignment]
-        head = stream.read(1 << 16)
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    line = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    source = _Utf8(head.removeprefix(b"\xef\xbb\xbf"), stream, encoding)
+    head = source.read(1 << 16)
+    line, _, rest = re.match(rb"([^\r\n]*)(\r?\n|\r)?(.*)", head, re.DOTALL).groups()  # type: ignore[union-attr]
+    line = line.decode("utf-8", "replace")
     if not line.strip():
         raise DataError("the file is empty")
     delimiter = max(",;\t|", key=line.count)
-    names = next(csv.reader([line], delimiter=delimiter))
+    try:
+        names = next(csv.reader([line], delimiter=delimiter))
+    except csv.Error as error:
+        raise DataError(f"no header of column names: {error}") from None
     header(names)
     places: dict[str, tuple[int, str]] = {}
     for at, name in enumerate(names):
@@ -303,44 +410,61 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
     if repeated:
         tally.repaired["column named twice, the first is read"] += repeated
 
+    met: list[tuple[int, str]] = []  # number and text of rows that can't be cut into cells
+
     def invalid(row: Any) -> str:
-        reason, text = "wrong number of columns", row.text or ""
-        tally.reject_misshapen(reason, row.number, text)
-        tally.keep([name for _, name in places.values()], [[reason, text]])
+        met.append((row.number, from_1252(row.text or "")))
         return "skip"
 
-    rest = head[len(head.split(b"\n", 1)[0]) + 1 :]
     numbered = [str(at) for at in range(len(names))]
     kept = [(str(at), name) for at, name in places.values()]
-    try:
-        reader = arrow_csv.open_csv(
-            pa.PythonFile(io.BufferedReader(_Joined(rest, stream)), "r"),
-            read_options=arrow_csv.ReadOptions(column_names=numbered, block_size=BLOCK_BYTES, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=invalid
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(numbered, pa.binary()), include_columns=[at for at, _ in kept]
-            ),
-        )
-        for batch in reader:
-            yield batch.rename_columns([name for _, name in kept])
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" not in str(error):
-            raise
+
+    def parsed() -> Iterator[tuple["pa.RecordBatch | None", list[tuple[int, str]]]]:
+        before = 0
+        for text in _row_blocks(rest, source, delimiter):
+            batches = []
+            try:
+                batches = arrow_csv.read_csv(
+                    pa.BufferReader(text),
+                    read_options=arrow_csv.ReadOptions(
+                        column_names=numbered, block_size=len(text) + 1, use_threads=False
+                    ),
+                    parse_options=arrow_csv.ParseOptions(
+                        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=invalid
+                    ),
+                    convert_options=arrow_csv.ConvertOptions(
+                        column_types=dict.fromkeys(numbered, pa.binary()), include_columns=[at for at, _ in kept]
+                    ),
+                ).to_batches()
+            except pa.ArrowInvalid as error:
+                if "Empty CSV" not in str(error):
+                    raise
+            misshapen = [(before + number, text) for number, text in met]
+            before += len(met) + sum(map(len, batches))
+            met.clear()
+            for batch in batches or [None]:
+                yield batch and batch.rename_columns([name for _, name in kept]), misshapen
+                misshapen = []
+
+    for batch, misshapen in _ahead(parsed()):
+        for number, text in misshapen:
+            reason = "wrong number of columns"
+            tally.reject_misshapen(reason, number, text)
+            tally.keep([name for _, name in places.values()], [[reason, text]])
+        if batch is not None:
+            yield batch
 
 
-class _Utf8(io.RawIOBase):
-    """A text stream, read as UTF-8 bytes."""
+T = TypeVar("T")
 
-    def __init__(self, text: io.TextIOBase):
-        self.text = text
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self.text.read(max(1, size // 4) if size > 0 else -1).encode()
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, the next one made in a thread while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 def _parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
