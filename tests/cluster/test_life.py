@@ -140,6 +140,27 @@ def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Any) 
     print(f"registry back: all pods at {serving} after {back:.1f} s")
 
 
+def test_without_dns_the_backend_goes_on_and_starts_anew(release: Any) -> None:
+    """Every backend pod is replaced by one whose names nobody looks up, and then back."""
+    serving = release.serving()
+
+    def rolled_out(**names: Any) -> None:
+        pods = {"spec": {"template": {"spec": names}}}
+        release.kubectl("patch", "deployment", "backend-deployment", "-p", json.dumps(pods))
+        release.kubectl("rollout", "status", "deployment/backend-deployment", "--timeout=120s")
+        release.until(lambda: release.gone("backend"))
+
+    with release.load() as outcome:
+        rolled_out(dnsPolicy="None", dnsConfig={"nameservers": ["192.0.2.1"]})
+        versions = release.serving()
+        release.until(lambda: "can't be reached" in str(release.ask("/ready")["trouble"]))
+        rolled_out(dnsPolicy="ClusterFirst", dnsConfig=None)
+        back = release.until(lambda: release.serving() == serving, 60)
+    print(f"\nno DNS: new pods serve {versions}; all at {serving} {back:.1f} s after, {release.told(outcome)}")
+    assert outcome["failures"] == []
+    assert versions.isdisjoint(serving)  # their images' own
+
+
 def test_mlflow_stays_within_its_budget(release: Any) -> None:
     pod = release.pods("mlflow")[0]["metadata"]["name"]
     status = release.kubectl("exec", pod, "--", "cat", "/proc/1/status")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -266,6 +267,30 @@ def test_a_registry_that_goes_and_comes_back(pod: Backend, registry: Mlflow) -> 
     again = Mlflow.start(registry.place, port=int(registry.url.rpartition(":")[2]))
     registry.process = again.process
     until(lambda: "crime-category" not in httpx.get(f"{pod.url}/ready").json()["trouble"])
+
+
+def test_a_registry_whose_disk_is_full(pod: Backend, registry: Mlflow) -> None:
+    """No file of its processes may grow: nothing is decided by half, and answers go on."""
+    tree = [registry.process.pid]
+    for process in tree:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text()
+        tree += map(int, children.split())
+    before = httpx.get(f"{pod.url}/audit").json()
+    for process in tree:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    answer = call(pod, "promote", {"version": "1", "force": "a full disk"})
+    assert answer.status_code == 503, answer.text
+    answer = httpx.post(f"{pod.url}/predict", json=LEAST)
+    assert (answer.status_code, answer.json()["model_version"]) == (200, "2")
+    lost = 'crime_predictions_unrecorded_total{reason="store"}'
+    until(lambda: lost in httpx.get(f"{pod.url}/metrics").text)
+    for process in tree:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert httpx.get(f"{pod.url}/audit").json() == before
+    assert call(pod, "challenger", {"version": "1", "by": "a test"}).status_code == 200
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    assert httpx.delete(f"{pod.url}/models/crime-category/challenger", headers=headers).status_code == 204
+    assert version(pod) == "2"
 
 
 @pytest.mark.parametrize("how", ["garbage", "slow", "error"])

@@ -22,7 +22,7 @@ def test_thousands_of_generated_requests_are_answered_as_documented(
     done = subprocess.run(
         [str(Path(sysconfig.get_path("scripts")) / "schemathesis"), "run", f"{url}/openapi.json",
          "--checks", "all", "--exclude-checks", LEFT_OUT, "--max-examples", "350", "--workers", "2",
-         "--seed", "1", "--continue-on-failure", "--no-color"],
+         "--seed", "1", "--continue-on-failure", "--no-color", "--request-timeout", "30"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

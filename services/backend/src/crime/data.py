@@ -6,12 +6,13 @@ Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind
 import codecs
 import csv
 import gzip
+import itertools
 import lzma
 import re
 import struct
 import zipfile
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -131,8 +132,8 @@ class Reports:
 
 def encode(cells: Sequence[Any]) -> Encoded:
     """Distinct cells and each row's index among them."""
-    seen: dict[Any, int] = {}
-    index = np.fromiter((seen.setdefault(cell, len(seen)) for cell in cells), np.intp, len(cells))
+    seen: dict[Any, int] = defaultdict(itertools.count().__next__)
+    index = np.fromiter(map(seen.__getitem__, cells), np.intp, len(cells))
     return list(seen), index
 
 

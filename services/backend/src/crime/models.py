@@ -35,8 +35,8 @@ MOST = 1_000_000  # reports that trees learn from, the newest; the evidence lear
 PARAMETERS: dict[str, Any] = {
     "objective": "multiclass",
     "num_class": len(CATEGORIES),
-    "learning_rate": 0.06,
-    "num_leaves": 15,
+    "learning_rate": 0.1,
+    "num_leaves": 8,
     "min_data_in_leaf": 30,
     "feature_fraction": 0.6,
     "bagging_fraction": 0.8,

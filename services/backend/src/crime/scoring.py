@@ -57,13 +57,18 @@ def score(model: Bundle, reports: Reports, seen: Seen | None = None) -> list[lis
 
 def answers(model: Bundle, columns: Mapping[str, Sequence[Any]], rows: int, seen: Seen | None = None) -> dict[str, Any]:
     """The columns of `ANSWER` for a table in memory, whose columns are in any dialect. Raises `DataError`."""
-    named = {key(name): encode(list(map(plain, cells))) for name, cells in columns.items() if key(name) in COLUMNS}
+    named = {key(name): encode(plain(cells)) for name, cells in columns.items() if key(name) in COLUMNS}
     return dict(zip(ANSWER, score(model, normalise(named, rows, Tally()), seen), strict=True))
 
 
-def plain(cell: Any) -> Any:
-    """A cell that can be looked up: a list of MO codes as LAPD writes it."""
-    return " ".join(map(str, cell)) if isinstance(cell, list | tuple) else str(cell) if isinstance(cell, dict) else cell
+def plain(cells: Sequence[Any]) -> Sequence[Any]:
+    """Cells that can be looked up: a list of MO codes as LAPD writes it."""
+    if not {list, tuple, dict} & set(map(type, cells)):
+        return cells
+    return [
+        " ".join(map(str, cell)) if isinstance(cell, list | tuple) else str(cell) if isinstance(cell, dict) else cell
+        for cell in cells
+    ]
 
 
 def score_file(

@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     state.settings, state.draining, state.models = settings, False, Following(settings)
     state.requests = set()  # the server puts its own here
     state.recorder = Recorder(state.models)
-    app.include_router(predictions.direct)
+    app.include_router(predictions.plain)
     app.include_router(predictions.router)
     app.include_router(batches.router)
     app.include_router(protocols.router)
@@ -77,6 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(catalogue.router)
     app.include_router(forecasts.router)
     app.include_router(monitoring.router)
+    if not traced:  # a span is made where the route is found
+        app.add_middleware(predictions.Direct, handlers=app.exception_handlers)
     app.add_middleware(Observed, state=app.state)
     app.add_middleware(Bounded, state=app.state)
     app.add_exception_handler(RequestValidationError, _wrong_input)

@@ -46,7 +46,7 @@ def scored(model: Bundle, arrays: Any, seen: Seen) -> Iterator[bytes]:
             for part in arrays:
                 if len(part) > MOST_ROWS:
                     raise DataError(f"{len(part):,} rows in one record batch: at most {MOST_ROWS:,}")
-                columns = {k: encode(list(map(plain, part.child(at).to_pylist()))) for k, at in wanted.items()}
+                columns = {k: encode(plain(part.child(at).to_pylist())) for k, at in wanted.items()}
                 writer.write_array(_answer(model, columns, len(part), seen), write_schema=None)
                 yield _taken(out)
         yield _taken(out)
