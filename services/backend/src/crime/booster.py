@@ -6,6 +6,7 @@ predicting needs none of them. https://lightgbm.readthedocs.io/en/latest/C-API.h
 
 import ctypes
 import os
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,6 +67,8 @@ class Booster:
             ctypes.byref(rounds),
             ctypes.byref(self._handle),
         )
+        with suppress(OSError, AttributeError):  # what reading took, some 16 MB, goes back at once where libc is glibc
+            ctypes.CDLL(None).malloc_trim(0)
         found = ctypes.c_int()
         _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(found))
         if found.value != features:
