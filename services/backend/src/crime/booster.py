@@ -54,6 +54,12 @@ def threads() -> int:
     return max(1, int(cores))
 
 
+def give_back() -> None:
+    """Return memory that is free to the system, as glibc alone does late: some 15 MB after a model was read."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 class Booster:
     """`predict` of one vector is not safe to call from two threads at once; the batch calls are."""
 
@@ -67,8 +73,7 @@ class Booster:
             ctypes.byref(rounds),
             ctypes.byref(self._handle),
         )
-        with suppress(OSError, AttributeError):  # what reading took, some 16 MB, goes back at once where libc is glibc
-            ctypes.CDLL(None).malloc_trim(0)
+        give_back()
         found = ctypes.c_int()
         _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(found))
         if found.value != features:

@@ -69,7 +69,6 @@ def create_app(settings: Settings) -> FastAPI:
     state.settings, state.draining, state.models = settings, False, Following(settings)
     state.requests = set()  # the server puts its own here
     state.recorder = Recorder(state.models)
-    app.include_router(predictions.plain)
     app.include_router(predictions.router)
     app.include_router(batches.router)
     app.include_router(protocols.router)

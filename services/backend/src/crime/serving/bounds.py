@@ -5,9 +5,11 @@ import time
 from collections import OrderedDict
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crime.booster import give_back
 from crime.serving.metrics import QUIET, REFUSED
 
 REQUESTS = 250  # waiting or being answered: some 75 ms of predictions
@@ -84,6 +86,8 @@ class Bounded:
                 await self.app(scope, receive, send)
         finally:
             self.taken -= 1
+            if not self.taken:
+                await run_in_threadpool(give_back)
 
 
 async def _refuse(what: str, refusal: list[Message], send: Send) -> None:
