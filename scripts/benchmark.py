@@ -105,7 +105,13 @@ def started(server: Server) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     began = time.perf_counter()
     process = subprocess.Popen(
         [part.replace("{port}", str(port)) for part in server.command],
-        env={**os.environ, "CRIME_PORT": str(port), "MLSERVER_HTTP_PORT": str(port), **server.variables},
+        env={
+            **os.environ,
+            "CRIME_PORT": str(port),
+            "MLSERVER_HTTP_PORT": str(port),
+            **server.variables,
+            "PYTHONDONTWRITEBYTECODE": "",
+        },  # all start from bytecode, as in an image
         cwd=server.directory,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -181,7 +187,7 @@ def environment(name: str, *packages: str) -> Path:
     """A peer's own environment. Raises `RuntimeError` with the reason where it can't be had."""
     place = (PEERS / name).absolute()
     if not (place / "ready").exists():
-        for command in (("venv", "--clear", "--python", "3.11"), ("pip", "install", "--python")):
+        for command in (("venv", "--clear", "--python", "3.11"), ("pip", "install", "--compile-bytecode", "--python")):
             more = (str(place),) if command[0] == "venv" else (str(place / "bin/python"), *packages)
             done = subprocess.run(["uv", *command, *more], capture_output=True, text=True)
             if done.returncode:
@@ -320,13 +326,12 @@ def main() -> None:
         (store / DATABASE).symlink_to(Settings().mlruns.absolute() / DATABASE)
         ours.variables["CRIME_MLRUNS"] = str(store)
         others, missing = peers(model, Path(folder))
-        for _ in range(REPEATS - 1):
-            for server in (ours, limit):
-                with started(server):
-                    pass
         running: list[tuple[Server, int, subprocess.Popen[bytes]]] = []
         for server in (ours, limit, *others):
             try:
+                for _ in range(REPEATS - 1):
+                    with started(server):
+                        pass
                 running.append((server, *stack.enter_context(started(server))))
             except RuntimeError as error:
                 missing[server.name] = str(error)

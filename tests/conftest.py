@@ -18,6 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--soak-minutes", type=float, default=3, help="how long mixed load goes on; 30 before a release")
     group.addoption("--upgrades", type=int, default=3, help="in a row; 20 before a release")
+    group.addoption(
+        "--kill-minutes",
+        type=float,
+        default=0,
+        help="pods killed at random after each was in turn; 10 before a release",
+    )
     group.addoption("--base-image", default="python:3.13-slim", help="Python base of the images")
 
 

@@ -69,7 +69,7 @@ class Cluster:
 
     @contextmanager
     def load(self, clients: int = 8) -> Iterator[dict[str, Any]]:
-        """Clients in a pod ask `backend-service` for predictions all the while; the dict then says how it went."""
+        """Clients in a pod ask for predictions, and one for the page, all the while; the dict then says how it went."""
         self.kubectl("delete", "pod", "load", "--ignore-not-found", "--grace-period=1")
         self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod("load", LOAD, str(clients))))
         self.kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
@@ -99,8 +99,8 @@ class Cluster:
     @staticmethod
     def told(outcome: dict[str, Any]) -> str:
         return (
-            f"{outcome['answered']} requests, {len(outcome['failures'])} failed, slowest {outcome['slowest']} s, "
-            f"by model version {outcome['versions']}"
+            f"{outcome['answered']} requests and {outcome['pages']} pages, {len(outcome['failures'])} failed, "
+            f"slowest {outcome['slowest']} s, by model version {outcome['versions']}"
         )
 
     def _script_pod(self, name: str, script: Path, *arguments: str, image: str = "crime-backend:dev") -> dict[str, Any]:
@@ -192,10 +192,8 @@ class Images:
     loader: str
 
     def build(self, service: str, *arguments: str, tag: str = "") -> None:
-        self._docker(
-            "--network", "host", "--build-arg", f"BASE_IMAGE={self.base}", *arguments,
-            "-t", f"crime-{tag or service}:dev", f"services/{service}",
-        )  # fmt: skip
+        base = f"BASE_IMAGE={self.base}"
+        self._docker("--build-arg", base, *arguments, "-t", f"crime-{tag or service}:dev", f"services/{service}")
 
     def vary(self, service: str, tag: str, *lines: str, context: Path | None = None) -> str:
         """A further image, made from `:dev` by some lines of a Dockerfile."""
@@ -209,7 +207,7 @@ class Images:
 
     def _docker(self, *arguments: str, stdin: str | None = None) -> None:
         done = subprocess.run(
-            ["docker", "build", "-q", *arguments],
+            ["docker", "build", "-q", "--network", "host", *arguments],
             cwd=self.root,
             input=stdin,
             capture_output=True,

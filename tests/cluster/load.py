@@ -1,4 +1,4 @@
-"""Runs in a pod: clients that ask for predictions until /tmp/stop is there, then one line of JSON.
+"""Runs in a pod: clients that ask for predictions until /tmp/stop is there, and one for the page; then a line of JSON.
 
 Half of them keep their connection, half open one for each request. Nothing is tried twice. All ask for the same report
 but for its number, so a version has one answer: `mixed` names those that gave more.
@@ -15,7 +15,7 @@ import time
 REPORT = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"}
 HEADERS = {"Content-Type": "application/json"}
 lock = threading.Lock()
-answered, failures, versions, given, slowest = 0, [], {}, {}, 0.0
+answered, pages, failures, versions, given, slowest = 0, 0, [], {}, {}, 0.0
 
 
 def ask(keep: bool) -> None:
@@ -47,11 +47,29 @@ def ask(keep: bool) -> None:
         time.sleep(0.01)
 
 
+def read() -> None:
+    global pages
+    while not os.path.exists("/tmp/stop"):
+        try:
+            connection = http.client.HTTPConnection("frontend-service", 8501, timeout=20)
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            assert response.status == 200, response.status
+            assert b"<html" in response.read()
+            connection.close()
+            pages += 1
+        except Exception as error:
+            with lock:
+                failures.append(f"{time.time():.2f} the page: {error!r}")
+        time.sleep(0.05)
+
+
 clients = [threading.Thread(target=ask, args=(at % 2 == 0,)) for at in range(int(sys.argv[1]))]
+clients.append(threading.Thread(target=read))
 for client in clients:
     client.start()
 for client in clients:
     client.join()
 mixed = [version for version, answers in given.items() if len(answers) > 1]
-outcome = {"answered": answered, "failures": failures, "versions": versions, "mixed": mixed}
+outcome = {"answered": answered, "pages": pages, "failures": failures, "versions": versions, "mixed": mixed}
 print(json.dumps(outcome | {"slowest": round(slowest, 3)}))

@@ -1,6 +1,7 @@
 """Broken on purpose, under load: no request fails while a ready pod remains, and all comes back by itself."""
 
 import os
+import random
 import signal
 import subprocess
 import time
@@ -112,6 +113,30 @@ def test_a_pod_out_of_memory_starts_anew(release: Any) -> None:
     assert done.returncode != 0
     # a server that is killed takes what it was answering with it: at most one request of each client
     assert len(outcome["failures"]) <= 8 * status["restartCount"]
+
+
+def test_every_pod_killed_in_turn_and_at_random(release: Any, request: pytest.FixtureRequest) -> None:
+    minutes, least = request.config.getoption("--kill-minutes"), {"backend": 2, "frontend": 2, "mlflow": 1}
+    killed = dict.fromkeys(least, 0)
+
+    def kill(name: str, pod: str) -> None:
+        release.kubectl("delete", "pod", pod, "--wait=false")
+        killed[name] += 1
+
+    with release.load() as outcome:
+        for name in least:
+            for pod in [pod["metadata"]["name"] for pod in release.pods(name)]:
+                kill(name, pod)
+                release.until(lambda name=name: release.ready(name) == (1 if name == "mlflow" else 3), 120)
+        end = time.monotonic() + 60 * minutes
+        while time.monotonic() < end:  # whenever another one is ready
+            name = random.choice(list(least))
+            if release.ready(name) >= least[name]:
+                kill(name, random.choice(release.pods(name))["metadata"]["name"])
+            time.sleep(random.uniform(0, 4))
+        release.until(lambda: release.ready("backend") == 3 and release.ready("mlflow") == 1, 120)
+    print(f"\nkilled {killed}: {release.told(outcome)}")
+    assert outcome["failures"] == []
 
 
 def test_upgrades_in_a_row(release: Any, request: pytest.FixtureRequest) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +161,48 @@ def test_without_dns_the_backend_goes_on_and_starts_anew(release: Any) -> None:
     print(f"\nno DNS: new pods serve {versions}; all at {serving} {back:.1f} s after, {release.told(outcome)}")
     assert outcome["failures"] == []
     assert versions.isdisjoint(serving)  # their images' own
+
+
+@pytest.fixture
+def wrong_clocks(release: Any, images: Any) -> Iterator[list[str]]:
+    """Two more backend pods, one with its clock 400 days ahead, one 400 days behind."""
+    install = "RUN apt-get update -q && apt-get install -qy --no-install-recommends faketime"
+    image = images.vary("backend", "faketime", "USER 0", install, "USER 65532:65532")
+    images.load(image)
+    names = {"ahead": "+400d", "behind": "-400d"}
+    for name, shift in names.items():
+        pod = release.get("deployment", "backend-deployment")["spec"]["template"]
+        pod |= {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"] | {"name": name}}
+        command = ["faketime", "--exclude-monotonic", "-f", shift, "python", "-m", "crime.serving"]
+        pod["spec"]["containers"][0] |= {"image": image, "command": command}
+        release.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    release.kubectl("wait", *(f"pod/{name}" for name in names), "--for=condition=Ready", "--timeout=60s")
+    yield list(names)
+    release.kubectl("delete", "pod", *names, "--ignore-not-found")
+
+
+def test_wrong_clocks_change_no_answer_and_lose_no_record(release: Any, wrong_clocks: list[str]) -> None:
+    (champion,) = release.serving()
+    other = "2" if champion == "1" else "1"
+    recorded = release.ask("/drift")["reports"]
+    with release.load() as outcome:
+        force = {"version": other, "force": "a clock that is ahead decides", "by": "a test"}
+        release.ask("/models/crime-category/promote", force, pod="ahead")
+        took = release.until(lambda: release.serving() == {other}, SECONDS)
+        release.ask("/models/crime-category/rollback", {"by": "a test"}, pod="behind")
+        back = release.until(lambda: release.serving() == {champion}, SECONDS)
+        time.sleep(5)
+        pods = [release.ask("/drift", pod=name) for name in wrong_clocks]
+    release.kubectl("delete", "pod", *wrong_clocks)
+    after = release.ask("/drift")
+    print(
+        f"\nclocks 400 days ahead and behind: all five at a promoted version after {took:.1f} s, back after "
+        f"{back:.1f} s; {release.told(outcome)}"
+    )
+    assert outcome["failures"] == []
+    assert all(found["reports"] >= recorded for found in (*pods, after))
+    assert after["since"] <= datetime.now(UTC).isoformat()  # what was dated in the future does not hide the present
+    assert after["history"][-1]["until"] <= datetime.now(UTC).isoformat()
 
 
 def test_mlflow_stays_within_its_budget(release: Any) -> None:

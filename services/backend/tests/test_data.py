@@ -223,3 +223,16 @@ def rows_of(text: bytes) -> tuple[list[object], list[object]]:
         arrow_csv.ConvertOptions(column_types=dict.fromkeys("012", pa.binary())),
     )
     return table.to_pylist(), bad
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(["0344", "0101", "344", " ", "\n", ",", "x", "12345"])).map("".join), min_size=1)
+)
+def test_mo_codes_read_alike_one_by_one_and_all_at_once(cells: list[str]) -> None:
+    row = {"DATE OCC": "01/15/2023", "TIME OCC": "1430", "AREA": "6"}
+    one_by_one, at_once = Tally(), Tally()
+    text = data.from_rows([row | {"Mocodes": cell} for cell in cells], one_by_one)
+    raw = data.from_rows([row | {"Mocodes": cell.encode()} for cell in cells], at_once)
+    _same(text, raw)
+    assert one_by_one == at_once

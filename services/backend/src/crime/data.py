@@ -179,6 +179,23 @@ def _plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
     return np.array(texts, object)
 
 
+def _plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
+    """MO codes in bytes cells as LAPD writes them, or blank, at once; None if any needs a closer look."""
+    try:
+        joined = b"\n".join([cell or b"0000" for cell in cells])
+    except TypeError:
+        return None
+    gaps = np.flatnonzero(np.isin(np.frombuffer(joined + b"\n", np.uint8), (ord(" "), ord("\n"))))
+    texts = joined.decode("latin-1").split("\n")
+    if joined.translate(None, b"0123456789 \n") or (np.diff(gaps, prepend=-1) != 5).any() or len(texts) != len(cells):
+        return None
+    codes = (tuple(dict.fromkeys(text.split(" "))) if cell else () for cell, text in zip(cells, texts, strict=True))
+    return np.fromiter(codes, object, len(cells))
+
+
+PLAIN = {"dr_no": _plain_texts, "mocodes": _plain_mocodes}  # of columns whose cells nearly all differ
+
+
 @lru_cache(1 << 16, typed=True)
 def _read(name: str, cell: Any, strict: bool) -> tuple[Any, str | None, str | None]:
     """Value of a cell of column `name`, what was repaired, and why it can't be read: `BLANK`, or what was expected.
@@ -233,8 +250,8 @@ def normalise(
             fields[name] = np.full(rows, None, object) if name in ("mocodes", "dr_no") else np.full(rows, np.nan)
             continue
         cells, index = encoded
-        if name == "dr_no" and (texts := _plain_texts(cells)) is not None:
-            fields[name] = texts[index]
+        if name in PLAIN and (known := PLAIN[name](cells)) is not None:
+            fields[name] = known[index]
             continue
         values: list[Any] = []
         bad: dict[int, str] = {}
@@ -422,7 +439,7 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
 
     def parsed() -> Iterator[tuple["pa.RecordBatch | None", list[tuple[int, str]]]]:
         before = 0
-        for text in _row_blocks(rest, source, delimiter):
+        for text in _ahead(_row_blocks(rest, source, delimiter)):
             batches = []
             try:
                 batches = arrow_csv.read_csv(
@@ -476,9 +493,9 @@ def _parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
     header(file.schema_arrow.names)
     for batch in file.iter_batches(BLOCK_ROWS):
         columns = [
-            pa.array([None if v is None else " ".join(map(str, v)) for v in column.to_pylist()], pa.string())
+            pa.array([None if v is None else " ".join(map(str, v)) for v in column.to_pylist()], pa.binary())
             if pa.types.is_list(column.type)
-            else column.cast(pa.string())
+            else column.cast(pa.string()).cast(pa.binary())
             for column in batch.columns
         ]
         yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
@@ -513,6 +530,9 @@ def from_block(
         column_key = key(name)
         wanted = column_key in COLUMNS and COLUMNS[column_key].parse and column_key not in columns
         if wanted and (only is None or column_key in only or column_key == "crm_cd"):
+            if column_key == "dr_no":
+                columns[column_key] = column.to_pylist(), np.arange(len(column))
+                continue
             coded = column.dictionary_encode(null_encoding="encode")
             columns[column_key] = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
     reports = normalise(columns, len(batch), tally, labelled, only)

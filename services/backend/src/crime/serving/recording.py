@@ -32,6 +32,7 @@ READ, FILES = 20_000, 2_000  # predictions, and files of them, that are read to 
 PERIODS = 12
 SHADOW = " (shadow)"  # behind a version that would have answered so
 KEPT_DAYS = 90
+AHEAD = timedelta(hours=1)  # of the clock: what was recorded later than that was dated by a clock that is wrong
 SAMPLED = LOST.labels("sampled")
 log = structlog.get_logger()
 
@@ -177,9 +178,10 @@ class Recorder:
         """The latest files of all pods. They never change: each is fetched once."""
         found: dict[str, bytes] = {}
         if self.store:
-            count = 0
-            days = reversed(self.store.files(FOLDER))
-            for path in islice((file for day in days for file in reversed(self.store.files(day))), FILES):
+            count, end = 0, f"{FOLDER}/{datetime.now(UTC) + AHEAD:%Y-%m-%d/%H%M%S}"
+            days = [day for day in reversed(self.store.files(FOLDER)) if day < end]
+            files = (file for day in days for file in reversed(self.store.files(day)) if file < end)
+            for path in islice(files, FILES):
                 if count >= READ:
                     break
                 found[path] = self._files.get(path) or self.store.load(path)
