@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
+from sys import intern
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -129,6 +130,14 @@ class Reports:
         """When each happened, in minutes since 1970-01-01."""
         return self.fields["date_occ"] * 1440 + self.fields["time_occ"]
 
+    def sort(self) -> None:
+        """Put them in the order in which they happened, those of one minute by number; in place, column by column."""
+        order = np.lexsort((self.fields["dr_no"].astype(str), self.minute))
+        if (np.diff(order) != 1).any():
+            for name in self.fields:
+                self.fields[name] = self.fields[name][order]
+            self.code, self.label, self.errors = self.code[order], self.label[order], self.errors[order]
+
 
 def encode(cells: Sequence[Any]) -> Encoded:
     """Distinct cells and each row's index among them."""
@@ -189,7 +198,11 @@ def _plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     texts = joined.decode("latin-1").split("\n")
     if joined.translate(None, b"0123456789 \n") or (np.diff(gaps, prepend=-1) != 5).any() or len(texts) != len(cells):
         return None
-    codes = (tuple(dict.fromkeys(text.split(" "))) if cell else () for cell, text in zip(cells, texts, strict=True))
+    # interned: there are some hundred codes, and millions of reports
+    codes = (
+        tuple(dict.fromkeys(map(intern, text.split(" ")))) if cell else ()
+        for cell, text in zip(cells, texts, strict=True)
+    )
     return np.fromiter(codes, object, len(cells))
 
 
@@ -580,8 +593,9 @@ def load(path: Path, tally: Tally, labelled: bool = True, fields: Collection[str
         parts.append(part.take(np.flatnonzero(part.errors == None)))  # noqa: E711 (elementwise)
     if not sum(map(len, parts)):
         raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
-    return Reports(
-        {k: np.concatenate([part.fields[k] for part in parts]) for k in parts[0].fields},
+    del seen
+    return Reports(  # one column after the other, so that all are there once
+        {k: np.concatenate([part.fields.pop(k) for part in parts]) for k in list(parts[0].fields)},
         np.concatenate([part.code for part in parts]),
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.errors for part in parts]),

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -98,8 +99,10 @@ def evaluate(model: Bundle, reports: Reports) -> dict[str, Scores]:
 
 
 def in_order(reports: Reports) -> Reports:
-    """The reports by time of the event, those of one minute by number."""
-    return reports.take(np.lexsort((reports.fields["dr_no"].astype(str), reports.minute)))
+    """The reports as they happened; columns are copied only where they are not in that order yet."""
+    same = reports.take(slice(None))
+    same.sort()
+    return same
 
 
 def split(reports: Reports) -> tuple[Reports, Reports]:
@@ -252,7 +255,7 @@ def train(
     engine: Engine | None = None,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Bundle, Reports]:
-    """Train on the first 80 % by time, evaluate on the rest, write a bundle to `directory`.
+    """Train on the first 80 % by time, evaluate on the rest, write a bundle to `directory`. Sorts the reports.
 
     `parameters` of LightGBM replace those of `PARAMETERS`; the levels' models are trained by `engine`.
     Returns the bundle and the held-out reports. Raises `DataError` where the reports can't carry a model.
@@ -262,6 +265,7 @@ def train(
     if levels(reports.fields, len(reports)).min() < len(LEVELS) - 1:
         needed = ", ".join(COLUMNS[k].name for k in ("premis_cd", "weapon_used_cd", "mocodes"))
         raise DataError(f"training needs the columns {needed}")
+    reports.sort()  # not a second time in memory
     past, held_out = split(reports)
     names = choose(past.fields["mocodes"].tolist(), victim)
     table, known = tabulate(past, names, PARAMETERS | (parameters or {}) | {"seed": seed})
@@ -330,15 +334,12 @@ def _day(days: float) -> str:
 def _frequency(reports: Reports) -> dict[str, dict[str, int]]:
     """How often each code was given, for the order in which a form offers them."""
     premise, weapon = reports.fields["premis_cd"], reports.fields["weapon_used_cd"]
-    found: dict[str, dict[str, int]] = {}
-    for name, values in (
-        ("premis", [f"{v:g}" for v in premise[premise > 0]]),
-        ("weapon", [f"{v:g}" for v in weapon[weapon > 0]]),
-        ("mo", [code for codes in reports.fields["mocodes"] for code in codes]),
-    ):
-        codes, counts = np.unique(np.array(values, str), return_counts=True)
-        found[name] = dict(zip(codes.tolist(), counts.tolist(), strict=True))
-    return found
+    found = {
+        "premis": Counter(f"{v:g}" for v in premise[premise > 0]),
+        "weapon": Counter(f"{v:g}" for v in weapon[weapon > 0]),
+        "mo": Counter(code for codes in reports.fields["mocodes"] for code in codes),
+    }
+    return {name: dict(sorted(counts.items())) for name, counts in found.items()}
 
 
 def count(reports: Reports) -> np.ndarray:
