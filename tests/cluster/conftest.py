@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,10 +243,20 @@ def cluster(request: pytest.FixtureRequest, root: Path) -> Iterator[Cluster]:
 def images(cluster: Cluster, root: Path, request: pytest.FixtureRequest) -> Images:
     option = request.config.getoption
     images = Images(root, option("--base-image"), option("--load-images"))
-    for service in ("backend", "frontend", "mlflow"):
-        images.build(service)
-    images.build("backend", "--target", "training", tag="training")
-    images.load(*(f"crime-{name}:dev" for name in ("backend", "frontend", "mlflow", "training")))
+
+    def backend() -> None:
+        images.build("backend")
+        images.build("backend", "--target", "training", tag="training")  # a stage of the one before
+        images.load("crime-backend:dev", "crime-training:dev")
+
+    def others() -> None:
+        for service in ("frontend", "mlflow"):
+            images.build(service)
+            images.load(f"crime-{service}:dev")
+
+    with ThreadPoolExecutor() as pool:
+        for built in [pool.submit(backend), pool.submit(others)]:
+            built.result()
     return images
 
 

@@ -171,7 +171,7 @@ def promote(registry: Registry, name: str, version: str, by: str, force: str | N
         registry.set_tags(name, version, tags)
         raise Refused(verdict.words)
     # written one by one: a verdict that passed is never there without the mark that its alias may not have moved yet
-    tags = {"promotion": BEGUN} | tags | {"promoted_by": by, "promoted_at": _now()}
+    tags = {"promotion": BEGUN} | tags | {"promoted_by": by, "promoted_at": _now(registry)}
     if not verdict.passed and force:
         tags["forced_because"] = force
     _record(registry, "promote", name, version, by, tags.get("forced_because"))
@@ -197,7 +197,7 @@ def rollback(registry: Registry, name: str, by: str) -> str:
         raise RegistryError(f"no version of {name} was champion before the present one") from None
     load(name, registry.bundle(name, version), version)
     _record(registry, "rollback", name, version, by)
-    registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": _now()})
+    registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": _now(registry)})
     _move(registry, name, version)
     return version
 
@@ -209,7 +209,7 @@ def challenge(registry: Registry, name: str, version: str, canary: float, by: st
     """
     load(name, registry.bundle(name, version), version)
     _record(registry, "challenge", name, version, by, f"canary {canary:g}")
-    registry.set_tags(name, version, {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": _now()})
+    registry.set_tags(name, version, {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": _now(registry)})
     registry.set_alias(name, CHALLENGER, version)
 
 
@@ -234,7 +234,7 @@ class Act:
 
 def _record(registry: Registry, what: str, name: str, version: str, by: str, why: str | None = None) -> None:
     """Written before it is done, each in a file of its own that nothing writes again: no act without its record."""
-    act = Act(datetime.now(UTC).isoformat(timespec="microseconds"), what, name, version, by, why)
+    act = Act(_now(registry, "microseconds"), what, name, version, by, why)
     registry.save(f"{AUDIT}/{act.at[:26].replace(':', '')}-{token_hex(4)}.json", json.dumps(asdict(act)).encode())
 
 
@@ -254,5 +254,5 @@ def _move(registry: Registry, name: str, version: str) -> None:
     registry.set_alias(name, ALIAS, version)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _now(registry: Registry, digits: str = "seconds") -> str:
+    return datetime.fromtimestamp(registry.time(), UTC).isoformat(timespec=digits)

@@ -8,8 +8,10 @@ import json
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ DATABASE = "mlflow.db"
 ALIAS, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 PLACE = "data/bundle"  # where a logged model holds its bundle
 PATIENCE = 5  # seconds for one answer of the server
+CLOCKS_DIFFER = 60  # seconds between this machine's clock and the server's that are no chance
 KEPT = 4  # versions of each model on disk
 LARGEST = 512 << 20  # bytes of one file of a bundle
 
@@ -61,6 +64,10 @@ class Embedded:
     @property
     def tracking_uri(self) -> str:
         return f"sqlite:///{self.mlruns.absolute() / DATABASE}"
+
+    def time(self) -> float:
+        """Seconds since 1970 by the registry's clock, which dates what is written there."""
+        return time.time()
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
@@ -188,9 +195,14 @@ class Served:
     def __init__(self, uri: str):
         self.tracking_uri = uri.rstrip("/")
         self.kept = Path(tempfile.gettempdir()) / "crime-models"
+        self._ahead = 0.0  # seconds by which the clock here is ahead of the server's, as its last answer told
 
     def __str__(self) -> str:
         return self.tracking_uri
+
+    def time(self) -> float:
+        """Seconds since 1970 by the registry's clock, which dates what is written there; the one here may be wrong."""
+        return time.time() - self._ahead
 
     def _open(self, path: str, body: dict[str, Any] | bytes | None = None, method: str | None = None) -> bytes:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -199,6 +211,9 @@ class Served:
         request.method = method or ("GET" if body is None else "POST")
         try:
             with urlopen(request, timeout=PATIENCE) as response:
+                with suppress(TypeError, ValueError):  # a server that does not tell
+                    ahead = time.time() - parsedate_to_datetime(response.headers["Date"]).timestamp()
+                    self._ahead = ahead if abs(ahead) > CLOCKS_DIFFER else 0.0
                 content: bytes = response.read(LARGEST + 1)
         except HTTPError as error:
             try:

@@ -32,7 +32,6 @@ READ, FILES = 20_000, 2_000  # predictions, and files of them, that are read to 
 PERIODS = 12
 SHADOW = " (shadow)"  # behind a version that would have answered so
 KEPT_DAYS = 90
-AHEAD = timedelta(hours=1)  # of the clock: what was recorded later than that was dated by a clock that is wrong
 SAMPLED = LOST.labels("sampled")
 log = structlog.get_logger()
 
@@ -45,6 +44,7 @@ class Recorder:
         self.interval, self.share = settings.record_seconds, settings.record_share
         # an image's model alone has no store: then only this pod's latest are known
         self.store = following.registry if settings.tracking_uri or not settings.model_dir else None
+        self._clock = self.store.time if self.store else time.time
         self._kept: list[tuple[Any, ...]] = []
         self._seen = 0
         self._files: dict[str, bytes] = {}
@@ -56,7 +56,7 @@ class Recorder:
         if random.random() >= self.share:
             SAMPLED.inc()
             return
-        row = (time.time(), version, prediction, number, fields)
+        row = (self._clock(), version, prediction, number, fields)
         with self._lock:
             self._seen += 1
             if len(self._kept) < MOST:
@@ -69,7 +69,7 @@ class Recorder:
 
     def add_all(self, version: str, fields: dict[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray) -> None:
         """Record the answers to a table's reports: fields (rows,) each, probabilities (rows, 7), levels (rows,)."""
-        levels, now = list(LEVELS), time.time()
+        levels, now = list(LEVELS), self._clock()
         with self._lock:
             asked = np.flatnonzero(np.random.random(len(used)) < self.share)
             places = self._seen + np.arange(len(asked))
@@ -91,7 +91,7 @@ class Recorder:
         if not rows:
             return
         rows += self._shadowed(rows)
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(self._clock(), UTC)
         path = f"{FOLDER}/{now:%Y-%m-%d}/{now:%H%M%S.%f}-{socket.gethostname()}-{len(rows)}.csv.gz"
         try:
             if self.store:
@@ -178,10 +178,9 @@ class Recorder:
         """The latest files of all pods. They never change: each is fetched once."""
         found: dict[str, bytes] = {}
         if self.store:
-            count, end = 0, f"{FOLDER}/{datetime.now(UTC) + AHEAD:%Y-%m-%d/%H%M%S}"
-            days = [day for day in reversed(self.store.files(FOLDER)) if day < end]
-            files = (file for day in days for file in reversed(self.store.files(day)) if file < end)
-            for path in islice(files, FILES):
+            count = 0
+            days = reversed(self.store.files(FOLDER))
+            for path in islice((file for day in days for file in reversed(self.store.files(day))), FILES):
                 if count >= READ:
                     break
                 found[path] = self._files.get(path) or self.store.load(path)
