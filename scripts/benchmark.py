@@ -273,8 +273,7 @@ def batches(port: int, model: Bundle) -> dict[str, list[float]]:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
             rows = [{name: row[name] for name in EXAMPLE if name in row} for row in csv.DictReader(lines)]
     n = len(reports)
-    matrix, used = model.encoder.matrix(reports.fields, n), levels(reports.fields, n)
-    matrix = np.hstack([matrix, model.evidence.of(matrix)])
+    matrix, used = model.matrix(reports.fields, n), levels(reports.fields, n)
     ready = [(model.boosters[level], np.ascontiguousarray(matrix[used == at][:, model.columns[level]]))
              for at, level in enumerate(model.boosters)]  # fmt: skip
     text, stream = io.StringIO(newline=""), io.BytesIO()

@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from crime import history, models, store, twin
 from crime.bundle import Bundle
 from crime.data import Tally, blocks, from_block, load
@@ -82,8 +81,7 @@ def trees(path: Path, place: Path) -> float:
     took = 0.0
     for first in range(0, len(reports), 30_000):
         block = reports.take(slice(first, first + 30_000))
-        matrix = model.encoder.matrix(block.fields, len(block))
-        inputs = np.hstack([matrix, model.evidence.of(matrix)])[:, model.columns["report"]]
+        inputs = model.matrix(block.fields, len(block))[:, model.columns["report"]]
         began = time.perf_counter()
         model.boosters["report"].predict(inputs)
         took += time.perf_counter() - began

@@ -21,7 +21,7 @@ from crime.features import Encoder, Fields, columns_of, describe, levels
 from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
 
 SPEC, COUNTS, EVIDENCE, HELD_OUT = "spec.json", "counts.npy", "evidence.npz", "held_out.npz"
-BLOCK = 32_768  # rows of a matrix at a time
+BLOCK = 5_000  # rows of a matrix at a time: more would only leave the processor's cache
 MOST_HELD_OUT = 5_000  # of the newest reports that training did not see, carried to compare models by
 GOLDEN = 20  # of these, whose answers the bundle must give again wherever it is loaded
 
@@ -133,17 +133,24 @@ class Bundle:
         vector = self.encoder.vector(fields)
         return np.concatenate([vector, self.evidence.one(vector)])
 
+    def matrix(self, fields: Fields, rows: int) -> np.ndarray:
+        """(rows, features + 7) all inputs of reports, named in `names`; each field is an array."""
+        matrix = self.encoder.matrix(fields, rows, len(evidence.NAMES))
+        features = matrix[:, : -len(evidence.NAMES)]
+        matrix[:, -len(evidence.NAMES) :] = self.evidence.of(features)
+        return matrix
+
     def predict(self, fields: Fields, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (rows, 7) and index of the level used (rows,); each field is an array."""
         used, probabilities = levels(fields, rows), np.zeros((rows, len(CATEGORY_NAMES)))
         for first in range(0, rows, BLOCK):
             block = {name: column[first : first + BLOCK] for name, column in fields.items()}
-            matrix = self.encoder.matrix(block, min(BLOCK, rows - first))
-            matrix = np.hstack([matrix, self.evidence.of(matrix)])
+            matrix = self.matrix(block, min(BLOCK, rows - first))
             for at, level in enumerate(LEVELS):
                 chosen = np.flatnonzero(used[first : first + BLOCK] == at)
-                answer = self.boosters[level].predict(matrix[chosen][:, self.columns[level]])
-                probabilities[first + chosen] = answer
+                whole = len(chosen) == len(matrix) and len(self.columns[level]) == len(self.names)
+                inputs = matrix if whole else matrix[np.ix_(chosen, self.columns[level])]
+                probabilities[first + chosen] = self.boosters[level].predict(inputs)
         return probabilities, used
 
     def explain(self, fields: Fields) -> tuple[Prediction, dict[str, np.ndarray], np.ndarray]:

@@ -452,7 +452,7 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
 
     def parsed() -> Iterator[tuple["pa.RecordBatch | None", list[tuple[int, str]]]]:
         before = 0
-        for text in _ahead(_row_blocks(rest, source, delimiter)):
+        for text in ahead(_row_blocks(rest, source, delimiter)):
             batches = []
             try:
                 batches = arrow_csv.read_csv(
@@ -477,7 +477,7 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
                 yield batch and batch.rename_columns([name for _, name in kept]), misshapen
                 misshapen = []
 
-    for batch, misshapen in _ahead(parsed()):
+    for batch, misshapen in ahead(parsed()):
         for number, text in misshapen:
             reason = "wrong number of columns"
             tally.reject_misshapen(reason, number, text)
@@ -489,7 +489,7 @@ def _csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
 T = TypeVar("T")
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Iterator[T]:
     """The same items, the next one made in a thread while one is used."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, None)

@@ -7,6 +7,7 @@ that follows from the answer (`Crm Cd*`, `Part 1-2`, `Status`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -156,33 +157,33 @@ class Encoder:
         self.names = list(names)
         self.plain = [(at, describe(n)) for at, n in enumerate(names) if n in _BY_NAME]
         self.mo = {n.removeprefix(MO_PREFIX): at for at, n in enumerate(names) if n not in _BY_NAME}
-        self.mo_columns = slice(len(self.plain), None)  # they come behind
+        self.mo_columns = slice(len(self.plain), len(self.names))  # they come behind
 
-    def matrix(self, fields: Fields, rows: int) -> np.ndarray:
-        """(rows, features) of `rows` reports; each field is an array of that length."""
-        matrix = np.zeros((rows, len(self.names)), np.float32)
+    def matrix(self, fields: Fields, rows: int, further: int = 0) -> np.ndarray:
+        """(rows, features + further) of `rows` reports, with room behind; each field is an array of that length."""
+        matrix = np.zeros((rows, len(self.names) + further), np.float32)
         for at, feature in self.plain:
             matrix[:, at] = feature.compute(fields)
         if self.mo:
-            for row, codes in enumerate(fields["mocodes"]):
-                self._mark(matrix[row], codes)
+            codes = fields["mocodes"]
+            given = [each or () for each in codes]
+            row = np.repeat(np.arange(rows), np.fromiter(map(len, given), np.intp, rows))
+            column = np.fromiter(map(self.mo.get, chain.from_iterable(given), repeat(-1)), np.intp, len(row))
+            matrix[row[column >= 0], column[column >= 0]] = 1
+            matrix[codes == None, self.mo_columns] = np.nan  # noqa: E711 (elementwise)
         return matrix
 
     def vector(self, fields: Fields) -> np.ndarray:
         """(features,) of one report; each field is a scalar."""
-        vector = np.zeros(len(self.names), np.float32)
+        vector, codes = np.zeros(len(self.names), np.float32), fields["mocodes"]
         vector[: len(self.plain)] = [feature.compute(fields) for _, feature in self.plain]
-        if self.mo:
-            self._mark(vector, fields["mocodes"])
-        return vector
-
-    def _mark(self, vector: np.ndarray, codes: tuple[str, ...] | None) -> None:
         if codes is None:
             vector[self.mo_columns] = np.nan
         else:
             for code in codes:
                 if (at := self.mo.get(code)) is not None:
                     vector[at] = 1
+        return vector
 
 
 def columns_of(names: Sequence[str], level: str) -> list[int]:

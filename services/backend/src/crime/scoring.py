@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crime.bundle import Bundle
-from crime.data import DataError, Reports, Tally, blocks, encode, from_1252, from_block, normalise
+from crime.data import DataError, Reports, Tally, ahead, blocks, encode, from_1252, from_block, normalise
 from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS, key
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def _scored(model: Bundle, source: Path, tally: Tally, progress: Callable[[int],
     import pyarrow as pa
 
     kinds = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
-    for batch in blocks(source, tally):
-        answer = score(model, from_block(batch, tally))
+    for batch, reports in ahead((batch, from_block(batch, tally)) for batch in blocks(source, tally)):
+        answer = score(model, reports)
         columns = [_text(column) for column in batch.columns]
         columns += [
             pa.array(values, kinds.get(name, pa.float64())) for name, values in zip(ANSWER, answer, strict=True)
