@@ -47,7 +47,7 @@ def windows(reports: Reports, late: bool) -> list[Reports]:
 def test_twenty_cities_without_drift_raise_no_alarm(seed: int, tmp_path: Path) -> None:
     same = city(tmp_path, seed, None)
     early = same.take(np.flatnonzero(same.fields["date_occ"] < day_number(DRIFTS)))
-    known = drift.reference(early.fields, dict.fromkeys(LEVELS, [[1] * 7] * 7))
+    known = drift.reference(drift.counts(early.fields), dict.fromkeys(LEVELS, [[1] * 7] * 7))
     later = windows(same, late=True)[:8]
     assert len(later) == 8
     assert not [each for part in later for each in drift.compare(known, recorded(part)) if each.drifted]

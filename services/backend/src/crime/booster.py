@@ -6,13 +6,14 @@ predicting needs none of them. https://lightgbm.readthedocs.io/en/latest/C-API.h
 
 import ctypes
 import os
-from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from crime.memory import give_back
 
 WORTH_THREADS = 64  # rows; waking the others takes longer than a few rows
 _FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3
@@ -52,12 +53,6 @@ def threads() -> int:
     if quota.strip() not in ("max", "-1"):
         cores = min(cores, float(quota) / float(period))
     return max(1, int(cores))
-
-
-def give_back() -> None:
-    """Return memory that is free to the system, as glibc alone does late: some 15 MB after a model was read."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Booster:

@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from crime.memory import give_back
 from crime.schema import BLANK_IS_NONE, COLUMNS, REQUIRED, crime_category, key, known_code
 
 if TYPE_CHECKING:  # pyarrow stays out of the serving image
@@ -132,7 +133,12 @@ class Reports:
 
     def sort(self) -> None:
         """Put them in the order in which they happened, those of one minute by number; in place, column by column."""
-        order = np.lexsort((self.fields["dr_no"].astype(str), self.minute))
+        number = self.fields["dr_no"]
+        try:
+            number = number.astype(np.int64)  # a fifth of the room that text takes
+        except (TypeError, ValueError, OverflowError):
+            number = number.astype(str)
+        order = np.lexsort((number, self.minute))
         if (np.diff(order) != 1).any():
             for name in self.fields:
                 self.fields[name] = self.fields[name][order]
@@ -593,9 +599,13 @@ def load(path: Path, tally: Tally, labelled: bool = True, fields: Collection[str
         parts.append(part.take(np.flatnonzero(part.errors == None)))  # noqa: E711 (elementwise)
     if not sum(map(len, parts)):
         raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
-    del seen
-    return Reports(  # one column after the other, so that all are there once
-        {k: np.concatenate([part.fields.pop(k) for part in parts]) for k in list(parts[0].fields)},
+    seen.clear()
+    fields: dict[str, np.ndarray] = {}
+    for name in list(parts[0].fields):
+        fields[name] = np.concatenate([part.fields.pop(name) for part in parts])
+        give_back()  # or all would be there twice
+    return Reports(
+        fields,
         np.concatenate([part.code for part in parts]),
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.errors for part in parts]),

@@ -51,8 +51,8 @@ def _counted(column: np.ndarray) -> dict[str, int]:
     return dict(zip(map(str, found.tolist()), counts.tolist(), strict=True))
 
 
-def reference(fields: Mapping[str, np.ndarray], confusion: Mapping[str, Any]) -> Counts:
-    """What a bundle carries: counts in training, and of the categories predicted at each level of detail."""
+def counts(fields: Mapping[str, np.ndarray]) -> dict[str, dict[str, int]]:
+    """How often each feature had which value in training; rare values together."""
     features = {}
     for name, column in values(fields).items():
         counts = _counted(column)
@@ -61,6 +61,11 @@ def reference(fields: Mapping[str, np.ndarray], confusion: Mapping[str, Any]) ->
         if rest := total - sum(kept.values()):
             kept[str(OTHER)] = rest
         features[name] = kept
+    return features
+
+
+def reference(features: dict[str, dict[str, int]], confusion: Mapping[str, Any]) -> Counts:
+    """What a bundle carries: `counts` in training, and of the categories predicted at each level of detail."""
     predicted = {level: dict(enumerate(np.sum(confusion[level], axis=0).tolist())) for level in LEVELS}
     return {"features": features, "predicted": {k: {str(c): n for c, n in v.items()} for k, v in predicted.items()}}
 

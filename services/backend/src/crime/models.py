@@ -21,6 +21,7 @@ from crime.engine import Engine, Here
 from crime.evidence import Counts, Evidence
 from crime.features import Encoder, choose, describe, levels, mask
 from crime.measures import calibration, calibration_error, log_losses
+from crime.memory import give_back
 from crime.registry import MODEL
 from crime.schema import CATEGORIES, COLUMNS, LEVELS
 
@@ -271,6 +272,12 @@ def train(
     table, known = tabulate(past, names, PARAMETERS | (parameters or {}) | {"seed": seed})
     directory.mkdir(parents=True, exist_ok=True)
     known.save(directory / bundles.EVIDENCE)
+    np.save(directory / bundles.COUNTS, count(reports))
+    bundles.HeldOut.of(held_out, names).save(directory / bundles.HELD_OUT)
+    data, values = _facts(reports, held_out), drift.counts(past.fields)
+    held_out = held_out.take(np.arange(len(held_out)))
+    del reports, past  # trees need their room
+    give_back()
     rounds, gain = {}, dict.fromkeys([*names, *evidence.NAMES], 0.0)
     fitting = (engine or Here()).each(fit, table, LEVELS, lambda level, share: progress(LEVELS[level], share))
     for level, text in zip(LEVELS, fitting, strict=True):
@@ -279,8 +286,6 @@ def train(
         rounds[level] = fitted.current_iteration()
         if level == "report":
             gain |= dict(zip(fitted.feature_name(), fitted.feature_importance("gain").tolist(), strict=True))
-    np.save(directory / bundles.COUNTS, count(reports))
-    bundles.HeldOut.of(held_out, names).save(directory / bundles.HELD_OUT)
     files = [*(f"{level}.txt" for level in LEVELS), bundles.COUNTS, bundles.EVIDENCE, bundles.HELD_OUT]
     spec = {
         "model": MODEL,
@@ -291,16 +296,7 @@ def train(
         "rounds": rounds,
         "gain": {name: round(share / (sum(gain.values()) or 1), 6) for name, share in gain.items()},
         "parameters": table.parameters,
-        "data": {
-            "fingerprint": fingerprint(reports),
-            "trained_on": len(past),
-            "held_out": len(held_out),
-            "from": _day(reports.fields["date_occ"].min()),
-            "until": _day(reports.fields["date_occ"].max()),
-            "held_out_from": _day(held_out.fields["date_occ"].min()),
-            "frequency": _frequency(reports),
-            **tally.as_dict(),
-        },
+        "data": data | tally.as_dict(),
         "versions": {
             "python": platform.python_version(),
             "lightgbm": lightgbm.__version__,
@@ -314,7 +310,7 @@ def train(
     spec["metrics"] = {name: found.short() for name, found in scores.items()}
     spec["golden"] = model.golden().tolist()
     spec["confusion"] = {name: found.confusion for name, found in scores.items()}
-    spec["reference"] = drift.reference(past.fields, {name: found.confusion for name, found in scores.items()})
+    spec["reference"] = drift.reference(values, {name: found.confusion for name, found in scores.items()})
     spec["calibration"] = {name: found.calibration for name, found in scores.items()}
     write_spec(directory, spec)
     return Bundle(directory), held_out
@@ -325,6 +321,19 @@ def write_spec(directory: Path, spec: dict[str, Any]) -> None:
     fresh = directory / f"{bundles.SPEC}.new"
     fresh.write_text(json.dumps(spec, indent=1, default=float) + "\n")
     fresh.replace(directory / bundles.SPEC)
+
+
+def _facts(reports: Reports, held_out: Reports) -> dict[str, Any]:
+    """What a bundle tells of the reports it was made of."""
+    return {
+        "fingerprint": fingerprint(reports),
+        "trained_on": len(reports) - len(held_out),
+        "held_out": len(held_out),
+        "from": _day(reports.fields["date_occ"].min()),
+        "until": _day(reports.fields["date_occ"].max()),
+        "held_out_from": _day(held_out.fields["date_occ"].min()),
+        "frequency": _frequency(reports),
+    }
 
 
 def _day(days: float) -> str:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crime.booster import give_back
+from crime.memory import give_back
 from crime.serving.metrics import QUIET, REFUSED
 
 REQUESTS = 250  # waiting or being answered: some 75 ms of predictions
