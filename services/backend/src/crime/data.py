@@ -600,12 +600,12 @@ def load(path: Path, tally: Tally, labelled: bool = True, fields: Collection[str
     if not sum(map(len, parts)):
         raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
     seen.clear()
-    fields: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray] = {}
     for name in list(parts[0].fields):
-        fields[name] = np.concatenate([part.fields.pop(name) for part in parts])
+        columns[name] = np.concatenate([part.fields.pop(name) for part in parts])
         give_back()  # or all would be there twice
     return Reports(
-        fields,
+        columns,
         np.concatenate([part.code for part in parts]),
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.errors for part in parts]),

@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import mlflow
 from mlflow.models import ModelSignature
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
@@ -25,7 +26,7 @@ import crime
 from crime import promotion
 from crime.bundle import Bundle
 from crime.forecast import BOUNDS, Forecast
-from crime.registry import Embedded, Registry
+from crime.registry import DATABASE, Embedded, Registry
 from crime.schema import CATEGORIES, CATEGORY_NAMES, COLUMNS, LEVELS
 
 for noisy in ("mlflow", "alembic"):
@@ -36,13 +37,23 @@ def connect(registry: Registry, experiment: str) -> mlflow.MlflowClient:
     """Point MLflow at the registry and an experiment; an embedded registry is made if missing."""
     location = None
     if isinstance(registry, Embedded):
-        registry.mlruns.mkdir(parents=True, exist_ok=True)
         location = (registry.mlruns.absolute() / "artifacts").as_uri()
+        _make(registry.mlruns, location)
     mlflow.set_tracking_uri(registry.tracking_uri)
     if mlflow.get_experiment_by_name(experiment) is None:
         mlflow.create_experiment(experiment, artifact_location=location)
     mlflow.set_experiment(experiment)
     return mlflow.MlflowClient()
+
+
+def _make(mlruns: Path, location: str) -> None:
+    """MLflow's tables, all at once: SQLite would keep half of them if this were killed."""
+    if not (mlruns / DATABASE).exists():
+        mlruns.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=mlruns) as fresh:
+            SqlAlchemyStore(f"sqlite:///{Path(fresh).absolute() / DATABASE}", location)
+            with suppress(FileExistsError):  # another command was quicker
+                os.link(Path(fresh) / DATABASE, mlruns / DATABASE)
 
 
 def publish(model: Bundle, directory: Path, registry: Registry, tags: dict[str, str] | None = None) -> tuple[str, str]:
