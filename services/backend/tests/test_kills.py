@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -128,4 +129,25 @@ from crime import promotion, registry
 where = registry.Served(sys.argv[1])
 for at in itertools.count():
     promotion.promote(where, "crime-category", str(1 + at % 2), "a test", "to be killed")
+"""
+
+
+def test_a_writer_killed_within_its_transaction(store: Store, tmp_path: Path) -> None:
+    """What it wrote by half is taken back by whoever reads next."""
+    before = Embedded(store.mlruns).versions(MODEL)
+    database = tmp_path / registry.DATABASE
+    shutil.copy(store.mlruns / registry.DATABASE, database)
+    done = subprocess.run([sys.executable, "-c", HALF, database])
+    assert (done.returncode, database.with_name(f"{database.name}-journal").exists()) == (9, True)
+    assert database.read_bytes() != (store.mlruns / registry.DATABASE).read_bytes()
+    assert Embedded(tmp_path).versions(MODEL) == before
+
+
+HALF = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("PRAGMA cache_size = 1")
+for table in ("latest_metrics", "metrics"):
+    database.execute(f"UPDATE {table} SET value = 0")
+os._exit(9)
 """

@@ -5,6 +5,7 @@ Both know the same: which version of a model carries an alias, and where its bun
 """
 
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -75,7 +76,8 @@ class Embedded:
         if not path.exists():
             raise RegistryError(f"no MLflow store in {self.mlruns}: `crime train` makes one")
         try:
-            uri = f"{path.absolute().as_uri()}?mode=ro"
+            # who may write takes back what a killed writer left by half; who may not could not even read then
+            uri = f"{path.absolute().as_uri()}?mode={'rw' if os.access(path, os.W_OK) else 'ro'}"
             with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
                 connection.row_factory = sqlite3.Row
                 yield connection
