@@ -110,8 +110,8 @@ def started(server: Server) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
             "CRIME_PORT": str(port),
             "MLSERVER_HTTP_PORT": str(port),
             **server.variables,
-            "PYTHONDONTWRITEBYTECODE": "",
-        },  # all start from bytecode, as in an image
+            "PYTHONDONTWRITEBYTECODE": "",  # all start from bytecode, as in an image
+        },
         cwd=server.directory,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
