@@ -1,5 +1,6 @@
-"""Runs in a pod: clients that ask for everything until /tmp/stop is there, while every backend pod's own count of what
-it answered is read twice a second; then one line of JSON. Nothing is tried twice.
+"""Runs in a pod: `soak.py CLIENTS MINUTES`, clients that ask for everything until /tmp/stop is there, while every
+backend pod's own count of what it answered is read twice a second; then one line of JSON, in which the slope of memory
+is that of the last MINUTES, on each pod then standing. Nothing is tried twice.
 """
 
 import collections
@@ -115,9 +116,9 @@ def watch() -> None:
         time.sleep(0.2)
 
 
-def slope(sizes: list[tuple[float, float, float]]) -> float:
-    """Bytes a minute, by least squares over the latter half."""
-    sizes = sizes[len(sizes) // 2 :]
+def slope(sizes: list[tuple[float, float, float]], since: float) -> float:
+    """Bytes a minute, by least squares."""
+    sizes = [size for size in sizes if size[0] >= since]
     if len(sizes) < 2:
         return 0.0
     at = sum(size[0] for size in sizes) / len(sizes)
@@ -139,6 +140,9 @@ counted: collections.Counter[str] = collections.Counter()
 for key, pod in pods.items():
     counted.update({route: int(n - look_at.get(key, {}).get(route, 0)) for route, n in pod["counts"].items()})
 oldest = max(pods.values(), key=lambda pod: pod["sizes"][-1][0] - pod["sizes"][0][0])["sizes"]
+end = max(pod["sizes"][-1][0] for pod in pods.values())
+standing = [pod["sizes"] for pod in pods.values() if pod["sizes"][-1][0] > end - 10]
+calm = end - 60 * float(sys.argv[2])
 told = {
     "asked": dict(sorted(asked.items())),
     "counted": {route: n for route, n in sorted(counted.items()) if n},
@@ -146,7 +150,7 @@ told = {
     "slowest": round(slow[0], 3),
     "pods": len(pods),
     "oldest_seconds": round(oldest[-1][0] - oldest[0][0]),
-    "bytes_a_minute": round(slope(oldest)),
+    "bytes_a_minute": [round(slope(sizes, calm)) for sizes in standing],
     "largest_mb": round(max(size[1] for pod in pods.values() for size in pod["sizes"]) / 1e6),
     "descriptors": [int(oldest[len(oldest) // 2][2]), int(oldest[-1][2])],
 }

@@ -580,26 +580,38 @@ def _keep(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray, tally: Ta
         tally.keep(batch.schema.names, list(zip(reports.errors[rows], *cells, strict=True)))
 
 
-def load(path: Path, tally: Tally, labelled: bool = True, fields: Collection[str] | None = None) -> Reports:
-    """All good reports of a file in memory, or only some `fields`; a report number that comes again is rejected."""
-    parts: list[Reports] = []
-    seen: set[str] = set()
+def good(path: Path, tally: Tally, labelled: bool = True, fields: Collection[str] | None = None) -> Iterator[Reports]:
+    """The good reports of a file, a block at a time, or only some `fields` and the report's number.
+
+    A report number that comes again is rejected. Raises `DataError` at the end if there was no good report.
+    """
+    seen: set[int | str] = set()
+    found = False
     for batch in blocks(path, tally):
         first = tally.rows - len(tally.misshapen)
-        part = from_block(batch, tally, labelled, fields)
+        part = from_block(batch, tally, labelled, fields and {*fields, "dr_no"})
         again = []
-        for row, number in enumerate(part.fields["dr_no"]):
-            if number is not None and part.errors[row] is None:
+        for row, text in enumerate(part.fields["dr_no"]):
+            if text is not None and part.errors[row] is None:
+                # as a number it takes half the room; a leading zero tells texts apart
+                plain = len(text) < 19 and text.isascii() and text.isdecimal() and text[0] != "0"
+                number = int(text) if plain else text
                 if number in seen:
                     part.errors[row] = "DR_NO: this report number came before"
-                    tally.reject(part.errors[row], first + row + 1, number)
+                    tally.reject(part.errors[row], first + row + 1, text)
                     again.append(row)
                 seen.add(number)
         _keep(batch, part, np.array(again, int), tally)
-        parts.append(part.take(np.flatnonzero(part.errors == None)))  # noqa: E711 (elementwise)
-    if not sum(map(len, parts)):
+        part = part.take(np.flatnonzero(part.errors == None))  # noqa: E711 (elementwise)
+        found = found or len(part) > 0
+        yield part
+    if not found:
         raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
-    seen.clear()
+
+
+def load(path: Path, tally: Tally, labelled: bool = True) -> Reports:
+    """All good reports of a file, in memory. Raises `DataError` where there is none."""
+    parts = list(good(path, tally, labelled))
     columns: dict[str, np.ndarray] = {}
     for name in list(parts[0].fields):
         columns[name] = np.concatenate([part.fields.pop(name) for part in parts])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from crime.data import DataError, Tally, load
+from crime.data import DataError, Reports, Tally, good
 from crime.schema import day_text
 
-FIELDS = ("dr_no", "date_rptd", "date_occ", "time_occ", "area", "rpt_dist_no", "lat", "lon")
+FIELDS = ("date_rptd", "date_occ", "time_occ", "area", "rpt_dist_no", "lat", "lon")
 STRAY_GAP = 28  # days; rows beyond so long a silence at either end are dates mistyped, if they are few
 STRAY_SHARE = 0.001
 SILENCE = 20  # reports that would have come; days without one are then not observed, rather than quiet
@@ -67,10 +67,20 @@ def read(path: Path, tally: Tally) -> History:
 
     Few rows beyond a silence of four weeks at either end are left out and counted as rejected: mistyped dates.
     """
-    reports = load(path, tally, fields=FIELDS)
+    parts = [_events(reports) for reports in good(path, tally, fields=FIELDS)]
+    whole = History(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(History)))
+    low, high = _mainland(whole.occurred)
+    inside = (whole.occurred >= low) & (whole.occurred <= high)
+    for day in whole.occurred[~inside]:
+        tally.reject(f"DATE OCC is {STRAY_GAP} days or more from all other reports", 0, day_text(int(day)))
+    order = np.flatnonzero(inside)
+    return whole.take(order[np.argsort(whole.occurred[order], kind="stable")])
+
+
+def _events(reports: Reports) -> History:
     occurred = reports.fields["date_occ"].astype(np.int32)
     reported, district = reports.fields["date_rptd"], reports.fields["rpt_dist_no"]
-    whole = History(
+    return History(
         occurred=occurred,
         known=np.where(np.isnan(reported), occurred, reported).astype(np.int32),
         area=reports.fields["area"].astype(np.int16),
@@ -80,12 +90,6 @@ def read(path: Path, tally: Tally) -> History:
         latitude=reports.fields["lat"],
         longitude=reports.fields["lon"],
     )
-    low, high = _mainland(occurred)
-    inside = (occurred >= low) & (occurred <= high)
-    for day in occurred[~inside]:
-        tally.reject(f"DATE OCC is {STRAY_GAP} days or more from all other reports", 0, day_text(int(day)))
-    order = np.flatnonzero(inside)
-    return whole.take(order[np.argsort(occurred[order], kind="stable")])
 
 
 def _mainland(occurred: np.ndarray) -> tuple[int, int]:

@@ -6,6 +6,7 @@ of a feature is a list of changes, and a training row takes the latest change th
 DuckDB's `ASOF JOIN`. No later report, and no later news of an earlier one, can change it.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from crime.features import ENTITIES, WINDOWS
 from crime.history import History
 from crime.schema import day_text
 
+MEMORY = "1GB"  # of a build's database
 NAMES = tuple(window.name for window in WINDOWS)
 _CHANGES = f"""
 WITH changes AS (
@@ -93,7 +95,9 @@ def build(history: History, directory: Path, until: int | None = None) -> Iterat
         np.datetime64(until, "D").astype("datetime64[M]") + 1,
     )
     longest = max(window.days for window in WINDOWS)
-    with duckdb.connect() as database:
+    spill = directory / "spill"  # what does not fit; DuckDB removes it, unless it is killed
+    shutil.rmtree(spill, ignore_errors=True)
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(spill)}) as database:
         for entity in ENTITIES:
             place = directory / entity
             place.mkdir(parents=True, exist_ok=True)
