@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -62,6 +63,25 @@ def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
     assert unready[0] < 0.5  # unready long before the socket closes
     assert unready[-1] > 1
     assert server.process.wait(10) == -signal.SIGTERM  # ended by what it was sent, after all was answered
+
+
+def test_large_and_small_tables_at_once_are_all_answered(start: Callable[..., Backend]) -> None:
+    server = start()
+    reports = {size: [LEAST] * size for size in (1, 20, 200, 1_000)}  # on one thread, and on all
+    ended = time.monotonic() + 5
+
+    def ask(path: str, body: object) -> int:
+        asked = 0
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            while time.monotonic() < ended:
+                client.post(path, json=body).raise_for_status()
+                asked += 1
+        return asked
+
+    calls = [("/explain", LEAST), *(("/predict/batch", rows) for rows in reports.values())] * 2
+    with ThreadPoolExecutor(len(calls)) as pool:
+        assert all(pool.map(ask, *zip(*calls, strict=True)))
+    assert server.process.poll() is None
 
 
 def test_who_connected_before_the_end_may_still_ask(start: Callable[..., Backend]) -> None:

@@ -9,6 +9,7 @@ import os
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from crime.memory import give_back
 
 WORTH_THREADS = 64  # rows; waking the others takes longer than a few rows
 _FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3
+# LightGBM holds the number of threads once for the process: a call that raises it while another is under way has the
+# other write where it has no room, and the process dies
+_counted = Lock()
 
 
 @cache
@@ -33,8 +37,9 @@ def _library() -> ctypes.CDLL:
 
 
 def _call(name: str, *arguments: Any) -> None:
-    if getattr(_library(), name)(*arguments) != 0:
-        raise RuntimeError(f"{name}: {_library().LGBM_GetLastError().decode()}")
+    with _counted:
+        if getattr(_library(), name)(*arguments) != 0:
+            raise RuntimeError(f"{name}: {_library().LGBM_GetLastError().decode()}")
 
 
 @cache
