@@ -18,6 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from crime import drift
 from crime.bundle import Prediction
 from crime.drift import FIELDS, Recorded
+from crime.memory import give_back
 from crime.registry import RegistryError
 from crime.schema import LEVELS
 from crime.serving.following import Following
@@ -246,6 +247,7 @@ class Recorder:
             try:
                 await run_in_threadpool(self.flush)
                 await run_in_threadpool(self.look)
+                await run_in_threadpool(give_back)  # tens of MB were needed to compare
             except Exception as error:  # watching must never end answering
                 log.error("drift could not be looked at", why=str(error))
 
