@@ -131,7 +131,7 @@ def test_mistyped_dates_are_left_out_and_counted(tmp_path: Path, rows: list[dict
 
 def test_the_command_ends_with_one_object(store: Store) -> None:
     assert store.forecast["model"] == "crime-risk"
-    assert store.forecast["made_at"] == "2020-12-31"
+    assert store.forecast["made_at"] == "2025-02-26"
     assert len(store.forecast["areas"]["6"]) == 28
     assert set(store.forecast["areas"]["6"][0]) == {"date", "mean", "low80", "high80", "low95", "high95"}
 
@@ -160,7 +160,7 @@ def test_mlflow_serves_the_forecast_too(store: Store) -> None:
     served = mlflow.pyfunc.load_model("models:/crime-risk@champion")
     answer = served.predict(
         pd.DataFrame(
-            [{"date": "2021-01-02", "area": 6}, {"date": "2021-01-02", "area": 99}, {"date": "1999-01-01", "area": 6}]
+            [{"date": "2025-02-28", "area": 6}, {"date": "2025-02-28", "area": 99}, {"date": "1999-01-01", "area": 6}]
         )
     )
     mine = Forecast(*reversed(find(Embedded(store.mlruns), RISK)))
@@ -171,7 +171,7 @@ def test_mlflow_serves_the_forecast_too(store: Store) -> None:
 
 def test_forecast_over_http(api: httpx.Client, store: Store) -> None:
     answer = api.get("/forecast", params={"area": 6, "horizon": 7}).raise_for_status().json()
-    assert answer["days"][0]["date"] == "2021-01-01"
+    assert answer["days"][0]["date"] == "2025-02-27"
     assert len(answer["days"]) == 7
     assert answer["days"][0]["mean"] == store.forecast["areas"]["6"][0]["mean"]
     assert answer["place"] == "Hollywood"
@@ -189,7 +189,7 @@ def test_forecast_over_http(api: httpx.Client, store: Store) -> None:
 
 
 def test_hotspots_over_http(api: httpx.Client) -> None:
-    found = api.get("/hotspots", params={"on": "2021-01-09", "top": 5, "area": 6}).raise_for_status().json()
+    found = api.get("/hotspots", params={"on": "2025-03-07", "top": 5, "area": 6}).raise_for_status().json()
     means = [place["mean"] for place in found["places"]]
     assert means == sorted(means, reverse=True)
     assert {place["area"] for place in found["places"]} == {6}
@@ -203,7 +203,7 @@ def test_hotspots_over_http(api: httpx.Client) -> None:
         ("/forecast?horizon=0", "horizon", "greater than or equal to 1"),
         ("/forecast?horizon=400", "horizon", "less than or equal to 28"),
         ("/forecast?category=murder", "category", "expected one of fraud_forgery"),
-        ("/hotspots?on=2030-01-01", "on", "from 2021-01-01 to 2021-01-28"),
+        ("/hotspots?on=2030-01-01", "on", "from 2025-02-27 to 2025-03-26"),
         ("/hotspots?on=tomorrow", "on", "expected a day as"),
     ],
 )

@@ -626,6 +626,6 @@ def load(path: Path, tally: Tally, labelled: bool = True) -> Reports:
 
 @contextmanager
 def sample() -> Iterator[Path]:
-    """The embedded 10,000 real reports of 2020."""
+    """The embedded 7,888 real reports of 2020 to 2024, a random draw of about 1 in 127."""
     with as_file(files("crime") / "tables" / "sample.csv.gz") as path:
         yield path
