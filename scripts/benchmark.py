@@ -28,14 +28,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import uvloop
-from crime.booster import Booster
-from crime.bundle import Bundle
-from crime.data import Tally, load, sample
-from crime.features import levels
-from crime.registry import DATABASE, Embedded, champion
-from crime.serving.arrow import KIND as ARROW
-from crime.serving.report import EXAMPLE
-from crime.settings import Settings
+from crime.classifier.booster import Booster
+from crime.classifier.bundle import CategoryBundle
+from crime.core.settings import Settings
+from crime.features.detail_levels import detail_levels
+from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
+from crime.registry.lookup import load_champion
+from crime.reports.files import load_reports
+from crime.reports.tally import Tally
+from crime.sample import sample_table
+from crime.serving.formats.arrow import ARROW_TYPE as ARROW
+from crime.serving.payloads.report import EXAMPLE_REPORT
 from rich.console import Console
 from rich.table import Table
 
@@ -47,7 +50,7 @@ PEERS = Path(".tools/peers")
 LIMIT = """
 import sys, uvicorn
 from fastapi import FastAPI
-from crime.serving.report import Report
+from crime.serving.payloads.report import Report
 app = FastAPI()
 @app.post("/predict")
 async def predict(report: Report) -> dict[str, str]:
@@ -196,7 +199,7 @@ def environment(name: str, *packages: str) -> Path:
     return place / "bin"
 
 
-def peers(model: Bundle, place: Path) -> tuple[list[Server], dict[str, str]]:
+def peers(model: CategoryBundle, place: Path) -> tuple[list[Server], dict[str, str]]:
     """Those that can be had here, and why the others can't."""
     file = place / "model.txt"
     shutil.copy(model.directory / "report.txt", file)
@@ -216,8 +219,8 @@ def peers(model: Bundle, place: Path) -> tuple[list[Server], dict[str, str]]:
     def mlflow_champion() -> Server:
         command = (sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{model.name}@champion",
                    "--env-manager", "local", "-p", "{port}", "--workers", "1")  # fmt: skip
-        body = json.dumps({"dataframe_records": [EXAMPLE]}).encode()
-        store = {"MLFLOW_TRACKING_URI": Embedded(Settings().mlruns).tracking_uri}
+        body = json.dumps({"dataframe_records": [EXAMPLE_REPORT]}).encode()
+        store = {"MLFLOW_TRACKING_URI": EmbeddedRegistry(Settings().mlruns).tracking_uri}
         return Server("mlflow models serve", command, "/ping", "/invocations", body, variables=store)
 
     def mlserver() -> Server:
@@ -266,14 +269,14 @@ def per_second(work: Callable[[], Any], rows: int) -> list[float]:
     return found
 
 
-def batches(port: int, model: Bundle) -> dict[str, list[float]]:
+def batches(port: int, model: CategoryBundle) -> dict[str, list[float]]:
     """Rows a second of 10,000 reports, by what carries them, and of LightGBM alone on ready arrays."""
-    with sample() as path:
-        reports = load(path, Tally(), labelled=False)
+    with sample_table() as path:
+        reports = load_reports(path, Tally(), labelled=False)
         with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-            rows = [{name: row[name] for name in EXAMPLE if name in row} for row in csv.DictReader(lines)]
+            rows = [{name: row[name] for name in EXAMPLE_REPORT if name in row} for row in csv.DictReader(lines)]
     n = len(reports)
-    matrix, used = model.matrix(reports.fields, n), levels(reports.fields, n)
+    matrix, used = model.matrix(reports.fields, n), detail_levels(reports.fields, n)
     ready = [(model.boosters[level], np.ascontiguousarray(matrix[used == at][:, model.columns[level]]))
              for at, level in enumerate(model.boosters)]  # fmt: skip
     text, stream = io.StringIO(newline=""), io.BytesIO()
@@ -315,14 +318,14 @@ def images() -> dict[str, float]:
 
 
 def main() -> None:
-    model = champion(Settings())
-    report = json.dumps(EXAMPLE).encode()
+    model = load_champion(Settings())
+    report = json.dumps(EXAMPLE_REPORT).encode()
     ours = Server("crime backend", (sys.executable, "-m", "crime.serving"), "/ready", "/predict", report)
     limit = Server("parse and answer", (sys.executable, "-c", LIMIT, "{port}"), "/health", "/predict", report)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         store = Path(folder) / "mlruns"  # the same, but what is recorded of these requests goes with it
         store.mkdir()
-        (store / DATABASE).symlink_to(Settings().mlruns.absolute() / DATABASE)
+        (store / DATABASE_FILE).symlink_to(Settings().mlruns.absolute() / DATABASE_FILE)
         ours.variables["CRIME_MLRUNS"] = str(store)
         others, missing = peers(model, Path(folder))
         running: list[tuple[Server, int, subprocess.Popen[bytes]]] = []

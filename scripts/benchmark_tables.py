@@ -15,12 +15,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from crime import history, models, store, twin
-from crime.bundle import Bundle
-from crime.data import Tally, blocks, from_block, load
-from crime.features import choose
-from crime.schema import LEVELS
-from crime.scoring import score_file
+from crime.classifier.bundle import CategoryBundle
+from crime.features.definitions import choose_features
+from crime.features.store import build_feature_store
+from crime.pipelines.score_table import score_file
+from crime.reports.files import load_reports, parse_block, read_blocks
+from crime.reports.history import read_history
+from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.tally import Tally
+from crime.simulation.city import CitySettings, SimulatedCity
+from crime.training.classifier.table import TrainingTable, build_training_table
+from crime.training.classifier.train import split_by_time, train_category_model
+from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +34,7 @@ REPEATS = 3  # of what takes seconds
 
 
 @dataclass(frozen=True)
-class Ready(models.Table):
+class Ready(TrainingTable):
     """A table whose inputs are computed already."""
 
     made: Any = None
@@ -39,8 +45,8 @@ class Ready(models.Table):
 
 def read(path: Path, place: Path) -> None:
     tally = Tally()
-    for block in blocks(path, tally):
-        from_block(block, tally)
+    for block in read_blocks(path, tally):
+        parse_block(block, tally)
 
 
 def duckdb(path: Path, place: Path) -> None:
@@ -50,34 +56,36 @@ def duckdb(path: Path, place: Path) -> None:
 
 
 def features(path: Path, place: Path) -> None:
-    for _ in store.build(history.read(path, Tally()), place / "features"):
+    for _ in build_feature_store(read_history(path, Tally()), place / "features"):
         pass
 
 
 def train(path: Path, place: Path) -> None:
     tally = Tally()
-    models.train(load(path, tally), tally, place / "bundle")
+    train_category_model(load_reports(path, tally), tally, place / "bundle")
 
 
 def lightgbm(path: Path, place: Path) -> float:
     """The same models from ready arrays; only LightGBM's own work counts."""
-    past, _ = models.split(load(path, Tally()))
-    table, _ = models.tabulate(past, choose(past.fields["mocodes"].tolist()), models.PARAMETERS | {"seed": 0})
-    made = {(level, hidden): table.inputs(level, hidden) for level in LEVELS for hidden in (False, True)}
+    past, _ = split_by_time(load_reports(path, Tally()))
+    table, _ = build_training_table(
+        past, choose_features(past.fields["mocodes"].tolist()), TREE_PARAMETERS | {"seed": 0}
+    )
+    made = {(level, hidden): table.inputs(level, hidden) for level in DETAIL_LEVELS for hidden in (False, True)}
     ready = Ready(table.names, table.matrix, table.label, table.folds, table.parameters, made)
     began = time.perf_counter()
-    for level in LEVELS:
-        models.fit(ready, level)
+    for level in DETAIL_LEVELS:
+        fit_level(ready, level)
     return time.perf_counter() - began
 
 
 def predict(path: Path, place: Path) -> None:
-    score_file(Bundle(place / "bundle"), path, place / "answers.parquet", Tally())
+    score_file(CategoryBundle(place / "bundle"), path, place / "answers.parquet", Tally())
 
 
 def trees(path: Path, place: Path) -> float:
     """LightGBM's own batch prediction of the same rows, from ready arrays."""
-    model, reports = Bundle(place / "bundle"), load(path, Tally(), labelled=False)
+    model, reports = CategoryBundle(place / "bundle"), load_reports(path, Tally(), labelled=False)
     took = 0.0
     for first in range(0, len(reports), 30_000):
         block = reports.take(slice(first, first + 30_000))
@@ -113,7 +121,7 @@ def main(sizes: list[int]) -> None:
         place = Path(name)
         for rows in sizes:
             path = place / "reports.csv"
-            twin.Twin(twin.Settings(1, rows)).write(path)
+            SimulatedCity(CitySettings(1, rows)).write(path)
             of: dict[str, Any] = {}
             for step in ("read", "duckdb", "features", "train", "lightgbm", "predict", "trees"):
                 quick = step not in ("train", "lightgbm")

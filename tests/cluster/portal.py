@@ -12,12 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
-from crime.schema import COLUMNS
-from crime.twin import Settings, Twin
+from crime.reports.schema import COLUMNS
+from crime.simulation.city import CitySettings, SimulatedCity
 
 seed, rows, drift, areas = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 table = Path("/tmp/reports.csv")
-Twin(Settings(seed, rows, drift)).write(table)
+SimulatedCity(CitySettings(seed, rows, drift)).write(table)
 keys = {column.name: key for key, column in COLUMNS.items()}
 reports, cells = [], []
 with table.open(newline="") as file:

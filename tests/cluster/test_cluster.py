@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crime.data import Tally, load, sample
-from crime.models import train, write_spec
+from crime.core.bundle_files import write_spec
+from crime.reports.files import load_reports
+from crime.reports.tally import Tally
+from crime.sample import sample_table
+from crime.training.classifier.train import train_category_model
 from playwright.sync_api import Browser, Page, expect
 
 VALUES = ("--reuse-values",)
@@ -119,9 +122,9 @@ def new_image(release: Any, images: Any) -> Callable[[], None]:
 
 
 def new_model(release: Any, images: Any, place: Path) -> Callable[[], None]:
-    with sample() as path:
+    with sample_table() as path:
         tally = Tally()
-        bundle, _ = train(load(path, tally), tally, place / "model", seed=7)
+        bundle, _ = train_category_model(load_reports(path, tally), tally, place / "model", seed=7)
     write_spec(place / "model", bundle.spec | {"version": "next"})
     image = images.vary("backend", "model", "USER 0", "COPY model /app/model", "USER 65532:65532", context=place)
     images.load(image)

@@ -1,1 +1,1 @@
-"""Crime prediction over LAPD reports: data, features, models and serving."""
+"""Crime prediction over LAPD reports."""

@@ -11,24 +11,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crime.bundle import SPEC, Bundle
-from crime.forecast import BOUNDS, RISK, Forecast
-from crime.schema import day_number
-from crime.scoring import answers
+from crime.classifier.bundle import CategoryBundle
+from crime.classifier.scoring import score_columns
+from crime.core.bundle_files import SPEC_FILE
+from crime.core.days import day_number
+from crime.core.model_names import FORECAST_MODEL
+from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
 
 
 class _Model:
-    def __init__(self, bundle: Bundle):
+    def __init__(self, bundle: CategoryBundle):
         self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """A row a record: label, label_name, probability, level, p_<category>..., and error where one can't be read."""
         columns = {str(name): model_input[name].tolist() for name in model_input}
-        return pd.DataFrame(answers(self.bundle, columns, len(model_input)))
+        return pd.DataFrame(score_columns(self.bundle, columns, len(model_input)))
 
 
 class _Forecast:
-    def __init__(self, forecast: Forecast):
+    def __init__(self, forecast: ForecastBundle):
         self.forecast = forecast
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -46,13 +48,13 @@ class _Forecast:
             cut = int(given["shift"]) if "shift" in given else None, given.get("category")
             mean = self.forecast.expected(kind, np.array([day]), *cut)[at, 0]
             bounds = self.forecast.bounds(kind, mean, *cut).tolist()
-            return {"mean": float(mean), **dict(zip(BOUNDS, bounds, strict=True)), "error": None}
+            return {"mean": float(mean), **dict(zip(INTERVAL_BOUNDS, bounds, strict=True)), "error": None}
         except (KeyError, ValueError, IndexError) as error:
-            return {"mean": np.nan, **dict.fromkeys(BOUNDS, np.nan), "error": str(error)}
+            return {"mean": np.nan, **dict.fromkeys(INTERVAL_BOUNDS, np.nan), "error": str(error)}
 
 
 def _load_pyfunc(path: str) -> _Model | _Forecast:
     place = Path(path)
-    if json.loads((place / SPEC).read_text())["model"] == RISK:
-        return _Forecast(Forecast(place))
-    return _Model(Bundle(place))
+    if json.loads((place / SPEC_FILE).read_text())["model"] == FORECAST_MODEL:
+        return _Forecast(ForecastBundle(place))
+    return _Model(CategoryBundle(place))

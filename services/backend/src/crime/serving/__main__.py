@@ -1,4 +1,4 @@
-from crime.serving import run
-from crime.settings import Settings
+from crime.core.settings import Settings
+from crime.serving.server import serve
 
-run(Settings())
+serve(Settings())

@@ -3,27 +3,37 @@
 import asyncio
 import gc
 import logging
-import math
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from crime.registry import MODEL as CATEGORY
-from crime.serving import batches, catalogue, forecasts, models, monitoring, predictions, protocols
-from crime.serving.bounds import Bounded
-from crime.serving.following import Following
-from crime.serving.metrics import Observed
-from crime.serving.recording import Recorder
-from crime.settings import Settings
+from crime.core.model_names import CATEGORY_MODEL as CATEGORY
+from crime.core.settings import Settings
+from crime.serving.admission import AdmissionControl
+from crime.serving.errors import validation_problems
+from crime.serving.middleware import RequestLog
+from crime.serving.model_manager import ModelManager
+from crime.serving.recorder import Recorder
+from crime.serving.routes import (
+    batches,
+    catalogue,
+    forecasts,
+    mlflow_scoring,
+    models,
+    monitoring,
+    open_inference,
+    predictions,
+)
+from crime.serving.routes.predictions import DirectPredict
 
 structlog.configure(
     processors=[
@@ -41,12 +51,12 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    models: Following = app.state.models
+    models: ModelManager = app.state.models
     await models.start()
     recorder: Recorder = app.state.recorder
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again would hold up answers for 50 ms
-    tasks = [asyncio.create_task(models.follow()), asyncio.create_task(recorder.keep())]
+    tasks = [asyncio.create_task(models.follow()), asyncio.create_task(recorder.run())]
     yield
     for task in tasks:
         task.cancel()
@@ -66,21 +76,22 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"auto_configure": True, "tracing": traced, "metrics": False, "logs": False},
     )
     state = app.state
-    state.settings, state.draining, state.models = settings, False, Following(settings)
+    state.settings, state.draining, state.models = settings, False, ModelManager(settings)
     state.requests = set()  # the server puts its own here
     state.recorder = Recorder(state.models)
     app.include_router(predictions.router)
     app.include_router(batches.router)
-    app.include_router(protocols.router)
+    app.include_router(mlflow_scoring.router)
+    app.include_router(open_inference.router)
     app.include_router(models.router)
     app.include_router(catalogue.router)
     app.include_router(forecasts.router)
     app.include_router(monitoring.router)
     if not traced:  # a span is made where the route is found
-        app.add_middleware(predictions.Direct, handlers=app.exception_handlers)
-    app.add_middleware(Observed, state=app.state)
-    app.add_middleware(Bounded, state=app.state)
-    app.add_exception_handler(RequestValidationError, _wrong_input)
+        app.add_middleware(DirectPredict, handlers=app.exception_handlers)
+    app.add_middleware(RequestLog, state=app.state)
+    app.add_middleware(AdmissionControl, state=app.state)
+    app.add_exception_handler(RequestValidationError, validation_problems)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     @app.get("/", tags=["health"])
@@ -102,7 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/ready", tags=["health"], responses={503: {"description": "no model, or draining"}})
     async def ready() -> JSONResponse:
         """Ready to be sent requests: has a model and is not draining."""
-        models: Following = app.state.models
+        models: ModelManager = app.state.models
         serving = {name: model.version for name, model in models.serving.items()}
         # a champion that can't be had is said, and the last good one answers on
         body = {"serving": serving, "trouble": models.trouble, "registry": str(models.registry)}
@@ -117,40 +128,3 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-async def _wrong_input(request: Request, error: Exception) -> JSONResponse:
-    """422: each problem names the field, the value and what was expected."""
-    assert isinstance(error, RequestValidationError)
-    detail = []
-    for found in error.errors():
-        message = found["msg"].removeprefix("Value error, ")
-        loc = [part for part in found["loc"] if isinstance(part, str | int)]
-        field, value = str(loc[-1]) if len(loc) > 1 else "", found.get("input")
-        named, colon, rest = message.partition(": ")
-        if named in ("Date Rptd",) and colon:
-            field, message = named, rest
-        if found["type"] == "missing":
-            message, value = f"required: {field} is missing", None
-        elif found["type"] == "json_invalid":
-            message, field, value = f"not JSON: {found.get('ctx', {}).get('error', message)}", "body", None
-        detail.append(
-            {
-                "loc": loc,
-                "field": field,
-                "value": _shown(value),
-                "msg": f"{field}: {message}",
-                "type": found["type"],
-            }
-        )
-    return JSONResponse({"detail": detail}, 422)
-
-
-def _shown(value: Any) -> Any:
-    """A wrong value as JSON can carry it, cut where it is long."""
-    if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    if isinstance(value, int) and abs(value) < 1 << 53:
-        return value
-    text = value if isinstance(value, str) else repr(value)
-    return text.encode("utf-8", "replace").decode()[:200]

@@ -1,0 +1,134 @@
+"""A trained LightGBM model through LightGBM's C library alone.
+
+The Python package of LightGBM imports scipy, and where present pandas and scikit-learn (150 MB and seconds);
+predicting needs none of them. https://lightgbm.readthedocs.io/en/latest/C-API.html
+"""
+
+import ctypes
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from crime.core.cpu import available_cpus
+from crime.core.memory import release_free_memory
+
+MIN_ROWS_FOR_THREADS = 64  # rows; waking the others takes longer than a few rows
+_FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3
+# LightGBM holds the number of threads once for the process: a call that raises it while another is under way has the
+# other write where it has no room, and the process dies
+_thread_count_lock = Lock()
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    spec = find_spec("lightgbm")  # finds without importing
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("LightGBM is not installed")
+    found = sorted(Path(spec.submodule_search_locations[0]).glob("**/lib_lightgbm.*"))
+    if not found:
+        raise RuntimeError("LightGBM's C library is not where its package should hold it")
+    library = ctypes.CDLL(str(found[0]))
+    library.LGBM_GetLastError.restype = ctypes.c_char_p
+    return library
+
+
+def _call(name: str, *arguments: Any) -> None:
+    with _thread_count_lock:
+        if getattr(_library(), name)(*arguments) != 0:
+            raise RuntimeError(f"{name}: {_library().LGBM_GetLastError().decode()}")
+
+
+class Booster:
+    """`predict` of one vector is not safe to call from two threads at once; the batch calls are."""
+
+    def __init__(self, path: Path, classes: int, features: int):
+        self.classes, self.features = classes, features
+        self._handle = ctypes.c_void_p()
+        rounds = ctypes.c_int()
+        _call(
+            "LGBM_BoosterCreateFromModelfile",
+            str(path).encode(),
+            ctypes.byref(rounds),
+            ctypes.byref(self._handle),
+        )
+        release_free_memory()
+        found = ctypes.c_int()
+        _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(found))
+        if found.value != features:
+            raise ValueError(f"{path.name} has {found.value} features, its spec says {features}")
+        self._row = np.zeros(features, np.float32)
+        self._answer = np.zeros(classes)
+        self._written = ctypes.c_int64()
+        self._fast = ctypes.c_void_p()
+        _call(
+            "LGBM_BoosterPredictForMatSingleRowFastInit",
+            self._handle,
+            _NORMAL,
+            0,
+            -1,
+            _FLOAT32,
+            features,
+            b"num_threads=1",
+            ctypes.byref(self._fast),
+        )
+        self._fast_arguments = (
+            self._fast,
+            self._row.ctypes.data_as(ctypes.c_void_p),
+            ctypes.byref(self._written),
+            self._answer.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
+        )
+        self._predict_row = _library().LGBM_BoosterPredictForMatSingleRowFast
+
+    def __del__(self) -> None:
+        if getattr(self, "_fast", None):
+            _library().LGBM_FastConfigFree(self._fast)
+        if getattr(self, "_handle", None):
+            _library().LGBM_BoosterFree(self._handle)
+
+    def predict_one(self, vector: np.ndarray) -> np.ndarray:
+        """Probabilities (classes,) of one report's vector (features,)."""
+        self._row[:] = vector
+        if self._predict_row(*self._fast_arguments) != 0:
+            raise RuntimeError(_library().LGBM_GetLastError().decode())
+        return self._answer.copy()
+
+    def predict(self, matrix: np.ndarray) -> np.ndarray:
+        """Probabilities (rows, classes) of a matrix (rows, features)."""
+        return self._batch(matrix, _NORMAL, self.classes).reshape(len(matrix), self.classes)
+
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        """Exact tree SHAP (rows, classes, features + 1), in log-odds; the last column is the expected value.
+
+        Lundberg, Erion, Lee: Consistent individualized feature attribution for tree ensembles, 2018.
+        """
+        width = self.classes * (self.features + 1)
+        return self._batch(matrix, _CONTRIB, width).reshape(len(matrix), self.classes, self.features + 1)
+
+    def _batch(self, matrix: np.ndarray, kind: int, width: int) -> np.ndarray:
+        matrix = np.ascontiguousarray(matrix, np.float32)
+        if matrix.ndim != 2 or matrix.shape[1] != self.features:
+            raise ValueError(f"expected (rows, {self.features}), got {matrix.shape}")
+        answer = np.zeros(len(matrix) * width)
+        if len(matrix):
+            written = ctypes.c_int64()
+            _call(
+                "LGBM_BoosterPredictForMat",
+                self._handle,
+                matrix.ctypes.data_as(ctypes.c_void_p),
+                _FLOAT32,
+                len(matrix),
+                self.features,
+                1,
+                kind,
+                0,
+                -1,
+                f"num_threads={available_cpus() if len(matrix) >= MIN_ROWS_FOR_THREADS else 1}".encode(),
+                ctypes.byref(written),
+                answer.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
+            )
+            assert written.value == len(answer)
+        return answer

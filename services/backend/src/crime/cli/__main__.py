@@ -1,0 +1,7 @@
+"""The `crime` command."""
+
+from crime.cli import category, forecasts, operations, registry, tables  # noqa: F401 (each adds its commands)
+from crime.cli.app import app
+
+if __name__ == "__main__":
+    app()

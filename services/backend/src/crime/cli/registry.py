@@ -1,0 +1,132 @@
+"""The `crime` command: train, evaluate, predict, export, serve."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crime.cli.app import app
+from crime.cli.errors import explained_errors
+from crime.cli.options import Archive, By, Json, Name
+from crime.cli.rendering import err, out, progress_bar, progress_callback
+from crime.core.settings import Settings
+
+
+@app.command()
+def promote(
+    name: Name,
+    version: Annotated[str | None, typer.Argument(help="The version that should answer; else the latest.")] = None,
+    force: Annotated[str | None, typer.Option(help="Why, although a gate failed; it is recorded.")] = None,
+    by: By = "unknown",
+    as_json: Json = False,
+) -> None:
+    """Make a version champion if it passes the gates against the present one, or by force."""
+    from crime.registry import promotion
+    from crime.registry.lookup import open_registry
+    from crime.registry.promotion import latest_version
+
+    with explained_errors():
+        where = open_registry(Settings())
+        version = version or latest_version(where, name)
+        verdict = promotion.promote(where, name, version, by, force)
+    for gate in verdict.gates:
+        out.print(f"{'passed' if gate.passed else 'FAILED'} {gate.name}: {gate.reason}", highlight=False)
+    out.print(f"{name} version {version} is champion", highlight=False)
+    if as_json:
+        typer.echo(json.dumps({"model": name, "version": version, "gates": [asdict(gate) for gate in verdict.gates]}))
+
+
+@app.command()
+def challenge(
+    name: Name,
+    version: Annotated[
+        str | None, typer.Argument(help="The challenger; without one the present one is withdrawn.")
+    ] = None,
+    canary: Annotated[float, typer.Option(min=0, max=1, help="Share of predictions that it answers itself.")] = 0.0,
+    by: By = "unknown",
+) -> None:
+    """Let a version score what the champion answers (shadow), and answer a share of the requests itself (canary)."""
+    from crime.registry.lookup import open_registry
+    from crime.registry.promotion import set_challenger, withdraw_challenger
+
+    with explained_errors():
+        if version is None:
+            withdraw_challenger(open_registry(Settings()), name, by)
+        else:
+            set_challenger(open_registry(Settings()), name, version, canary, by)
+    words = f"version {version} challenges, and answers {canary:.0%}" if version else "the challenger is withdrawn"
+    out.print(f"{name}: {words}", highlight=False)
+
+
+@app.command()
+def rollback(name: Name, by: By = "unknown") -> None:
+    """Make the version that was champion before champion again."""
+    from crime.registry import promotion
+    from crime.registry.lookup import open_registry
+
+    with explained_errors():
+        version = promotion.rollback(open_registry(Settings()), name, by)
+    out.print(f"{name} version {version} is champion again", highlight=False)
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Option(help="A directory; its files of the same names are replaced.")] = Path(
+        "services/backend/model"
+    ),
+) -> None:
+    """Copy the champions' bundles, for an image to carry."""
+    from crime.core.bundle_files import SPEC_FILE
+    from crime.core.errors import RegistryError
+    from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
+    from crime.registry.lookup import find_version, open_registry
+
+    with explained_errors():
+        for name, place in ((CATEGORY_MODEL, output), (FORECAST_MODEL, output / FORECAST_MODEL)):
+            try:
+                version, directory = find_version(open_registry(Settings()), name)
+            except RegistryError as error:
+                if name == CATEGORY_MODEL:
+                    raise
+                err.print(str(error), highlight=False, soft_wrap=True)
+                continue
+            place.mkdir(parents=True, exist_ok=True)
+            for file in directory.iterdir():
+                if file.name != SPEC_FILE:
+                    shutil.copy(file, place / file.name)
+            spec = json.loads((directory / SPEC_FILE).read_text()) | {"version": version}
+            (place / SPEC_FILE).write_text(json.dumps(spec, indent=1) + "\n")
+            out.print(f"{place}: {name} version {version}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def backup(output: Archive, as_json: Json = False) -> None:
+    """Write every model version, with its metrics and tags, the aliases, and all recorded predictions and decisions."""
+    with explained_errors():
+        from crime.pipelines.backup import save_backup
+        from crime.registry.lookup import open_registry
+
+        with progress_bar() as bar:
+            task = bar.add_task("back up", total=None)
+            saved = save_backup(open_registry(Settings()), output, progress_callback(bar, task))
+    out.print(f"{output}: {saved.versions} versions, {saved.files} files beside them", highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(json.dumps(asdict(saved)))
+
+
+@app.command()
+def restore(source: Archive, as_json: Json = False) -> None:
+    """Put a backup into an empty registry, under the same version numbers; a run that was cut goes on."""
+    with explained_errors():
+        from crime.pipelines.backup import restore_backup
+        from crime.registry.lookup import open_registry
+
+        with progress_bar() as bar:
+            task = bar.add_task("restore", total=None)
+            saved = restore_backup(open_registry(Settings()), source, progress_callback(bar, task))
+    out.print(f"{saved.versions} versions and {saved.files} files restored", highlight=False)
+    if as_json:
+        typer.echo(json.dumps(asdict(saved)))

@@ -1,0 +1,64 @@
+"""How a challenger does beside the champion: on the same reports, and once labels came."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crime.monitoring.performance import WeeklyPerformance
+from crime.monitoring.records import RecordedPredictions
+
+
+@dataclass(frozen=True)
+class ChallengerComparison:
+    """`answered`: predictions the challenger gave as canary; `shadowed`: champion's answers it also scored.
+
+    `agreement`: share of those with the same category; `difference`: mean total variation distance. Both log losses
+    are over the weeks for which labels of shadow predictions came; None while there are none.
+    """
+
+    version: str
+    canary: float
+    answered: int
+    shadowed: int
+    agreement: float | None
+    difference: float | None
+    log_loss: float | None
+    champion_log_loss: float | None
+
+
+def compare_challenger(
+    version: str,
+    canary: float,
+    since: float,
+    champion: str,
+    recorded: RecordedPredictions,
+    performance: list[WeeklyPerformance],
+) -> ChallengerComparison:
+    """Compare by `recorded` predictions, shadows among them. `since`: when it became challenger, seconds since 1970."""
+    shadows = recorded.take(recorded.shadow & (recorded.version == version))
+    answers = recorded.take(~recorded.shadow)
+    shadow_row = {key: row for row, key in enumerate(zip(shadows.at, shadows.report_number, strict=True))}
+    pairs = [
+        (row, shadow_row[key])
+        for row, key in enumerate(zip(answers.at, answers.report_number, strict=True))
+        if key in shadow_row
+    ]
+    given = answers.probabilities[np.array([pair[0] for pair in pairs], int)]
+    shadowed = shadows.probabilities[np.array([pair[1] for pair in pairs], int)]
+    shadow_weeks = {week.week for week in performance if week.shadow and week.version == version}
+    return ChallengerComparison(
+        version=version,
+        canary=canary,
+        answered=int(((answers.version == version) & (answers.at >= since)).sum()),
+        shadowed=len(pairs),
+        agreement=round(float((given.argmax(1) == shadowed.argmax(1)).mean()), 4) if pairs else None,
+        difference=round(float(np.abs(given - shadowed).sum(1).mean() / 2), 4) if pairs else None,
+        log_loss=_mean_log_loss(performance, version, True, shadow_weeks),
+        champion_log_loss=_mean_log_loss(performance, champion, False, shadow_weeks),
+    )
+
+
+def _mean_log_loss(performance: list[WeeklyPerformance], version: str, shadow: bool, weeks: set[str]) -> float | None:
+    rows = [each for each in performance if each.version == version and each.shadow == shadow and each.week in weeks]
+    reports = sum(each.reports for each in rows)
+    return round(sum(each.log_loss * each.reports for each in rows) / reports, 4) if reports else None

@@ -1,0 +1,68 @@
+"""Whether the latest predictions look like the champion's training data."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from crime.classifier.bundle import CategoryBundle
+from crime.metrics.drift import MIN_REPORTS, FeatureDrift, compare_to_reference
+from crime.monitoring.performance import WeeklyPerformance
+from crime.monitoring.records import RecordedPredictions
+
+RECENT_PREDICTIONS = 1_000  # that are compared: more would hide what has just begun
+MAX_PERIODS = 12  # into which the history is cut
+
+
+@dataclass(frozen=True)
+class DriftPeriod:
+    """PSI by feature of some predictions that followed one another; `until`: when the last was made."""
+
+    until: str
+    reports: int
+    psi: dict[str, float]
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """`features`: the most drifted first. `history` and `performance`: the oldest first."""
+
+    model_name: str
+    model_version: str
+    reports: int
+    since: str | None
+    drifted: bool
+    features: list[FeatureDrift]
+    history: list[DriftPeriod]
+    performance: list[WeeklyPerformance]
+
+
+def drift_report(
+    model: CategoryBundle, recorded: RecordedPredictions, performance: list[WeeklyPerformance]
+) -> DriftReport:
+    """Compare the latest of `recorded` (oldest first) with the reference in the model's bundle."""
+    recent = recorded.take(slice(-RECENT_PREDICTIONS, None))
+    features = _compare(model, recent)
+    period = max(MIN_REPORTS, -(-len(recorded) // MAX_PERIODS))
+    history = []
+    for first in range(0, len(recorded), period):
+        part = recorded.take(slice(first, first + period))
+        psi = {drift.feature: drift.psi for drift in _compare(model, part)}
+        if psi:
+            history.append(DriftPeriod(_utc(part.at[-1]), len(part), psi))
+    return DriftReport(
+        model_name=model.name,
+        model_version=model.version,
+        reports=len(recent),
+        since=_utc(recent.at[0]) if len(recent) else None,
+        drifted=any(drift.drifted for drift in features),
+        features=features,
+        history=history,
+        performance=performance,
+    )
+
+
+def _compare(model: CategoryBundle, recorded: RecordedPredictions) -> list[FeatureDrift]:
+    return compare_to_reference(model.spec["reference"], recorded.fields, recorded.level, recorded.label)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

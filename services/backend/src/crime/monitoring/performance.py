@@ -1,0 +1,100 @@
+"""How good answers were, once the crime codes of the same reports came in."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crime.core.file_store import FileStore
+from crime.metrics.classification import calibration_bins, calibration_error, log_losses
+from crime.monitoring.records import SHADOW_SUFFIX, RecordedPredictions, marked_version
+
+PERFORMANCE_FILE = "monitoring/performance.json"
+WEEK_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, order=True)
+class WeeklyPerformance:
+    """Figures of one version's answers of one week; `week` is its first day, 2020-01-30 (a Thursday, as 1970 began)."""
+
+    week: str
+    version: str
+    shadow: bool
+    reports: int
+    accuracy: float
+    log_loss: float
+    ece: float
+
+    @property
+    def key(self) -> tuple[str, str, bool]:
+        return self.week, self.version, self.shadow
+
+    def as_json(self) -> dict[str, Any]:
+        """As the file and the API write it: a shadow is told by its version, `7 (shadow)`."""
+        return {
+            "week": self.week,
+            "version": marked_version(self.version, self.shadow),
+            "reports": self.reports,
+            "accuracy": self.accuracy,
+            "log_loss": self.log_loss,
+            "ece": self.ece,
+        }
+
+    @classmethod
+    def from_json(cls, week: dict[str, Any]) -> "WeeklyPerformance":
+        version = str(week["version"])
+        marked = version.endswith(SHADOW_SUFFIX)
+        return cls(**{**week, "version": version.removesuffix(SHADOW_SUFFIX), "shadow": marked})
+
+
+def weekly_performance(
+    recorded: RecordedPredictions, report_numbers: np.ndarray, labels: np.ndarray
+) -> list[WeeklyPerformance]:
+    """Figures by week and version, of predictions of the reports with these numbers (n,) and labels (n,)."""
+    label_of = dict(zip(report_numbers.tolist(), labels.tolist(), strict=True))
+    known = np.array([row for row, number in enumerate(recorded.report_number) if number in label_of], int)
+    recorded = recorded.take(known)
+    truth = np.array([label_of[number] for number in recorded.report_number], int)
+    weeks = (recorded.at // WEEK_SECONDS).astype(int)
+    found = []
+    groups = zip(weeks.tolist(), recorded.version.tolist(), recorded.shadow.tolist(), strict=True)
+    for week, version, shadow in sorted(set(groups)):
+        rows = (weeks == week) & (recorded.version == version) & (recorded.shadow == shadow)
+        probabilities, label = recorded.probabilities[rows], truth[rows]
+        found.append(
+            WeeklyPerformance(
+                week=str(np.datetime64(week * 7, "D")),
+                version=version,
+                shadow=shadow,
+                reports=int(rows.sum()),
+                accuracy=round(float((probabilities.argmax(1) == label).mean()), 4),
+                log_loss=round(float(log_losses(probabilities, label).mean()), 4),
+                ece=round(calibration_error(calibration_bins(probabilities, label)), 4),
+            )
+        )
+    return found
+
+
+def read_performance(store: FileStore | None) -> list[WeeklyPerformance]:
+    """What `update_performance` last wrote, oldest first. Raises `RegistryError`."""
+    if store is None or PERFORMANCE_FILE not in store.files(PERFORMANCE_FILE.rpartition("/")[0]):
+        return []
+    return [WeeklyPerformance.from_json(week) for week in json.loads(store.load(PERFORMANCE_FILE))]
+
+
+def update_performance(
+    store: FileStore | None, recorded: RecordedPredictions, report_numbers: np.ndarray, labels: np.ndarray
+) -> list[WeeklyPerformance]:
+    """Add what these labels tell to the known weeks; of two figures of one week, that of more reports stays.
+
+    Raises `RegistryError`.
+    """
+    weeks = {week.key: week for week in read_performance(store)}
+    found = weekly_performance(recorded, report_numbers, labels)
+    for week in found:
+        weeks[week.key] = max(week, weeks.get(week.key, week), key=lambda each: each.reports)
+    updated = sorted(weeks.values(), key=lambda week: (week.week, marked_version(week.version, week.shadow)))
+    if store and found:
+        store.save(PERFORMANCE_FILE, json.dumps([week.as_json() for week in updated]).encode())
+    return updated

@@ -1,0 +1,110 @@
+"""Score tables, a block of rows at a time, whatever their size."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crime.classifier.bundle import CategoryBundle
+from crime.classifier.scoring import ANSWER_COLUMNS, score_reports
+from crime.core.errors import DataError
+from crime.core.prefetch import prefetch
+from crime.reports.cells import decode_escaped_bytes
+from crime.reports.files import parse_block, read_blocks
+from crime.reports.spreadsheet import escape_formula_column, escape_formulas
+from crime.reports.tally import Tally
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+ESCAPED = re.compile(b"\xef[\x9e\x9f]")  # how the characters of `data.from_1252` begin in UTF-8
+
+
+def score_file(
+    model: CategoryBundle,
+    source: Path,
+    output: Path,
+    tally: Tally,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> None:
+    """Write `source`'s rows with the answer's columns behind them to `output`: .csv, .parquet or .ndjson.
+
+    The output appears under its name only when it is whole. Raises `DataError`.
+    """
+    writers = {
+        ".csv": _write_csv,
+        ".parquet": _write_parquet,
+        ".ndjson": _write_ndjson,
+        ".jsonl": _write_ndjson,
+    }
+    write = writers.get(output.suffix.lower())
+    if write is None:
+        raise DataError(f"--output must end in {', '.join(writers)}, not {output.suffix or output.name!r}")
+    partial = output.with_name(output.name + ".part")
+    try:
+        write(partial, _scored(model, source, tally, progress))
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _scored(
+    model: CategoryBundle, source: Path, tally: Tally, progress: Callable[[int], None]
+) -> Iterator["pa.RecordBatch"]:
+    import pyarrow as pa
+
+    kinds = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
+    for batch, reports in prefetch((batch, parse_block(batch, tally)) for batch in read_blocks(source, tally)):
+        answer = score_reports(model, reports)
+        columns = [_text(column) for column in batch.columns]
+        columns += [
+            pa.array(values, kinds.get(name, pa.float64())) for name, values in zip(ANSWER_COLUMNS, answer, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(columns, [*batch.schema.names, *ANSWER_COLUMNS])
+        progress(tally.rows)
+
+
+def _text(column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    text = column.cast(pa.string())
+    if ESCAPED.search(text.buffers()[2] or b""):  # not UTF-8
+        text = pa.array(
+            [cell if cell is None else decode_escaped_bytes(cell) for cell in text.to_pylist()], pa.string()
+        )
+    return text
+
+
+def _write_csv(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    with path.open("wb") as file:
+        for at, batch in enumerate(batches):
+            batch = pa.RecordBatch.from_arrays(
+                list(map(escape_formula_column, batch.columns)), escape_formulas(batch.schema.names)
+            )
+            arrow_csv.write_csv(batch, file, arrow_csv.WriteOptions(include_header=at == 0, quoting_style="needed"))
+
+
+def _write_parquet(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
+    from pyarrow import parquet
+
+    writer = None
+    try:
+        for batch in batches:
+            writer = writer or parquet.ParquetWriter(path, batch.schema)
+            writer.write_batch(batch)
+    finally:
+        if writer:
+            writer.close()
+    if not writer:
+        raise DataError("the table has no rows")
+
+
+def _write_ndjson(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for batch in batches:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())

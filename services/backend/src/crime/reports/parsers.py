@@ -1,0 +1,138 @@
+"""What an LAPD report is: its columns, codes and categories, and how each written value is read.
+
+One parser a column serves files, payloads and training alike. A parser takes the stripped, non-empty text of
+a cell and returns `(value, repair)`, where `repair` names what had to be mended (or is None); it raises
+`ValueError` with what was expected. Blank cells never reach a parser.
+"""
+
+import re
+from datetime import date
+from typing import Any
+
+from crime.core.days import EPOCH_ORDINAL
+from crime.reports.codes import code_names
+
+YEARS = range(1900, 2101)
+Parsed = tuple[Any, str | None]
+_TIME = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _TIME, re.ASCII | re.IGNORECASE)
+_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})" + _TIME, re.ASCII | re.IGNORECASE)
+_CODE = re.compile(r"(\d{1,9})(\.0*)?", re.ASCII)
+_MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?", re.ASCII)
+
+
+def parse_date(text: str) -> Parsed:
+    """Days since 1970-01-01 of the date; the time of day written behind it is ignored (`TIME OCC` has it)."""
+    if match := _US_DATE.fullmatch(text):
+        month, day, year = map(int, match.groups())
+    elif match := _ISO_DATE.fullmatch(text):
+        year, month, day = map(int, match.groups())
+    else:
+        raise ValueError("expected a date as 01/31/2020 or 2020-01-31")
+    if year not in YEARS:
+        raise ValueError(f"expected a year from {YEARS[0]} to {YEARS[-1]}")
+    try:
+        return date(year, month, day).toordinal() - EPOCH_ORDINAL, None
+    except ValueError:
+        raise ValueError("expected a day that exists, as 01/31/2020 or 2020-01-31") from None
+
+
+def parse_time(text: str) -> Parsed:
+    """Minute of the day, 0 to 1439, of a 24-hour time: `2230`, `0330`, `330`, `22:30`."""
+    if clock := _CLOCK.fullmatch(text):
+        hour, minute = int(clock[1]), int(clock[2])
+        repair: str | None = "time written with a colon"
+    elif code := _CODE.fullmatch(text):
+        hour, minute = divmod(int(code[1]), 100)
+        repair = "decimal point in a time" if code[2] else None if len(code[1]) == 4 else "short time"
+    else:
+        hour = minute = 99
+        repair = None
+    if hour > 23 or minute > 59:
+        raise ValueError("expected a 24-hour time from 0000 to 2359")
+    return 60 * hour + minute, repair
+
+
+def parse_code(text: str) -> Parsed:
+    """An LAPD code as an int: `501`, `501.0`, `0501`."""
+    match = _CODE.fullmatch(text)
+    if not match:
+        raise ValueError("expected an LAPD code, a whole number")
+    repair = "decimal point in a code" if match[2] else "zeros before a code" if match[1][0] == "0" else None
+    return int(match[1]), repair
+
+
+def parse_area(text: str) -> Parsed:
+    """Area number, 1 to 21 (`03`, as LAPD writes it, is 3)."""
+    match = _CODE.fullmatch(text)
+    if not match or not 1 <= int(match[1]) <= len(code_names("area")):
+        raise ValueError(f"expected an area number from 1 to {len(code_names('area'))}")
+    return int(match[1]), "decimal point in a code" if match[2] else None
+
+
+def parse_district(text: str) -> Parsed:
+    """Reporting district, an int from 1 to 9999 (`0377` is 377)."""
+    match = _CODE.fullmatch(text)
+    if not match or not 1 <= int(match[1]) <= 9999:
+        raise ValueError("expected a reporting district from 1 to 9999")
+    return int(match[1]), "decimal point in a code" if match[2] else None
+
+
+def _parse_degrees(text: str, what: str, low: float, high: float) -> Parsed:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if value == 0:  # LAPD's way of withholding a place
+        return None, "coordinates 0 read as not known"
+    if not low <= value <= high:
+        raise ValueError(f"expected a {what} in Los Angeles, {low} to {high}")
+    return value, None
+
+
+def parse_latitude(text: str) -> Parsed:
+    """Degrees north; 0 is LAPD's 'withheld'."""
+    return _parse_degrees(text, "latitude", 33.3, 34.9)
+
+
+def parse_longitude(text: str) -> Parsed:
+    """Degrees east, so negative; 0 is LAPD's 'withheld'."""
+    return _parse_degrees(text, "longitude", -119.0, -117.5)
+
+
+def parse_mocodes(text: str) -> Parsed:
+    """MO codes as a tuple of four-digit strings, in the order written, each once."""
+    if _MO_CODES.fullmatch(text):
+        return tuple(dict.fromkeys(text.split(" "))), None
+    codes: dict[str, None] = {}
+    repair = None
+    for word in text.replace(",", " ").split():
+        match = _CODE.fullmatch(word)
+        if not match or len(match[1]) > 4:
+            raise ValueError("expected MO codes of four digits, separated by spaces")
+        if len(match[1]) < 4 or match[2]:
+            repair = "short MO code"
+        codes[match[1].zfill(4)] = None
+    return tuple(codes), repair
+
+
+def parse_age(text: str) -> Parsed:
+    """Years; 0 and below is LAPD's 'not known'."""
+    try:
+        age = float(text)
+    except ValueError:
+        age = float("nan")
+    if not -10 <= age <= 120:
+        raise ValueError("expected an age in years, 0 (not known) to 120")
+    return (age, None) if age > 0 else (None, None)
+
+
+def parse_letter(text: str) -> Parsed:
+    if len(text) != 1 or not (text.isalpha() or text == "-"):
+        raise ValueError("expected one letter")
+    return (ord(text.upper()) - 64, None) if text.upper() not in "X-" else (None, None)
+
+
+def parse_text(text: str) -> Parsed:
+    return text, None

@@ -1,0 +1,34 @@
+"""Predictions, and why."""
+
+from pydantic import BaseModel, Field
+
+from crime.reports.schema import DETAIL_LEVELS
+
+
+class Prediction(BaseModel):
+    """The category of a report. `level` is how much of the report was known and used."""
+
+    label: int = Field(description="0 to 6, in the order of `probabilities`")
+    label_name: str
+    probability: float
+    probabilities: dict[str, float]
+    level: str = Field(description=", ".join(DETAIL_LEVELS))
+    missing: list[str] = Field(description="optional fields that were not given")
+    unknown_codes: list[str] = Field(description="codes that LAPD's tables do not have; they are not used")
+    model_name: str
+    model_version: str
+    inference_time_ms: float
+
+
+class Reason(BaseModel):
+    """What one field of the report did. `log_odds` of all reasons and `start` add up to the raw scores (tree SHAP)."""
+
+    field: str
+    value: str | None
+    text: str
+    log_odds: dict[str, float]
+
+
+class Explanation(Prediction):
+    reasons: list[Reason]
+    start: dict[str, float]

@@ -1,0 +1,172 @@
+"""Collects this pod's predictions and hands them to the prediction log every `record_seconds`."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+import structlog
+from fastapi.concurrency import run_in_threadpool
+
+from crime.classifier.bundle import CategoryBundle, Prediction
+from crime.classifier.scoring import OnScored
+from crime.core.errors import RegistryError
+from crime.core.memory import release_free_memory
+from crime.features.definitions import ReportFields
+from crime.monitoring.challenger import ChallengerComparison, compare_challenger
+from crime.monitoring.drift_report import DriftReport, drift_report
+from crime.monitoring.performance import read_performance
+from crime.monitoring.prediction_log import PredictionLog
+from crime.monitoring.records import PredictionRecord, RecordedPredictions, stack_fields
+from crime.registry.lookup import open_file_store
+from crime.reports.categories import CATEGORY_NAMES
+from crime.reports.schema import DETAIL_LEVELS
+from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED, prediction_counter
+from crime.serving.model_manager import ModelManager
+
+MAX_PENDING = 5_000  # predictions kept of one interval; of more, a random sample
+SAMPLED_OUT = LOST.labels("sampled")
+log = structlog.get_logger()
+
+
+class Recorder:
+    """Predictions wait in memory, at most `MAX_PENDING` of them, for the next `flush`."""
+
+    def __init__(self, models: ModelManager):
+        self.models, settings = models, models.settings
+        self.interval, self.share = settings.record_seconds, settings.record_share
+        self.log = PredictionLog(open_file_store(settings, models.registry))
+        self._clock = self.log.store.time if self.log.store else time.time
+        self._pending: list[PredictionRecord] = []
+        self._seen = 0  # in this interval, those that were sampled out included
+        self._flushed: deque[PredictionRecord] = deque(maxlen=MAX_PENDING)  # all there is to read without a store
+        self._lock = threading.Lock()
+
+    def add(self, version: str, prediction: Prediction, report_number: str, fields: ReportFields) -> None:
+        """Record one answer; beyond `MAX_PENDING` each has the same chance to stay (Vitter's algorithm R, 1985)."""
+        if random.random() >= self.share:
+            SAMPLED_OUT.inc()
+            return
+        record = PredictionRecord(self._clock(), version, prediction, report_number, fields)
+        with self._lock:
+            self._seen += 1
+            if len(self._pending) < MAX_PENDING:
+                self._pending.append(record)
+                return
+            SAMPLED_OUT.inc()
+            slot = random.randrange(self._seen)
+            if slot < MAX_PENDING:
+                self._pending[slot] = record
+
+    def add_table(
+        self, version: str, fields: Mapping[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray
+    ) -> None:
+        """Record the answers to a table: fields (rows,) each, probabilities (rows, 7), indices of levels (rows,)."""
+        levels, now = list(DETAIL_LEVELS), self._clock()
+        with self._lock:
+            rows = np.flatnonzero(np.random.random(len(used)) < self.share)
+            slots = self._seen + np.arange(len(rows))
+            self._seen += len(rows)
+            # only rows that get a slot are turned into records
+            slots = np.where(slots < MAX_PENDING, slots, np.random.randint(0, slots + 1))
+            stays = slots < MAX_PENDING
+            for row, slot in zip(rows[stays].tolist(), slots[stays].tolist(), strict=True):
+                report = {name: column[row : row + 1].tolist()[0] for name, column in fields.items()}
+                number = report.pop("dr_no", None) or ""
+                prediction = Prediction(probabilities[row], levels[used[row]])
+                # a slot beyond the end appends
+                self._pending[slot : slot + 1] = [PredictionRecord(now, version, prediction, number, report)]
+            SAMPLED_OUT.inc(len(used) - int(stays.sum()))
+
+    def flush(self) -> None:
+        """Append what is pending to the log. What can't be stored is counted as lost, and stays known to this pod."""
+        with self._lock:
+            records, self._pending, self._seen = self._pending, [], 0
+            self._flushed.extend(records)
+        if not records:
+            return
+        records += self._shadow_predictions(records)
+        try:
+            self.log.append(records)
+            if self.log.store:
+                RECORDED.inc(len(records))
+        except RegistryError as error:
+            LOST.labels("store").inc(len(records))
+            log.error("predictions could not be recorded", lost=len(records), why=str(error))
+
+    def _shadow_predictions(self, records: list[PredictionRecord]) -> list[PredictionRecord]:
+        """What the challenger would have answered to the reports that it did not answer itself."""
+        challenger = self.models.challenger
+        others = [record for record in records if challenger and record.version != challenger.version]
+        if challenger is None or not others:
+            return []
+        probabilities, used = challenger.predict(stack_fields([record.fields for record in others]), len(others))
+        levels = list(DETAIL_LEVELS)
+        shadows = []
+        for record, shares, level in zip(others, probabilities, used, strict=True):
+            agrees = bool(shares.argmax() == record.prediction.probabilities.argmax())
+            SHADOWED.labels(challenger.version, str(agrees).lower()).inc()
+            prediction = Prediction(shares, levels[level])
+            shadows.append(
+                PredictionRecord(
+                    record.at, challenger.version, prediction, record.report_number, record.fields, shadow=True
+                )
+            )
+        return shadows
+
+    def recorded(self, shadows: bool = False) -> RecordedPredictions:
+        """The latest predictions of all pods, and this pod's pending ones. Raises `RegistryError`."""
+        with self._lock:
+            own = list(self._pending) if self.log.store else [*self._flushed, *self._pending]
+        return self.log.read(own, shadows)
+
+    def drift(self) -> DriftReport | None:
+        """Compare the latest predictions with the champion's reference, and set the metrics; None without a model."""
+        model = self.models.model
+        if model is None:
+            return None
+        report = drift_report(model, self.recorded(), read_performance(self.log.store))
+        DRIFT.clear()
+        for feature in report.features:
+            DRIFT.labels(feature.feature).set(feature.psi)
+        DRIFTED.set(report.drifted)
+        return report
+
+    def challenger(self) -> ChallengerComparison | None:
+        """How the challenger does beside the champion; None without one. Raises `RegistryError`."""
+        challenger, champion = self.models.challenger, self.models.model
+        if challenger is None or champion is None:
+            return None
+        return compare_challenger(
+            challenger.version,
+            self.models.canary,
+            self.models.challenger_since,
+            champion.version,
+            self.recorded(shadows=True),
+            read_performance(self.log.store),
+        )
+
+    async def run(self) -> None:
+        """Flush and look for drift, again and again."""
+        while True:
+            await asyncio.sleep(self.interval)
+            try:
+                await run_in_threadpool(self.flush)
+                await run_in_threadpool(self.drift)
+                await run_in_threadpool(release_free_memory)  # comparing takes tens of MB
+            except Exception as error:  # monitoring must never stop predictions
+                log.error("drift could not be looked at", why=str(error))
+
+
+def record_scored(model: CategoryBundle, recorder: Recorder) -> OnScored:
+    """Counts and records the answers to a table's reports."""
+
+    def on_scored(fields: dict[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray) -> None:
+        recorder.add_table(model.version, fields, probabilities, used)
+        for name, count in zip(CATEGORY_NAMES, np.bincount(probabilities.argmax(1), minlength=7).tolist(), strict=True):
+            prediction_counter(name, model.version).inc(count)
+
+    return on_scored

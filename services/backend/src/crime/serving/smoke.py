@@ -1,0 +1,29 @@
+"""Make a prediction and read the forecast over HTTP, and say what came: `python -m crime.serving.smoke http://backend-service:5000`."""
+
+import json
+import sys
+from urllib.request import Request, urlopen
+
+from crime.reports.categories import CATEGORY_NAMES
+from crime.serving.payloads.report import EXAMPLE_REPORT
+
+
+def main(url: str) -> None:
+    """Exits with a traceback unless a whole prediction and a whole forecast come back."""
+    body = json.dumps(EXAMPLE_REPORT).encode()
+    request = Request(f"{url}/predict", body, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as response:
+        answer = json.load(response)
+    assert set(answer["probabilities"]) == set(CATEGORY_NAMES), answer
+    assert abs(sum(answer["probabilities"].values()) - 1) < 1e-3, answer
+    print(
+        f"{answer['label_name']} {answer['probability']:.0%}, {answer['model_name']} version {answer['model_version']}"
+    )
+    with urlopen(f"{url}/forecast?area=6", timeout=30) as response:
+        forecast = json.load(response)
+    assert len(forecast["days"]) == 28, forecast
+    print(f"{forecast['total']:.0f} reports expected in {forecast['place']}, version {forecast['model_version']}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,14 @@
+"""`python -m crime.training.classifier DIRECTORY`: a bundle of the embedded sample, for an image; needs no MLflow."""
+
+import sys
+from pathlib import Path
+
+from crime.reports.files import load_reports
+from crime.reports.tally import Tally
+from crime.sample import sample_table
+from crime.training.classifier.train import train_category_model
+
+if __name__ == "__main__":
+    tally = Tally()
+    with sample_table() as path:
+        train_category_model(load_reports(path, tally), tally, Path(sys.argv[1]))

@@ -1,0 +1,59 @@
+"""Fixtures of the backend's tests."""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.core.settings import Settings
+from crime.registry.lookup import load_champion
+from crime.reports.files import load_reports
+from crime.reports.table import Reports
+from crime.reports.tally import Tally
+from crime.sample import sample_table
+from harness import Backend, Store, start_backend, trained_store
+
+
+@pytest.fixture(scope="session")
+def store() -> Store:
+    return trained_store()
+
+
+@pytest.fixture(scope="session")
+def model(store: Store) -> CategoryBundle:
+    return load_champion(Settings(mlruns=store.mlruns))
+
+
+@pytest.fixture(scope="session")
+def reports() -> Reports:
+    with sample_table() as path:
+        return load_reports(path, Tally())
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[dict[str, str]]:
+    """The embedded sample as it stands."""
+    with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.fixture(scope="session")
+def start(store: Store) -> Iterator[Callable[..., Backend]]:
+    """Start a backend on a free port; all that still run are ended after the session."""
+    started: list[Backend] = []
+
+    def start_one(environment: dict[str, str] | None = None, **settings: object) -> Backend:
+        started.append(start_backend(environment, **{"mlruns": store.mlruns, **settings}))
+        return started[-1]
+
+    yield start_one
+    for backend in started:
+        backend.stop()
+
+
+@pytest.fixture(scope="session")
+def api(start: Callable[..., Backend]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=start().url, timeout=60) as client:
+        yield client

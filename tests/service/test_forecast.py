@@ -1,0 +1,240 @@
+"""Forecasts: from what was known, better than baselines, with ranges that hold."""
+
+import json
+from pathlib import Path
+
+import httpx
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from crime.core.days import day_text
+from crime.core.errors import DataError
+from crime.core.model_names import FORECAST_MODEL
+from crime.forecaster.bundle import CUTS, ForecastBundle
+from crime.metrics.counts import concentration, poisson_deviance
+from crime.registry.embedded import EmbeddedRegistry
+from crime.registry.lookup import find_version
+from crime.reports.history import EventHistory, read_history
+from crime.reports.tally import Tally
+from crime.sample import sample_table
+from crime.simulation.city import CitySettings as City
+from crime.simulation.city import SimulatedCity
+from crime.training.forecaster.backtest import run_trials, summarise
+from crime.training.forecaster.baselines import BASELINES
+from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster
+from crime.training.forecaster.intervals import IntervalModel
+from crime.training.forecaster.shares import shift_category_shares
+from harness import Store
+
+
+@pytest.fixture(scope="module")
+def real() -> EventHistory:
+    with sample_table() as path:
+        return read_history(path, Tally())
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> tuple[SimulatedCity, Path]:
+    """A simulated city of four and a half years."""
+    path = tmp_path_factory.mktemp("twin") / "reports.parquet"
+    city = SimulatedCity(City(seed=5, rows=1_000_000))
+    city.write(path)
+    return city, path
+
+
+@pytest.mark.parametrize(("by", "every"), [("area", "day"), ("area", "week"), ("district", "week")])
+def test_on_real_reports_no_baseline_is_better_and_ranges_hold(by: str, every: str, real: EventHistory) -> None:
+    found = summarise(run_trials(Forecaster(real, [by]), by, every, None), by, every)
+    assert set(found["methods"]) == {*BASELINES, OUR_METHOD}
+    ours = found["methods"][OUR_METHOD]
+    assert ours["deviance"] <= 1.005 * min(found["methods"][name]["deviance"] for name in BASELINES)
+    assert ours["coverage80"] == pytest.approx(0.80, abs=0.02)
+    assert ours["coverage95"] == pytest.approx(0.95, abs=0.02)
+    assert found["origins"] >= 5
+
+
+def test_on_a_simulated_city_most_of_what_can_be_known_is(twin: tuple[SimulatedCity, Path]) -> None:
+    city, path = twin
+    tally = Tally()
+    history = read_history(path, tally)
+    assert tally.simulated == tally.rows == 1_000_000
+    found = summarise(run_trials(Forecaster(history, ["area"]), "area", "day", city), "area", "day")
+    assert found["reached"] >= 0.9
+    assert found["gain"] >= 0.02
+    assert found["chosen"] == OUR_METHOD
+    assert found["methods"][OUR_METHOD]["coverage80"] == pytest.approx(0.80, abs=0.02)
+    assert found["methods"][OUR_METHOD]["coverage95"] == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_forecast_sees_nothing_of_what_was_reported_later(real: EventHistory) -> None:
+    origin = real.first + 200
+    later = np.flatnonzero(real.known > origin)
+    changed = real.take(np.arange(len(real)))
+    changed.area[later] = 1
+    changed.known[later] += 30
+    moved = np.flatnonzero(real.occurred > origin)
+    changed.shift[moved] = 0
+    whole, less = Forecaster(changed, ["area"]), Forecaster(real.known_by(origin), ["area"])
+    np.testing.assert_array_equal(whole.forecast("area", origin), less.forecast("area", origin))
+    np.testing.assert_array_equal(
+        shift_category_shares(whole, "area", origin), shift_category_shares(less, "area", origin)
+    )
+
+
+def test_parts_add_up(real: EventHistory) -> None:
+    forecaster = Forecaster(real, ["area", "district"])
+    area = forecaster.forecast("area", real.last)
+    district = forecaster.forecast("district", real.last)
+    np.testing.assert_allclose(forecaster.forecast("city", real.last)[0], area.sum(0))
+    total = np.zeros_like(area)
+    np.add.at(total, np.searchsorted(forecaster.places["area"].ids, forecaster.places["district"].area), district)
+    np.testing.assert_allclose(total, area)
+    np.testing.assert_allclose(shift_category_shares(forecaster, "district", real.last).sum((2, 3)), 1)
+
+
+def test_intervals_are_what_the_distribution_says() -> None:
+    rng = np.random.default_rng(3)
+    mean = np.exp(rng.normal(1, 1, 20_000))
+    reports = rng.poisson(mean * rng.gamma(10, 0.1, 20_000))
+    spread = IntervalModel.fit(mean[:10_000], reports[:10_000])
+    assert spread.b == pytest.approx(0.1, abs=0.03)
+    assert spread.covered(mean[10_000:], reports[10_000:]) == pytest.approx((0.8, 0.95), abs=0.01)
+    low, high = np.interp(30.0, np.geomspace(1e-4, 1e4, 400), spread.table()[0]), 0
+    assert 15 < low < 25
+    assert high == 0
+
+
+def test_measures_mean_what_they_say() -> None:
+    assert poisson_deviance(np.array([0, 2]), np.array([1.0, 2.0])) == pytest.approx(1)
+    mean, reports = np.array([[3.0], [2.0], [1.0], [0.5], [0.1]]), np.array([[1], [4], [0], [0], [5]])
+    assert concentration(mean, reports, 20) == (1, 5, 0.2)
+    assert concentration(mean, reports, 40) == (5, 9, 0.4)
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_too_little_to_forecast_from_is_said(rows: int, real: EventHistory) -> None:
+    with pytest.raises(DataError, match="too short a time"):
+        run_trials(Forecaster(real.take(np.arange(rows)), ["area"]), "area", "day", None)
+
+
+def test_a_gap_of_months_does_not_pull_the_forecast_down(real: EventHistory) -> None:
+    gone = (real.occurred > real.first + 180) & (real.occurred < real.first + 260)
+    some = real.take(np.flatnonzero(~gone))
+    whole, holed = (Forecaster(h, ["area"]).forecast("area", real.last).sum() for h in (real, some))
+    assert holed == pytest.approx(whole, rel=0.15)
+
+
+def test_mistyped_dates_are_left_out_and_counted(tmp_path: Path, rows: list[dict[str, str]]) -> None:
+    odd = [dict(row) for row in rows]
+    odd[5]["DATE OCC"] = "01/01/1950"
+    path = tmp_path / "reports.csv"
+    pd.DataFrame(odd).to_csv(path, index=False)
+    tally = Tally()
+    assert day_text(read_history(path, tally).first) == "2020-01-01"
+    assert tally.rejected["DATE OCC is 28 days or more from all other reports"] == 1
+
+
+# -- as users run it, over HTTP and in MLflow --------------------------------------------------------------------
+
+
+def test_the_command_ends_with_one_object(store: Store) -> None:
+    assert store.forecast["model"] == "crime-risk"
+    assert store.forecast["made_at"] == "2020-12-31"
+    assert len(store.forecast["areas"]["6"]) == 28
+    assert set(store.forecast["areas"]["6"][0]) == {"date", "mean", "low80", "high80", "low95", "high95"}
+
+
+def test_bad_arguments_and_tables_are_told(store: Store, tmp_path: Path, rows: list[dict[str, str]]) -> None:
+    for horizon, expected in (("0", "greater than or equal to 1"), ("400", "less than or equal to 28")):
+        told = store.crime("forecast", "--horizon", horizon, code=2).stderr
+        assert "--horizon" in told
+        assert expected in told
+    one = tmp_path / "one.csv"
+    pd.DataFrame(rows[:1]).to_csv(one, index=False)
+    for command in ("forecast", "backtest"):
+        assert "too short a time" in store.crime(command, "--data", one, code=1).stderr
+
+
+def test_backtest_ends_with_one_object(store: Store) -> None:
+    found = json.loads(store.crime("backtest", "--every", "week", "--json").stdout.splitlines()[-1])
+    assert (found["by"], found["every"]) == ("area", "week")
+    needed = {"deviance", "hit20", "pai20", "pei20", "coverage80", "coverage95"}
+    assert all(needed <= set(figures) for figures in found["methods"].values())
+    assert found["chosen"] in found["methods"]
+
+
+def test_mlflow_serves_the_forecast_too(store: Store) -> None:
+    mlflow.set_tracking_uri(f"sqlite:///{store.mlruns / 'mlflow.db'}")
+    served = mlflow.pyfunc.load_model("models:/crime-risk@champion")
+    answer = served.predict(
+        pd.DataFrame(
+            [{"date": "2021-01-02", "area": 6}, {"date": "2021-01-02", "area": 99}, {"date": "1999-01-01", "area": 6}]
+        )
+    )
+    mine = ForecastBundle(*reversed(find_version(EmbeddedRegistry(store.mlruns), FORECAST_MODEL)))
+    expected = mine.expected("area", np.array([1]))[mine.find("area", 6), 0]
+    assert answer["mean"][0] == pytest.approx(expected)
+    assert answer["error"].notna().tolist() == [False, True, True]
+
+
+def test_forecast_over_http(api: httpx.Client, store: Store) -> None:
+    answer = api.get("/forecast", params={"area": 6, "horizon": 7}).raise_for_status().json()
+    assert answer["days"][0]["date"] == "2021-01-01"
+    assert len(answer["days"]) == 7
+    assert answer["days"][0]["mean"] == store.forecast["areas"]["6"][0]["mean"]
+    assert answer["place"] == "Hollywood"
+    assert not answer["simulated"]
+    assert len(answer["before"]) == 28
+    for day in answer["days"]:
+        assert 0 <= day["low95"] <= day["low80"] <= day["mean"] + 1
+        assert day["mean"] - 1 <= day["high80"] <= day["high95"]
+    categories = list(api.get("/models/crime-category").json()["serving"]["categories"])
+    parts = [api.get("/forecast", params={"area": 6, "category": c}).json()["total"] for c in categories]
+    whole = api.get("/forecast", params={"area": 6}).json()["total"]
+    assert sum(parts) == pytest.approx(whole, abs=0.02)
+    shifts = [api.get("/forecast", params={"shift": s}).json()["total"] for s in range(3)]
+    assert sum(shifts) == pytest.approx(api.get("/forecast").json()["total"], abs=0.02)
+
+
+def test_hotspots_over_http(api: httpx.Client) -> None:
+    found = api.get("/hotspots", params={"on": "2021-01-09", "top": 5, "area": 6}).raise_for_status().json()
+    means = [place["mean"] for place in found["places"]]
+    assert means == sorted(means, reverse=True)
+    assert {place["area"] for place in found["places"]} == {6}
+    assert [place["rank"] for place in found["places"]] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "says"),
+    [
+        ("/forecast?area=22", "area", "less than or equal to 21"),
+        ("/forecast?horizon=0", "horizon", "greater than or equal to 1"),
+        ("/forecast?horizon=400", "horizon", "less than or equal to 28"),
+        ("/forecast?category=murder", "category", "expected one of fraud_forgery"),
+        ("/hotspots?on=2030-01-01", "on", "from 2021-01-01 to 2021-01-28"),
+        ("/hotspots?on=tomorrow", "on", "expected a day as"),
+    ],
+)
+def test_wrong_questions_are_told(path: str, field: str, says: str, api: httpx.Client) -> None:
+    response = api.get(path)
+    assert response.status_code == 422
+    (problem,) = response.json()["detail"]
+    assert problem["field"] == field
+    assert says in problem["msg"]
+
+
+def test_features_of_a_place_over_http(api: httpx.Client, real: EventHistory) -> None:
+    answer = api.get("/features/area/6").raise_for_status().json()
+    seen = (real.area == 6) & (real.known <= real.last) & (real.occurred > real.last - 28)
+    assert answer["features"]["reports_28d"] == int(seen.sum())
+    assert api.get("/features/district/9999").status_code == 404
+    assert api.get("/features/planet/1").status_code == 422
+    declared = {found["name"]: found for found in api.get("/features").json()["features"]}
+    assert declared["reports_7d"]["entity"] == ["area", "district"]
+    assert set(answer["features"]) <= set(declared)
+
+
+def test_every_cut_has_its_own_range(store: Store) -> None:
+    made = ForecastBundle(*reversed(find_version(EmbeddedRegistry(store.mlruns), FORECAST_MODEL)))
+    assert all(made.arrays[f"{kind}_{cut}"].shape == (4, 400) for kind in ("city", "area", "district") for cut in CUTS)

@@ -1,0 +1,288 @@
+"""What was never meant to be read: a clear error, in bounded time and memory, and the next request is answered."""
+
+import gzip
+import io
+import json
+import resource
+import socket
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+from crime.core.errors import DataError
+from crime.reports.files import parse_block, read_blocks
+from crime.reports.tally import Tally
+from crime.sample import sample_table
+from harness import LEAST, Backend
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+MEMORY = 3 << 30  # bytes of address space for one command, most of it libraries
+HEAD = "DR_NO,DATE OCC,TIME OCC,AREA,Premis Cd,Mocodes\n"
+LINE = "1,01/15/2023 12:00:00 AM,1430,1,101,0344\n"
+TABLE = (HEAD + LINE * 50).encode()
+NEVER = 10  # seconds
+
+
+def read(path: Path) -> Tally:
+    tally = Tally()
+    for block in read_blocks(path, tally):
+        parse_block(block, tally)
+    return tally
+
+
+def spoilt(table: bytes) -> st.SearchStrategy[bytes]:
+    """The table with a part replaced, cut out, doubled or cut off."""
+    at = st.integers(0, len(table))
+    return st.one_of(
+        st.binary(max_size=300),
+        st.tuples(at, at, st.binary(max_size=20)).map(lambda t: table[: min(t[:2])] + t[2] + table[max(t[:2]) :]),
+        at.map(lambda end: table[:end]),
+    )
+
+
+def _parquet() -> bytes:
+    file = io.BytesIO()
+    names, cells = HEAD.strip().split(","), LINE.strip().split(",")
+    parquet.write_table(pa.table({name: [cell] * 50 for name, cell in zip(names, cells, strict=True)}), file)
+    return file.getvalue()
+
+
+def _zip(table: bytes, name: str = "reports.csv") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, table)
+    return file.getvalue()
+
+
+KINDS = {
+    "csv": TABLE,
+    "utf-16": TABLE.decode().encode("utf-16"),
+    "gzip": gzip.compress(TABLE),
+    "zip": _zip(TABLE),
+    "parquet": _parquet(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_bytes_are_read_or_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "table"
+
+    @settings(max_examples=300, deadline=NEVER * 1000, suppress_health_check=[HealthCheck.too_slow])
+    @given(spoilt(KINDS[kind]))
+    def refused_or_counted(content: bytes) -> None:
+        path.write_bytes(content)
+        with suppress(DataError):
+            tally = read(path)
+            assert tally.rejected_rows <= tally.rows
+
+    refused_or_counted()
+
+
+@pytest.fixture(scope="module")
+def backend(start: Callable[..., Backend]) -> Backend:
+    return start()
+
+
+def test_any_bytes_are_answered(backend: Backend) -> None:
+    stream = io.BytesIO()
+    with pa.ipc.new_stream(stream, (table := pa.table({"DATE OCC": ["2023-01-15"], "AREA": [1]})).schema) as writer:
+        writer.write_table(table)
+    kinds = {"text/csv": TABLE, "application/vnd.apache.arrow.stream": stream.getvalue()}
+    kinds["application/json"] = json.dumps([LEAST] * 3).encode()
+
+    @settings(max_examples=400, deadline=NEVER * 1000, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.sampled_from(list(kinds)).flatmap(lambda kind: st.tuples(st.just(kind), spoilt(kinds[kind]))))
+    def answered(case: tuple[str, bytes]) -> None:
+        kind, content = case
+        try:
+            answer = client.post("/predict/batch", content=content, headers={"Content-Type": kind})
+        except httpx.RemoteProtocolError:  # a stream that breaks off halfway has no other way to say so
+            return
+        assert answer.status_code in (200, 413, 422), answer.text
+
+    with httpx.Client(base_url=backend.url, timeout=60) as client:
+        answered()
+    assert httpx.post(f"{backend.url}/predict", json=LEAST).status_code == 200
+
+
+def _endless(path: Path, head: bytes, part: bytes, times: int) -> None:
+    """A gzip of `times` the same part: gigabytes from a few megabytes."""
+    pack = zlib.compressobj(9, wbits=31)
+    with path.open("wb") as file:
+        file.write(pack.compress(head))
+        for _ in range(times):
+            file.write(pack.compress(part))
+        file.write(pack.flush())
+
+
+def files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
+    """Name, file, and what must be said of it."""
+
+    def at(name: str, content: bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path
+
+    yield "a line of 100 MB", at("line.csv", TABLE + b"x" * (100 << 20) + b"\n"), "can't be read"
+    endless = tmp_path / "bomb.csv.gz"
+    _endless(endless, HEAD.encode(), b"1," * (1 << 19), 4_000)  # 4 GB in one line
+    yield "a gzip bomb without a line's end", endless, "can't be read"
+    yield "a zip in a zip", at("zip.zip", _zip(KINDS["zip"], "inner.zip")), "expected one CSV file in the zip"
+    yield "a truncated gzip", at("cut.csv.gz", gzip.compress(TABLE * 999)[:-9]), "can't be read"
+    yield "a truncated Parquet file", at("cut.parquet", KINDS["parquet"][:-9]), "can't be read"
+    yield "NULs", at("nul.csv", b"\0" * 10_000), "not an LAPD table"
+    yield "an open quote to the end", at("quote.csv", TABLE + b'"' + b"a,b\n" * (30 << 18)), "can't be read"
+    yield "a header of a million columns", at("wide.csv", b"a," * 1_000_000 + b"\n1"), "not an LAPD table"
+
+
+def test_hostile_files_end_in_a_clear_error_within_bounds(tmp_path: Path) -> None:
+    for what, path, said in files(tmp_path):
+        done = subprocess.run(
+            [sys.executable, "-m", "crime.cli", "check", "--data", str(path)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={"COLUMNS": "400", "PATH": "", "OPENBLAS_NUM_THREADS": "1"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+        )
+        assert done.returncode == 1, (what, done.stdout, done.stderr)
+        assert "error:" in done.stderr, what
+        assert said in done.stderr, what
+        assert "Traceback" not in done.stderr, what
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("DATE OCC", "01/15/1899"),
+        ("DATE OCC", "01/15/2999"),
+        ("TIME OCC", "NaN"),
+        ("AREA", "Infinity"),
+        ("AREA", "1e309"),
+    ],
+)
+def test_impossible_cells_reject_their_row_alone(column: str, cell: str, tmp_path: Path) -> None:
+    names, cells = HEAD.strip().split(","), LINE.strip().split(",")
+    bad = ",".join(cell if name == column else good for name, good in zip(names, cells, strict=True))
+    path = tmp_path / "table.csv"
+    path.write_text(HEAD + LINE + bad + "\n" + LINE)
+    tally = read(path)
+    assert (tally.rows, tally.rejected_rows) == (3, 1)
+    assert next(iter(tally.rejected)).startswith(column)
+
+
+BODIES: dict[str, tuple[str, bytes]] = {
+    "deep JSON": ("/predict", b"[" * 500_000),
+    "deep JSON in a list": ("/predict/batch", b"[" + b'{"a":' * 500_000),
+    "a million lists": ("/predict/batch", b"[" + b"[]," * 4_000_000 + b"[]]"),
+    "ten million numbers": ("/predict/batch", b"[" + b"0," * 10_000_000 + b"0]"),
+    "a string of 60 MB": ("/predict/batch", b'["' + b"x" * (60 << 20) + b'"]'),
+    "a report of 2 MB": ("/predict", json.dumps(LEAST | {"Mocodes": "0344 " * 400_000}).encode()),
+    "numbers beyond any": ("/predict", json.dumps(LEAST | {"AREA": 1}).replace("1430", "1" * 5000).encode()),
+    "not a number": ("/predict", b'{"DATE OCC":"01/15/2023","TIME OCC":NaN,"AREA":Infinity}'),
+    "ten million lines": ("/invocations", b"\n" * 10_000_000),
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_hostile_bodies_are_refused_within_bounds(what: str, backend: Backend) -> None:
+    path, body = BODIES[what]
+    before = _kib(backend)
+    kind = "text/csv" if path == "/invocations" else "application/json"
+    answer = httpx.post(f"{backend.url}{path}", content=body, headers={"Content-Type": kind}, timeout=NEVER)
+    assert answer.status_code in (413, 422), answer.text[:300]
+    assert answer.json()["detail"]
+    assert _kib(backend) - before < 300 << 10
+    assert httpx.post(f"{backend.url}/predict", json=LEAST).status_code == 200
+
+
+def _kib(backend: Backend) -> int:
+    """The most memory it has ever held."""
+    lines = Path(f"/proc/{backend.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def test_a_body_without_end_is_cut(backend: Backend) -> None:
+    """Sent in pieces, without a length."""
+    host, port = backend.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=NEVER) as client:
+        client.sendall(b"POST /predict HTTP/1.1\r\nHost: crime\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sent, answer = 0, b""
+        with suppress(OSError):
+            while sent < 64 << 20:
+                client.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+                sent += 0x10000
+        with suppress(OSError):
+            answer = client.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 413") or sent < 64 << 20
+    assert httpx.post(f"{backend.url}/predict", json=LEAST).status_code == 200
+
+
+def test_one_client_alone_is_slowed_down(start: Callable[..., Backend]) -> None:
+    server = start(rate_limit=5)
+    codes: list[Any] = []
+    with httpx.Client(base_url=server.url) as client:
+        for _ in range(12):
+            answer = client.post("/predict", json=LEAST)
+            codes.append(answer.status_code)
+        assert answer.headers["retry-after"] == "1"
+    assert codes[:5] == [200] * 5
+    assert codes.count(429) >= 5
+    other = httpx.Client(base_url=server.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"))
+    assert other.post("/predict", json=LEAST).status_code == 200
+    assert other.get("/ready").status_code == 200  # probes are never refused
+    assert 'crime_requests_refused_total{bound="client"}' in other.get("/metrics").text
+
+
+def test_answers_are_for_the_one_who_asked(backend: Backend) -> None:
+    for path in ("/", "/predict", "/docs", "/nowhere"):
+        answer = httpx.get(f"{backend.url}{path}", headers={"Origin": "https://elsewhere.example"})
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert "access-control-allow-origin" not in answer.headers  # CORS is closed
+
+
+def test_the_token_is_told_to_nobody(start: Callable[..., Backend], tmp_path: Path) -> None:
+    token = "a-secret-that-nobody-may-read"
+    (tmp_path / "token").write_text(token)
+    server = start(token_file=tmp_path / "token")
+    said = []
+    for sent in (token, f"{token}!", token[:-1]):
+        for path, body in (("promote", {"version": "99"}), ("rollback", {})):
+            url, headers = f"{server.url}/models/crime-category/{path}", {"Authorization": f"Bearer {sent}"}
+            answer = httpx.post(url, json=body, headers=headers, timeout=60)
+            assert answer.status_code in (401, 404, 503)
+            said += [answer.text, str(answer.headers)]
+    said += [httpx.get(f"{server.url}{path}").text for path in ("/metrics", "/ready", "/models", "/audit", "/pod")]
+    server.output.seek(0)
+    said.append(server.output.read().decode())
+    assert not [text for text in said if token in text]
+
+
+def test_the_sample_itself_is_read() -> None:
+    with sample_table() as path:
+        assert read(path).rows == 10_000
+
+
+def test_a_misshapen_row_of_another_encoding_is_counted_alone(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(TABLE + b"2,CAF\xc9,\xa9\n" + LINE.encode())
+    tally = read(path)
+    assert (tally.rows, dict(tally.rejected)) == (52, {"wrong number of columns": 1})
+    assert tally.examples["wrong number of columns"] == [(51, "2,CAFÉ,©")]
+
+
+def test_lines_may_end_as_on_an_old_mac(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(TABLE.replace(b"\n", b"\r"))
+    assert (read(path).rows, read(path).rejected_rows) == (50, 0)
