@@ -43,10 +43,10 @@ def test_it_comes_back_under_the_same_numbers_and_answers_the_same(
         assert restored == saved
         assert json.loads(there.crime("restore", archive, "--json", **environment).stdout.splitlines()[-1]) == saved
         old, new = open_registry(Settings(mlruns=used.mlruns)), ServedRegistry(server.url)
-        assert new.models()[0]["aliases"] == old.models()[0]["aliases"]
+        assert new.models()[0].aliases == old.models()[0].aliases
         for mine, theirs in zip(old.versions("crime-category"), new.versions("crime-category"), strict=True):
-            assert (mine["version"], mine["metrics"]) == (theirs["version"], theirs["metrics"])
-            assert mine["tags"].items() <= (theirs["tags"] | {"run": mine["tags"]["run"]}).items()
+            assert (mine.version, mine.metrics) == (theirs.version, theirs.metrics)
+            assert mine.tags.items() <= (theirs.tags | {"run": mine.tags["run"]}).items()
         assert read_decisions(new) == read_decisions(old)
         assert [act.by for act in read_decisions(new) if act.version == "2"] == ["somebody"]
         assert new.load("monitoring/predictions/2026-01-01/a.csv.gz") == b"some predictions"

@@ -147,7 +147,7 @@ def test_a_worse_version_is_refused_with_reasons(pod: Backend, registry: Mlflow,
     answer = call(pod, "promote", {})  # the latest
     assert answer.status_code == 409
     assert "not champion: log loss" in answer.json()["detail"]
-    tags = {v["version"]: v["tags"] for v in ServedRegistry(registry.url).versions("crime-category")}
+    tags = {v.version: v.tags for v in ServedRegistry(registry.url).versions("crime-category")}
     assert tags["2"]["gate.log_loss"].startswith("failed: log loss")
     assert tags["2"]["gate.latency"].startswith("passed")
     assert version(pod) == "1"
@@ -249,7 +249,7 @@ def test_a_broken_bundle_changes_nothing(pod: Backend, registry: Mlflow) -> None
     file = registry.place / "artifacts" / where / "data" / "bundle" / "report.txt"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    shutil.rmtree(client.kept, ignore_errors=True)
+    shutil.rmtree(client.cache_directory, ignore_errors=True)
     client.set_alias("crime-category", "champion", "2")
     until(lambda: "hash differs" in str(httpx.get(f"{pod.url}/ready").json()["trouble"]))
     ready = httpx.get(f"{pod.url}/ready")

@@ -55,7 +55,7 @@ def whole_or_none(mlruns: Path) -> None:
     if not (mlruns / DATABASE_FILE).exists():
         return
     for model in where.models():  # raises where the store can't be read
-        if CHAMPION in model["aliases"]:
+        if CHAMPION in model.aliases:
             version, place = find_version(where, CATEGORY_MODEL)
             load_version(CATEGORY_MODEL, place, version)
 

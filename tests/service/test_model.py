@@ -143,8 +143,8 @@ def test_mlflow_knows_all_of_it(store: Store) -> None:
     version = client.get_model_version_by_alias("crime-category", "champion")
     run = client.get_run(str(version.run_id))
     light = EmbeddedRegistry(store.mlruns).versions("crime-category")
-    assert [v["version"] for v in light if "champion" in v["aliases"]] == [str(version.version)]
-    assert next(v for v in light if v["version"] == str(version.version))["metrics"] == run.data.metrics
+    assert [v.version for v in light if "champion" in v.aliases] == [str(version.version)]
+    assert next(v for v in light if v.version == str(version.version)).metrics == run.data.metrics
     assert run.data.metrics["weapon.log_loss"] > 0
     assert len(run.data.tags["data.fingerprint"]) == 64
     artifacts = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}

@@ -38,7 +38,7 @@ def test_twice_is_once_and_a_kill_changes_nothing(tmp_path: Path) -> None:
     assert whole["models"]["crime-category"]["verdict"] == "champion: the first one"
     assert retrain(tmp_path / "whole") == whole
     registry = EmbeddedRegistry(tmp_path / "whole" / "mlruns")
-    assert [v["version"] for v in registry.versions("crime-category")] == ["1"]
+    assert [v.version for v in registry.versions("crime-category")] == ["1"]
 
     place = tmp_path / "cut"
     for seconds in (6, 12, 20, 30):  # in training, while it is registered, in the forecast

@@ -94,7 +94,7 @@ def test_models_and_predictions_live_in_a_database_and_an_object_store(
         )
         assert done.stdout.splitlines()[-1:] == ["champion: the first one"], done.stderr
         registry = ServedRegistry(server.url)
-        registry.kept = tmp_path / "kept"
+        registry.cache_directory = tmp_path / "kept"
         version, place = find_version(registry, "crime-category")
         assert CategoryBundle(place, version).spec["sha256"] == bundle.spec["sha256"]
         assert list((Path(object_store["PLACE"]) / "models" / "crime").rglob("report.txt"))

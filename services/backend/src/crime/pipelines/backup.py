@@ -8,7 +8,7 @@ import io
 import json
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class BackupResult:
 
 def save_backup(registry: Registry, output: Path, progress: Progress = lambda what, share: None) -> BackupResult:
     """Write `output`, a gzipped tar; it appears under its name only when it is whole. Raises `RegistryError`."""
-    models: list[dict[str, Any]] = registry.models()  # raises where there is no registry
+    models: list[dict[str, Any]] = [asdict(model) for model in registry.models()]  # raises where there is no registry
     client = connect(registry, "Default")
     partial = output.with_name(output.name + ".part")
     try:

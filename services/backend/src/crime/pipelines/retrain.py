@@ -121,11 +121,11 @@ def _version_of_data(
 ) -> tuple[str, str]:
     """The version made of these data: one that is there already, judged if that was cut off, or a new one."""
     try:
-        made = [v for v in models_of.versions(name) if v["tags"].get("data.digest") == digest]
+        made = [v for v in models_of.versions(name) if v.tags.get("data.digest") == digest]
     except RegistryError:  # an embedded store that is not made yet
         made = []
     if made:
-        version, tags = made[0]["version"], made[0]["tags"]
+        version, tags = made[0].version, made[0].tags
         if "verdict" in tags and tags.get("promotion") == BEGUN:
             complete_promotion(models_of, name, version)
         return version, tags.get("verdict") or decide(models_of, name, version)

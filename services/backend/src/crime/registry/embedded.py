@@ -1,7 +1,6 @@
-"""The model registry, read without MLflow: importing it costs 200 MB and seconds, a query a millisecond.
+"""The embedded registry: MLflow's own tables in `mlruns/mlflow.db`, read with SQLite alone.
 
-`Embedded` looks at the tables that MLflow keeps in `mlruns/mlflow.db`, `Served` asks an MLflow server over HTTP.
-Both know the same: which version of a model carries an alias, and where its bundle is.
+Importing MLflow costs 200 MB and seconds, a query a millisecond. Only what writes to the tables imports it.
 """
 
 import os
@@ -11,21 +10,25 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from crime.core.errors import ModelNotFoundError, RegistryError
-from crime.registry.protocol import BUNDLE_PATH, CHAMPION
+from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
+
+if TYPE_CHECKING:
+    import mlflow
 
 DATABASE_FILE = "mlflow.db"
+LOCK_TIMEOUT_SECONDS = 5  # how long a query waits for a writer to release the database
 
 
 @contextmanager
-def _disk_errors(where: object) -> Iterator[None]:
+def _disk_errors(place: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RegistryError(f"{where}: {error}") from None
+        raise RegistryError(f"{place}: {error}") from None
 
 
 class EmbeddedRegistry:
@@ -42,7 +45,7 @@ class EmbeddedRegistry:
         return f"sqlite:///{self.mlruns.absolute() / DATABASE_FILE}"
 
     def time(self) -> float:
-        """Seconds since 1970 by the registry's clock, which dates what is written there."""
+        """Seconds since 1970: this machine's clock."""
         return time.time()
 
     @contextmanager
@@ -51,16 +54,16 @@ class EmbeddedRegistry:
         if not path.exists():
             raise RegistryError(f"no MLflow store in {self.mlruns}: `crime train` makes one")
         try:
-            # who may write takes back what a killed writer left by half; who may not could not even read then
+            # before it reads, SQLite must roll back what a killed writer left in its journal: that takes write access
             uri = f"{path.absolute().as_uri()}?mode={'rw' if os.access(path, os.W_OK) else 'ro'}"
-            with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+            with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
                 connection.row_factory = sqlite3.Row
                 yield connection
         except sqlite3.Error as error:
             raise RegistryError(f"the MLflow store in {self.mlruns} can't be read: {error}") from error
 
     def version(self, name: str, alias: str = CHAMPION) -> str:
-        """The version that carries `alias`. Raises `RegistryError`."""
+        """The version that has `alias`. Raises `RegistryError`."""
         query = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
         with self._database() as database:
             row = database.execute(query, (name, alias)).fetchone()
@@ -69,7 +72,7 @@ class EmbeddedRegistry:
         return str(row["version"])
 
     def bundle(self, name: str, version: str) -> Path:
-        """Directory of a version's bundle. Raises `RegistryError`."""
+        """Directory of a version's bundle, where MLflow stored it. Raises `RegistryError`."""
         query = "SELECT storage_location FROM model_versions WHERE name = ? AND version = ?"
         with self._database() as database:
             row = database.execute(query, (name, version)).fetchone()
@@ -80,79 +83,82 @@ class EmbeddedRegistry:
 
     def tags(self, name: str, version: str) -> dict[str, str]:
         """Tags of a version. Raises `RegistryError`."""
-        query = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
         with self._database() as database:
-            return {row["key"]: row["value"] for row in database.execute(query, (name, version))}
+            return self._tags(database, name, version)
 
-    def models(self) -> list[dict[str, Any]]:
-        """Every registered model with its aliases and latest version."""
+    @staticmethod
+    def _tags(database: sqlite3.Connection, name: str, version: str) -> dict[str, str]:
+        query = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
+        return {row["key"]: row["value"] for row in database.execute(query, (name, version))}
+
+    def models(self) -> list[RegisteredModel]:
+        """Every model that has a version, by name. Raises `RegistryError`."""
+        query = (
+            "SELECT m.name, m.description, MAX(v.version) AS latest FROM registered_models m "
+            "JOIN model_versions v ON v.name = m.name GROUP BY m.name ORDER BY m.name"
+        )
         with self._database() as database:
             aliases = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
             return [
-                {
-                    "name": row["name"],
-                    "description": row["description"] or "",
-                    "latest_version": str(row["latest"]),
-                    "aliases": {a["alias"]: str(a["version"]) for a in aliases if a["name"] == row["name"]},
-                }
-                for row in database.execute(
-                    "SELECT m.name, m.description, MAX(v.version) AS latest FROM registered_models m "
-                    "JOIN model_versions v ON v.name = m.name GROUP BY m.name ORDER BY m.name"
+                RegisteredModel(
+                    name=row["name"],
+                    description=row["description"] or "",
+                    latest_version=str(row["latest"]),
+                    aliases={
+                        alias["alias"]: str(alias["version"]) for alias in aliases if alias["name"] == row["name"]
+                    },
                 )
+                for row in database.execute(query)
             ]
 
-    def versions(self, name: str) -> list[dict[str, Any]]:
-        """Every version of a model, newest first, with its aliases, tags and the metrics of its run."""
+    def versions(self, name: str) -> list[ModelVersion]:
+        """Every version of a model, the newest first; none if there is no such model. Raises `RegistryError`."""
+        query = "SELECT version, creation_time, run_id FROM model_versions WHERE name = ? ORDER BY version DESC"
         with self._database() as database:
+            return [self._model_version(database, name, row) for row in database.execute(query, (name,))]
 
-            def pairs(query: str, *values: Any) -> dict[str, Any]:
-                return {row[0]: row[1] for row in database.execute(query, values)}
-
-            aliases = "SELECT alias, 1 FROM registered_model_aliases WHERE name = ? AND version = ?"
-            tags = "SELECT key, value FROM model_version_tags WHERE name = ? AND version = ?"
-            return [
-                {
-                    "version": str(row["version"]),
-                    "aliases": list(pairs(aliases, name, row["version"])),
-                    "created": row["creation_time"],
-                    "run_id": row["run_id"],
-                    "tags": pairs(tags, name, row["version"]),
-                    "metrics": pairs("SELECT key, value FROM latest_metrics WHERE run_uuid = ?", row["run_id"]),
-                }
-                for row in database.execute(
-                    "SELECT version, creation_time, run_id FROM model_versions WHERE name = ? ORDER BY version DESC",
-                    (name,),
-                )
-            ]
+    def _model_version(self, database: sqlite3.Connection, name: str, row: sqlite3.Row) -> ModelVersion:
+        aliases = "SELECT alias FROM registered_model_aliases WHERE name = ? AND version = ?"
+        metrics = "SELECT key, value FROM latest_metrics WHERE run_uuid = ?"
+        return ModelVersion(
+            version=str(row["version"]),
+            aliases=[alias["alias"] for alias in database.execute(aliases, (name, row["version"]))],
+            created=row["creation_time"],
+            run_id=row["run_id"],
+            tags=self._tags(database, name, row["version"]),
+            metrics={metric["key"]: metric["value"] for metric in database.execute(metrics, (row["run_id"],))},
+        )
 
     def save(self, path: str, content: bytes) -> None:
-        """Keep a file beside the models. Raises `RegistryError`, as `files`, `load` and `remove` do."""
+        """Write a file beside the models; it appears whole or not at all. Raises `RegistryError`."""
         with _disk_errors(self):
-            place = self.mlruns / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial = place.with_name(f".{place.name}")
+            target = self.mlruns / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f".{target.name}")
             partial.write_bytes(content)
-            partial.replace(place)
+            partial.replace(target)
 
     def files(self, folder: str) -> list[str]:
-        """Paths of what is in a folder, sorted; none if it is not there."""
+        """Paths of the entries of a folder, sorted; none if it does not exist. Raises `RegistryError`."""
         with _disk_errors(self):
-            place = self.mlruns / folder
-            found = sorted(place.iterdir()) if place.exists() else []
-            return [str(file.relative_to(self.mlruns)) for file in found if not file.name.startswith(".")]
+            directory = self.mlruns / folder
+            entries = sorted(directory.iterdir()) if directory.exists() else []
+            return [str(entry.relative_to(self.mlruns)) for entry in entries if not entry.name.startswith(".")]
 
     def load(self, path: str) -> bytes:
+        """Content of a file. Raises `RegistryError`."""
         with _disk_errors(self):
             return (self.mlruns / path).read_bytes()
 
     def remove(self, path: str) -> None:
-        """Remove a folder."""
+        """Remove a folder and all in it."""
         shutil.rmtree(self.mlruns / path, ignore_errors=True)
 
     def forget(self, name: str, version: str) -> None:
         """Nothing to do: bundles are read where they are stored."""
 
-    def _client(self) -> Any:  # MLflow alone writes its tables
+    def _client(self) -> "mlflow.MlflowClient":
+        """MLflow's client: only MLflow writes to its tables."""
         import mlflow
 
         return mlflow.MlflowClient(self.tracking_uri)

@@ -16,8 +16,8 @@ BEGUN = "begun"
 def latest_version(registry: Registry, name: str) -> str:
     """The newest version of a model. Raises `RegistryError`."""
     for model in registry.models():
-        if model["name"] == name:
-            return str(model["latest_version"])
+        if model.name == name:
+            return model.latest_version
     raise ModelNotFoundError(name, str(registry))
 
 

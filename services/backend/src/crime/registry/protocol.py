@@ -1,12 +1,35 @@
-"""What the backend, the commands and the pipelines ask of a model registry."""
+"""The interface of a model registry, and what it answers."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from crime.core.file_store import FileStore
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"  # aliases of versions
-BUNDLE_PATH = "data/bundle"  # where a logged model holds its bundle
+BUNDLE_PATH = "data/bundle"  # where the artifacts of a version hold its bundle
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A model that has a version. `aliases`: version by alias."""
+
+    name: str
+    description: str
+    latest_version: str
+    aliases: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a model. `created`: milliseconds since 1970, as MLflow counts; `metrics`: those of its run."""
+
+    version: str
+    aliases: list[str] = field(default_factory=list)
+    created: int | None = None
+    run_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 class Registry(FileStore, Protocol):
@@ -17,25 +40,28 @@ class Registry(FileStore, Protocol):
         """MLflow's tracking URI."""
 
     def version(self, name: str, alias: str = CHAMPION) -> str:
-        """The version that carries `alias`. Raises `ModelNotFoundError` where none does."""
+        """The version that has `alias`. Raises `ModelNotFoundError` where none has."""
 
     def bundle(self, name: str, version: str) -> Path:
-        """Directory of a version's bundle, fetched if need be."""
+        """Directory of a version's bundle, downloaded if necessary. Raises `ModelNotFoundError`."""
 
     def forget(self, name: str, version: str) -> None:
-        """Drop a fetched bundle that proved to be damaged, so that it is fetched anew."""
+        """Delete the local copy of a bundle that proved to be damaged, so that it is downloaded again."""
 
     def tags(self, name: str, version: str) -> dict[str, str]:
         """Tags of a version."""
 
-    def models(self) -> list[dict[str, Any]]:
-        """Every registered model with its aliases and latest version."""
+    def models(self) -> list[RegisteredModel]:
+        """Every registered model."""
 
-    def versions(self, name: str) -> list[dict[str, Any]]:
-        """Versions of a model, the newest first, with aliases, tags and the metrics of their runs."""
+    def versions(self, name: str) -> list[ModelVersion]:
+        """Versions of a model, the newest first."""
 
-    def set_alias(self, name: str, alias: str, version: str) -> None: ...
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Give `alias` to a version; whichever had it loses it."""
 
-    def delete_alias(self, name: str, alias: str) -> None: ...
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Take `alias` away from the version that has it."""
 
-    def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None: ...
+    def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
+        """Write tags one after another, in the order of `tags`."""

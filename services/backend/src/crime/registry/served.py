@@ -1,13 +1,10 @@
-"""The model registry, read without MLflow: importing it costs 200 MB and seconds, a query a millisecond.
-
-`Embedded` looks at the tables that MLflow keeps in `mlruns/mlflow.db`, `Served` asks an MLflow server over HTTP.
-Both know the same: which version of a model carries an alias, and where its bundle is.
-"""
+"""The registry of an MLflow server that serves artifacts too, asked over MLflow's REST API without importing MLflow."""
 
 import json
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -19,184 +16,204 @@ from urllib.request import Request, urlopen
 
 from crime.core.bundle_files import SPEC_FILE
 from crime.core.errors import ModelNotFoundError, RegistryError
-from crime.registry.protocol import BUNDLE_PATH, CHAMPION
+from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
 
-TIMEOUT_SECONDS = 5  # seconds for one answer of the server
-CLOCK_SKEW_SECONDS = 60  # seconds between this machine's clock and the server's that are no chance
-KEPT_VERSIONS = 4  # versions of each model on disk
-MAX_FILE_BYTES = 512 << 20  # bytes of one file of a bundle
+TIMEOUT_SECONDS = 5  # for one answer of the server
+CLOCK_SKEW_SECONDS = 60  # smaller differences between the two clocks are taken for latency and ignored
+CACHED_VERSIONS = 4  # versions of each model whose bundles stay on disk
+MAX_FILE_BYTES = 512 << 20  # of one file of a bundle
+PAGE_SIZE = "100"  # models or versions that a search returns
+NOT_FOUND_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes for an unknown name or alias
 
 
 class ServedRegistry:
-    """An MLflow server that serves artifacts too. Bundles are fetched once, into the temporary directory."""
+    """An MLflow server. Bundles are downloaded once into `cache_directory`."""
 
     def __init__(self, uri: str):
         self.tracking_uri = uri.rstrip("/")
-        self.kept = Path(tempfile.gettempdir()) / "crime-models"
-        self._ahead = 0.0  # seconds by which the clock here is ahead of the server's, as its last answer told
+        self.cache_directory = Path(tempfile.gettempdir()) / "crime-models"
+        self._seconds_ahead = 0.0  # of this machine's clock over the server's, by the server's last answer
 
     def __str__(self) -> str:
         return self.tracking_uri
 
     def time(self) -> float:
-        """Seconds since 1970 by the registry's clock, which dates what is written there; the one here may be wrong."""
-        return time.time() - self._ahead
+        """Seconds since 1970 by the server's clock, which dates what is written there."""
+        return time.time() - self._seconds_ahead
 
-    def _open(self, path: str, body: dict[str, Any] | bytes | None = None, method: str | None = None) -> bytes:
+    def _request(self, path: str, body: Mapping[str, str] | bytes | None = None, method: str | None = None) -> bytes:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
-        request = Request(f"{self.tracking_uri}/api/2.0/{path}", data, {"Content-Type": kind})
-        request.method = method or ("GET" if body is None else "POST")
+        content_type = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        method = method or ("GET" if body is None else "POST")
+        url = f"{self.tracking_uri}/api/2.0/{path}"
         try:
-            with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-                with suppress(TypeError, ValueError):  # a server that does not tell
-                    ahead = time.time() - parsedate_to_datetime(response.headers["Date"]).timestamp()
-                    self._ahead = ahead if abs(ahead) > CLOCK_SKEW_SECONDS else 0.0
+            with urlopen(
+                Request(url, data, {"Content-Type": content_type}, method=method), timeout=TIMEOUT_SECONDS
+            ) as response:
+                self._compare_clocks(response.headers["Date"])
                 content: bytes = response.read(MAX_FILE_BYTES + 1)
         except HTTPError as error:
-            try:
-                said = json.load(error)
-                code, message = said.get("error_code", ""), said.get("message", "")
-            except (ValueError, AttributeError, OSError):
-                code, message = "", ""
-            if code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise ModelNotFoundError(message.rstrip("."), str(self)) from None
-            raise RegistryError(f"MLflow at {self} answered {error.code} {message}".rstrip()) from None
+            raise self._error_of(error) from None
         except (OSError, HTTPException) as error:
             raise RegistryError(f"MLflow at {self} can't be reached: {error}") from None
         if len(content) > MAX_FILE_BYTES:
             raise RegistryError(f"MLflow at {self} sent more than {MAX_FILE_BYTES:,} bytes for {path}")
         return content
 
-    def _ask(self, path: str, query: dict[str, str] | None = None, body: dict[str, Any] | None = None) -> Any:
-        content = self._open(f"mlflow/{path}" + (f"?{urlencode(query)}" if query else ""), body)
+    def _compare_clocks(self, date: str) -> None:
+        with suppress(TypeError, ValueError):  # no Date header, or not a date
+            ahead = time.time() - parsedate_to_datetime(date).timestamp()
+            self._seconds_ahead = ahead if abs(ahead) > CLOCK_SKEW_SECONDS else 0.0
+
+    def _error_of(self, error: HTTPError) -> RegistryError:
+        try:
+            problem = json.load(error)
+            code, message = problem.get("error_code", ""), problem.get("message", "")
+        except (ValueError, AttributeError, OSError):
+            code, message = "", ""
+        if code in NOT_FOUND_CODES:
+            return ModelNotFoundError(message.rstrip("."), str(self))
+        return RegistryError(f"MLflow at {self} answered {error.code} {message}".rstrip())
+
+    def _json(self, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, str] | None = None) -> Any:
+        content = self._request(f"mlflow/{path}" + (f"?{urlencode(query)}" if query else ""), body)
         try:
             return json.loads(content or "{}")
         except ValueError:
             raise RegistryError(f"MLflow at {self} answered {path} with what is no JSON") from None
 
     def version(self, name: str, alias: str = CHAMPION) -> str:
-        """The version that carries `alias`. Raises `RegistryError`."""
+        """The version that has `alias`. Raises `RegistryError`."""
         try:
-            found = self._ask("registered-models/alias", {"name": name, "alias": alias})
-            return str(found["model_version"]["version"])
+            answer = self._json("registered-models/alias", {"name": name, "alias": alias})
+            return str(answer["model_version"]["version"])
         except ModelNotFoundError:
             raise ModelNotFoundError(f"{name}@{alias}", str(self)) from None
         except (KeyError, TypeError):
             raise RegistryError(f"MLflow at {self} answered without a version of {name}@{alias}") from None
 
     def bundle(self, name: str, version: str) -> Path:
-        """Directory of a version's bundle, fetched if it is not here yet. Raises `RegistryError`."""
-        place = self._place(name, version)
-        if place.exists():
-            return place
-        found = self._ask("model-versions/get-download-uri", {"name": name, "version": version})
-        where = urlparse(str(found.get("artifact_uri", "")))
-        if where.scheme != "mlflow-artifacts":
-            raise RegistryError(f"MLflow at {self} does not serve artifacts itself: {name} is in {where.geturl()}")
-        root = f"mlflow-artifacts/artifacts/{quote(where.path.strip('/'))}/{BUNDLE_PATH}"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=place.parent))
+        """Directory of a version's bundle, downloaded if it is not cached. Raises `RegistryError`."""
+        directory = self._cached(name, version)
+        if directory.exists():
+            return directory
+        answer = self._json("model-versions/get-download-uri", {"name": name, "version": version})
+        location = urlparse(str(answer.get("artifact_uri", "")))
+        if location.scheme != "mlflow-artifacts":
+            raise RegistryError(f"MLflow at {self} does not serve artifacts itself: {name} is in {location.geturl()}")
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=directory.parent))
         try:
-            spec = self._open(f"{root}/{SPEC_FILE}")
-            (fresh / SPEC_FILE).write_bytes(spec)
-            for file in json.loads(spec)["sha256"]:
-                if Path(file).name != file:
-                    raise ValueError(f"a file named {file!r}")
-                (fresh / file).write_bytes(self._open(f"{root}/{file}"))
-            fresh.rename(place)
+            self._download(f"mlflow-artifacts/artifacts/{quote(location.path.strip('/'))}/{BUNDLE_PATH}", partial)
+            partial.rename(directory)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError(f"{name} version {version} in {self} is no bundle: {error}") from None
         except OSError as error:
-            raise RegistryError(f"{name} version {version} can't be kept in {place.parent}: {error}") from None
+            raise RegistryError(f"{name} version {version} can't be kept in {directory.parent}: {error}") from None
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        for old in sorted(place.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_VERSIONS]:
+            shutil.rmtree(partial, ignore_errors=True)
+        for old in sorted(directory.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-CACHED_VERSIONS]:
             shutil.rmtree(old, ignore_errors=True)
-        return place
+        return directory
+
+    def _download(self, root: str, target: Path) -> None:
+        """Download a bundle's spec and the files it lists."""
+        spec = self._request(f"{root}/{SPEC_FILE}")
+        (target / SPEC_FILE).write_bytes(spec)
+        for file in json.loads(spec)["sha256"]:
+            if Path(file).name != file:  # would be written outside of `target`
+                raise ValueError(f"a file named {file!r}")
+            (target / file).write_bytes(self._request(f"{root}/{file}"))
 
     def forget(self, name: str, version: str) -> None:
-        """Remove a fetched bundle that proved to be damaged, so that the next look fetches it anew."""
-        shutil.rmtree(self._place(name, version), ignore_errors=True)
+        """Delete a cached bundle that proved to be damaged, so that it is downloaded again."""
+        shutil.rmtree(self._cached(name, version), ignore_errors=True)
 
-    def _place(self, name: str, version: str) -> Path:
-        return self.kept / quote(self.tracking_uri, "") / name / version
+    def _cached(self, name: str, version: str) -> Path:
+        return self.cache_directory / quote(self.tracking_uri, "") / name / version
 
     def save(self, path: str, content: bytes) -> None:
-        """Keep a file beside the models. Raises `RegistryError`, as `files`, `load` and `remove` do."""
-        self._open(f"mlflow-artifacts/artifacts/{quote(path)}", content, "PUT")
+        """Write a file beside the models. Raises `RegistryError`."""
+        self._request(f"mlflow-artifacts/artifacts/{quote(path)}", content, "PUT")
 
     def files(self, folder: str) -> list[str]:
-        """Paths of what is in a folder, sorted; none if it is not there."""
+        """Paths of the entries of a folder, sorted; none if it does not exist. Raises `RegistryError`."""
         try:
-            listed = json.loads(self._open(f"mlflow-artifacts/artifacts?{urlencode({'path': folder})}"))
-            return sorted(f"{folder}/{file['path'].rpartition('/')[2]}" for file in listed.get("files", []))
+            answer = json.loads(self._request(f"mlflow-artifacts/artifacts?{urlencode({'path': folder})}"))
+            return sorted(f"{folder}/{file['path'].rpartition('/')[2]}" for file in answer.get("files", []))
         except ModelNotFoundError:
             return []
         except (ValueError, KeyError, TypeError, AttributeError):
             raise RegistryError(f"MLflow at {self} listed {folder} as what is no list") from None
 
     def load(self, path: str) -> bytes:
-        return self._open(f"mlflow-artifacts/artifacts/{quote(path)}")
+        """Content of a file. Raises `RegistryError`."""
+        return self._request(f"mlflow-artifacts/artifacts/{quote(path)}")
 
     def remove(self, path: str) -> None:
-        """Remove a folder."""
-        self._open(f"mlflow-artifacts/artifacts/{quote(path)}", method="DELETE")
+        """Remove a folder and all in it. Raises `RegistryError`."""
+        self._request(f"mlflow-artifacts/artifacts/{quote(path)}", method="DELETE")
 
     def tags(self, name: str, version: str) -> dict[str, str]:
         """Tags of a version. Raises `RegistryError`."""
-        found = self._ask("model-versions/get", {"name": name, "version": version})
-        return {tag["key"]: tag["value"] for tag in found.get("model_version", {}).get("tags", [])}
+        answer = self._json("model-versions/get", {"name": name, "version": version})
+        return _pairs(answer.get("model_version", {}).get("tags", []))
 
-    def models(self) -> list[dict[str, Any]]:
-        """Every registered model with its aliases and latest version."""
-        found = self._ask("registered-models/search", {"max_results": "100"}).get("registered_models", [])
+    def models(self) -> list[RegisteredModel]:
+        """The first hundred registered models. Raises `RegistryError`."""
+        answer = self._json("registered-models/search", {"max_results": PAGE_SIZE})
         return [
-            {
-                "name": model["name"],
-                "description": model.get("description", ""),
-                "latest_version": max((v["version"] for v in model.get("latest_versions", [])), key=int, default=""),
-                "aliases": {a["alias"]: str(a["version"]) for a in model.get("aliases", [])},
-            }
-            for model in found
+            RegisteredModel(
+                name=model["name"],
+                description=model.get("description", ""),
+                latest_version=max((v["version"] for v in model.get("latest_versions", [])), key=int, default=""),
+                aliases={alias["alias"]: str(alias["version"]) for alias in model.get("aliases", [])},
+            )
+            for model in answer.get("registered_models", [])
         ]
 
-    def versions(self, name: str) -> list[dict[str, Any]]:
-        """The latest hundred versions of a model, newest first, with their aliases, tags and metrics of their runs."""
+    def versions(self, name: str) -> list[ModelVersion]:
+        """The latest hundred versions of a model, the newest first. Raises `RegistryError`."""
         aliases: dict[str, list[str]] = {}
         for model in self.models():
-            if model["name"] == name:
-                for alias, version in model["aliases"].items():
+            if model.name == name:
+                for alias, version in model.aliases.items():
                     aliases.setdefault(version, []).append(alias)
-        query = {"filter": f"name='{name}'", "max_results": "100", "order_by": "version_number DESC"}
-        found = self._ask("model-versions/search", query).get("model_versions", [])
+        query = {"filter": f"name='{name}'", "max_results": PAGE_SIZE, "order_by": "version_number DESC"}
+        answer = self._json("model-versions/search", query)
         return [
-            {
-                "version": str(v["version"]),
-                "aliases": aliases.get(str(v["version"]), []),
-                "created": int(v.get("creation_timestamp", 0)),
-                "run_id": v.get("run_id", ""),
-                "tags": {tag["key"]: tag["value"] for tag in v.get("tags", [])},
-                "metrics": self._metrics(v.get("run_id", "")),
-            }
-            for v in sorted(found, key=lambda v: -int(v["version"]))
+            ModelVersion(
+                version=str(version["version"]),
+                aliases=aliases.get(str(version["version"]), []),
+                created=int(version.get("creation_timestamp", 0)),
+                run_id=version.get("run_id", ""),
+                tags=_pairs(version.get("tags", [])),
+                metrics=self._metrics(version.get("run_id", "")),
+            )
+            for version in sorted(answer.get("model_versions", []), key=lambda version: -int(version["version"]))
         ]
 
     def _metrics(self, run: str) -> dict[str, float]:
+        """Metrics of a run; none where it was deleted."""
         if not run:
             return {}
         try:
-            data = self._ask("runs/get", {"run_id": run})["run"]["data"]
+            data = self._json("runs/get", {"run_id": run})["run"]["data"]
         except RegistryError:
             return {}
-        return {metric["key"]: metric["value"] for metric in data.get("metrics", [])}
+        return _pairs(data.get("metrics", []))
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        self._ask("registered-models/alias", body={"name": name, "alias": alias, "version": version})
+        self._json("registered-models/alias", body={"name": name, "alias": alias, "version": version})
 
     def delete_alias(self, name: str, alias: str) -> None:
-        self._open("mlflow/registered-models/alias", {"name": name, "alias": alias}, "DELETE")
+        self._request("mlflow/registered-models/alias", {"name": name, "alias": alias}, "DELETE")
 
     def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
         for key, value in tags.items():
-            self._ask("model-versions/set-tag", body={"name": name, "version": version, "key": key, "value": value})
+            self._json("model-versions/set-tag", body={"name": name, "version": version, "key": key, "value": value})
+
+
+def _pairs(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """MLflow's lists of key and value, as a dictionary."""
+    return {entry["key"]: entry["value"] for entry in entries}

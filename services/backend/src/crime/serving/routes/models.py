@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from crime.classifier.bundle import CategoryBundle
 from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
 from crime.core.model_names import CATEGORY_MODEL
-from crime.registry import promotion
+from crime.registry import promotion, protocol
 from crime.registry.audit import Act, read_decisions
 from crime.registry.gates import Gate
 from crime.registry.promotion import set_challenger, withdraw_challenger
@@ -125,7 +125,7 @@ def models(request: Request) -> Models:
     try:
         found = following.registry.models()
         if found:
-            return Models(source="mlflow", models=[ModelSummary(**model) for model in found])
+            return Models(source="mlflow", models=[ModelSummary(**asdict(model)) for model in found])
     except RegistryError as error:
         if not following.serving:
             raise HTTPException(503, str(error)) from None
@@ -150,20 +150,21 @@ def model(name: str, request: Request) -> Model:
     if not found and not serving:
         raise HTTPException(404, f"no model {name!r}")
     if not found and serving:
-        source, found = "bundle", [{"version": serving.version, "aliases": [CHAMPION], "metrics": {}}]
+        source, found = "bundle", [protocol.ModelVersion(serving.version, [CHAMPION])]
+    versions = []
     for version in found:
         metrics: dict[str, dict[str, float]] = {}
-        for key, value in version["metrics"].items():
+        for key, value in version.metrics.items():
             level, _, metric = key.rpartition(".")
             metrics.setdefault(level, {})[metric] = value
-        if isinstance(serving, CategoryBundle) and version["version"] == serving.version and not metrics:
+        if isinstance(serving, CategoryBundle) and version.version == serving.version and not metrics:
             metrics = serving.spec["metrics"]
-        version["metrics"] = metrics
+        versions.append(ModelVersion(**{**asdict(version), "metrics": metrics}))
     kept = ("version", "metrics", "confusion", "calibration", "data", "parameters", "rounds", "versions", "categories")
     details = {key: serving.spec[key] for key in (*kept, "backtest") if key in serving.spec} if serving else {}
     if serving:
         details["version"] = serving.version
-    return Model(name=name, source=source, versions=[ModelVersion(**v) for v in found], serving=details)
+    return Model(name=name, source=source, versions=versions, serving=details)
 
 
 @router.post("/models/{name}/promote", responses=WRITE_RESPONSES, dependencies=[Depends(_require_token)])
