@@ -125,7 +125,7 @@ def new_model(release: Any, images: Any, place: Path) -> Callable[[], None]:
     with sample_table() as path:
         tally = Tally()
         bundle, _ = train_category_model(load_reports(path, tally), tally, place / "model", seed=7)
-    write_spec(place / "model", bundle.spec | {"version": "next"})
+    write_spec(place / "model", bundle.spec.model_copy(update={"version": "next"}))
     image = images.vary("backend", "model", "USER 0", "COPY model /app/model", "USER 65532:65532", context=place)
     images.load(image)
 

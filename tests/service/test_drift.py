@@ -68,7 +68,7 @@ def test_a_city_that_drifts_is_noticed_within_a_thousand_reports(seed: int, tmp_
     other = city(tmp_path, seed, DRIFTS)
     early = other.take(np.flatnonzero(other.fields["date_occ"] < day_number(DRIFTS)))
     model, _ = train_category_model(early, Tally(), tmp_path / "bundle")
-    known = model.spec["reference"]
+    known = model.spec.reference
     found = drifts(known, windows(other, True)[0], model)
     assert "premise" in found
     before = [drifts(known, part, model) for part in windows(other, False)[-4:]]

@@ -37,7 +37,7 @@ def test_the_api_shows_the_vector_the_model_was_trained_on(
 
 
 def test_no_feature_reads_what_follows_from_the_answer(model: CategoryBundle) -> None:
-    for name in model.spec["features"]:
+    for name in model.spec.features:
         assert not set(describe_feature(name).source) & set(LEAKS), name
         assert not any(source.startswith("Vict") for source in describe_feature(name).source), name
 
@@ -48,7 +48,7 @@ def test_masking_hides_all_above_a_level(level: str, model: CategoryBundle, repo
     hidden = mask_above(few.fields, level)
     assert (detail_levels(hidden, 50) == list(DETAIL_LEVELS).index(level)).all()
     matrix = model.encoder.matrix(hidden, 50)
-    for at, name in enumerate(model.spec["features"]):
+    for at, name in enumerate(model.spec.features):
         above = list(DETAIL_LEVELS).index(describe_feature(name).level) > list(DETAIL_LEVELS).index(level)
         if above:
             assert np.isnan(matrix[:, at]).all(), name

@@ -55,7 +55,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         tally = Tally()
         reports = load_reports(path, tally)
     models = [train_category_model(reports, tally, place / str(seed) / "bundle", seed=seed)[0] for seed in (0, 1)]
-    order = sorted((0, 1), key=lambda at: models[at].spec["metrics"]["overall"]["log_loss"])
+    order = sorted((0, 1), key=lambda at: models[at].spec.metrics["overall"]["log_loss"])
     return [place / str(at) / "bundle" for at in order]
 
 

@@ -45,7 +45,7 @@ def test_each_level_is_as_good_as_a_model_trained_for_it_alone(
     level: str, model: CategoryBundle, reports: Reports
 ) -> None:
     past, held_out = split_by_time(reports)
-    columns = feature_columns(model.spec["features"], level)
+    columns = feature_columns(model.spec.features, level)
     x = model.encoder.matrix(mask_above(past.fields, level), len(past))[:, columns]
     border = int(0.8 * len(x))
     parameters = TREE_PARAMETERS | {"seed": 1, "num_threads": 2}
@@ -85,8 +85,8 @@ def test_one_report_alone_or_among_many_gets_the_same_answer(model: CategoryBund
 def test_same_data_and_seed_give_the_same_model(reports: Reports, model: CategoryBundle, tmp_path: Path) -> None:
     shuffled = reports.take(np.random.default_rng(5).permutation(len(reports)))
     again, _ = train_category_model(shuffled, Tally(), tmp_path / "bundle")
-    assert again.spec["sha256"] == model.spec["sha256"]
-    assert again.spec["data"]["fingerprint"] == model.spec["data"]["fingerprint"]
+    assert again.spec.sha256 == model.spec.sha256
+    assert again.spec.data.fingerprint == model.spec.data.fingerprint
 
 
 def test_on_a_simulated_city_little_that_can_be_known_is_missed(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_on_a_simulated_city_little_that_can_be_known_is_missed(tmp_path: Path) 
     SimulatedCity(City(seed=4, rows=40_000)).write(path)
     model, held_out = train_category_model(load_reports(path, Tally()), Tally(), tmp_path / "bundle")
     for level, limit in bayes_log_losses(path, held_out).items():
-        assert limit <= model.spec["metrics"][level]["log_loss"] <= 1.1 * limit, level
+        assert limit <= model.spec.metrics[level]["log_loss"] <= 1.1 * limit, level
 
 
 def test_a_city_that_drifts_is_another_from_that_day_on(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_city_that_drifts_is_another_from_that_day_on(tmp_path: Path) -> None:
 def test_victim_columns_only_when_asked_for(reports: Reports, tmp_path: Path) -> None:
     some = reports.take(np.arange(1_500))
     told, _ = train_category_model(some, Tally(), tmp_path / "told", victim=True)
-    assert {"victim_age", "victim_sex", "victim_descent"} <= set(told.spec["features"])
+    assert {"victim_age", "victim_sex", "victim_descent"} <= set(told.spec.features)
 
 
 def test_too_little_to_train_on_is_said(reports: Reports, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_mlflow_knows_all_of_it(store: Store) -> None:
     mine = load_champion(Settings(mlruns=store.mlruns))
     assert answer.iloc[0]["level"] == "place_time"
     assert mine.version == str(version.version)
-    stored = Path(mine.spec["sha256"] and find_version(EmbeddedRegistry(store.mlruns), "crime-category")[1])
+    stored = Path(mine.spec.sha256 and find_version(EmbeddedRegistry(store.mlruns), "crime-category")[1])
     assert not [file for file in stored.rglob("*") if file.suffix in (".pkl", ".pickle")]
 
 

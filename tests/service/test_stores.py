@@ -96,7 +96,7 @@ def test_models_and_predictions_live_in_a_database_and_an_object_store(
         registry = ServedRegistry(server.url)
         registry.cache_directory = tmp_path / "kept"
         version, place = find_version(registry, "crime-category")
-        assert CategoryBundle(place, version).spec["sha256"] == bundle.spec["sha256"]
+        assert CategoryBundle(place, version).spec.sha256 == bundle.spec.sha256
         assert list((Path(object_store["PLACE"]) / "models" / "crime").rglob("report.txt"))
         registry.save("monitoring/predictions/2026-01-01/a.csv.gz", b"some predictions")
         server.stop()

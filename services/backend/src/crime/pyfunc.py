@@ -4,7 +4,6 @@ Takes records with LAPD's column names. A column that is there but blank in a ro
 that is not there says "not known". MLflow stores the bundle's files as they are: no pickle.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import score_columns
-from crime.core.bundle_files import SPEC_FILE
+from crime.core.bundle_files import BundleSpec, read_spec
 from crime.core.days import day_number
 from crime.core.model_names import FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
@@ -55,6 +54,6 @@ class _Forecast:
 
 def _load_pyfunc(path: str) -> _Model | _Forecast:
     place = Path(path)
-    if json.loads((place / SPEC_FILE).read_text())["model"] == FORECAST_MODEL:
+    if read_spec(place, BundleSpec).model == FORECAST_MODEL:
         return _Forecast(ForecastBundle(place))
     return _Model(CategoryBundle(place))

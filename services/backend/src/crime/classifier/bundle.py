@@ -6,18 +6,16 @@ Each was also trained on copies with fields hidden at random, so that whatever i
 leaves it calibrated.
 """
 
-import json
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from crime.classifier.booster import Booster
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
-from crime.core.bundle_files import SPEC_FILE
+from crime.classifier.spec import CategorySpec
+from crime.core.bundle_files import check_hashes, read_spec
 from crime.core.errors import BundleError
 from crime.features.definitions import ReportFields, describe_feature, feature_columns
 from crime.features.detail_levels import detail_levels
@@ -43,16 +41,16 @@ class CategoryBundle:
 
     def __init__(self, directory: Path, version: str | None = None):
         self.directory = directory
+        spec = read_spec(directory, CategorySpec)
+        if spec.categories != CATEGORIES:
+            raise BundleError(f"{directory}: its categories are not this release's")
+        self.spec = spec.model_copy(update={"version": version}) if version else spec
         try:
-            self.spec: dict[str, Any] = json.loads((directory / SPEC_FILE).read_text())
-            for name, digest in self.spec["sha256"].items():
-                if sha256((directory / name).read_bytes()).hexdigest() != digest:
-                    raise BundleError(f"{directory / name} is not the file that was trained: its hash differs")
-            self.spec["version"] = version or self.spec["version"]
-            self.encoder = FeatureEncoder(self.spec["features"])
-            self.names = [*self.spec["features"], *NAIVE_BAYES_INPUTS]
-            self.columns = {level: np.array(level_inputs(self.spec["features"], level)) for level in DETAIL_LEVELS}
-            self.evidence = NaiveBayes.load(directory / NAIVE_BAYES_FILE, self.spec["features"])
+            check_hashes(directory, self.spec.sha256)
+            self.encoder = FeatureEncoder(self.spec.features)
+            self.names = [*self.spec.features, *NAIVE_BAYES_INPUTS]
+            self.columns = {level: np.array(level_inputs(self.spec.features, level)) for level in DETAIL_LEVELS}
+            self.evidence = NaiveBayes.load(directory / NAIVE_BAYES_FILE, self.spec.features)
             self.boosters = {
                 level: Booster(directory / f"{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
                 for level in DETAIL_LEVELS
@@ -60,8 +58,6 @@ class CategoryBundle:
             self._parts = {level: self._parts_of(columns) for level, columns in self.columns.items()}
             self.counts = np.load(directory / COUNTS_FILE, allow_pickle=False)
             self.held_out = HeldOutReports.load(directory / HELD_OUT_FILE)
-            if self.spec["categories"] != CATEGORIES:
-                raise BundleError(f"{directory}: its categories are not this release's")
         except BundleError:
             raise
         except (OSError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
@@ -69,11 +65,11 @@ class CategoryBundle:
 
     @property
     def name(self) -> str:
-        return self.spec["model"]
+        return self.spec.model
 
     @property
     def version(self) -> str:
-        return str(self.spec["version"])
+        return self.spec.version
 
     def predict_one(self, fields: ReportFields) -> Prediction:
         """Probabilities of one report, each field a scalar."""
@@ -88,7 +84,7 @@ class CategoryBundle:
 
     def verify(self) -> None:
         """Raise `BundleError` unless this gives the answers that it gave where it was trained. Warms it, too."""
-        stored, given = np.array(self.spec.get("golden", [])), self.golden()
+        stored, given = np.array(self.spec.golden), self.golden()
         if stored.shape != given.shape or not np.allclose(given, stored, atol=1e-6):
             raise BundleError(f"{self.name} version {self.version} does not give the answers it was stored with")
 
@@ -133,7 +129,7 @@ class CategoryBundle:
             if vector[at] == 1:  # at this level inputs stand where features do
                 parts[f"Mocodes {code}"] = shap[:, at]
                 parts["Mocodes"] -= shap[:, at]
-        pushes = self.evidence.pushes(vector[: len(self.spec["features"])])
+        pushes = self.evidence.pushes(vector[: len(self.spec.features)])
         said = shap[:, -1 - len(NAIVE_BAYES_INPUTS) : -1]  # (7, 7): to each score, by each category's evidence
         same = np.maximum(np.array(list(pushes.values())) * np.sign(said.diagonal()), 0)
         same[:, ~same.any(0)] = 1

@@ -78,11 +78,11 @@ def train(
             model = CategoryBundle(directory, version)
             limits = bayes_log_losses(path, held_out)
         show_tally(tally)
-        show_scores(model.spec["metrics"], f"{model.name} version {version}: {len(held_out):,} held-out reports")
-        show_bayes_limits(limits, model.spec["metrics"])
+        show_scores(model.spec.metrics, f"{model.name} version {version}: {len(held_out):,} held-out reports")
+        show_bayes_limits(limits, model.spec.metrics)
         out.print(verdict, highlight=False, soft_wrap=True)
         if as_json:
-            summary = score_summary(model.name, version, len(held_out), tally, model.spec["metrics"])
+            summary = score_summary(model.name, version, len(held_out), tally, model.spec.metrics)
             typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
 
 

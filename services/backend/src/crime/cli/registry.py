@@ -79,7 +79,7 @@ def export(
     ),
 ) -> None:
     """Copy the champions' bundles, for an image to carry."""
-    from crime.core.bundle_files import SPEC_FILE
+    from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec, write_spec
     from crime.core.errors import RegistryError
     from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
     from crime.registry.lookup import find_version, open_registry
@@ -97,8 +97,7 @@ def export(
             for file in directory.iterdir():
                 if file.name != SPEC_FILE:
                     shutil.copy(file, place / file.name)
-            spec = json.loads((directory / SPEC_FILE).read_text()) | {"version": version}
-            (place / SPEC_FILE).write_text(json.dumps(spec, indent=1) + "\n")
+            write_spec(place, read_spec(directory, BundleSpec).model_copy(update={"version": version}))
             out.print(f"{place}: {name} version {version}", highlight=False, soft_wrap=True)
 
 

@@ -61,7 +61,7 @@ def drift_report(
 
 
 def _compare(model: CategoryBundle, recorded: RecordedPredictions) -> list[FeatureDrift]:
-    return compare_to_reference(model.spec["reference"], recorded.fields, recorded.level, recorded.label)
+    return compare_to_reference(model.spec.reference, recorded.fields, recorded.level, recorded.label)
 
 
 def _utc(seconds: float) -> str:

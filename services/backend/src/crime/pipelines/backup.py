@@ -15,7 +15,7 @@ from typing import Any
 
 import mlflow
 
-from crime.core.bundle_files import SPEC_FILE
+from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import BackupError
 from crime.core.model_names import FORECAST_MODEL
 from crime.core.progress import Progress
@@ -121,7 +121,7 @@ def _restore_model(registry: Registry, model: dict[str, Any], bundles: Path, dig
 
 
 def _victim(directory: Path) -> bool:
-    return bool(json.loads((directory / SPEC_FILE).read_text())["victim"])
+    return bool(read_spec(directory, BundleSpec).as_json()["victim"])  # also of a release with another spec
 
 
 def _versions(client: mlflow.MlflowClient, name: str) -> list[Any]:

@@ -64,31 +64,33 @@ def publish(
 
     Returns the new version and the verdict in words.
     """
-    name = model.name
+    name, spec = model.name, model.spec
     connect(registry, name)
     with mlflow.start_run() as run:
-        mlflow.set_tags({"data.fingerprint": model.spec["data"]["fingerprint"], "victim": str(model.spec["victim"])})
+        mlflow.set_tags({"data.fingerprint": spec.data.fingerprint, "victim": str(spec.victim)})
         mlflow.log_params(
-            model.spec["parameters"]
-            | {f"rounds_{level}": count for level, count in model.spec["rounds"].items()}
-            | {key: model.spec["data"][key] for key in ("trained_on", "held_out", "from", "until", "held_out_from")}
-        )
-        mlflow.log_metrics(
-            {
-                f"{level}.{metric}": value
-                for level, metrics in model.spec["metrics"].items()
-                for metric, value in metrics.items()
+            spec.parameters
+            | {f"rounds_{level}": count for level, count in spec.rounds.items()}
+            | {
+                "trained_on": spec.data.trained_on,
+                "held_out": spec.data.held_out,
+                "from": spec.data.first_day,
+                "until": spec.data.until,
+                "held_out_from": spec.data.held_out_from,
             }
         )
-        mlflow.log_dict(model.spec, "spec.json")
+        mlflow.log_metrics(
+            {f"{level}.{metric}": value for level, metrics in spec.metrics.items() for metric, value in metrics.items()}
+        )
+        mlflow.log_dict(spec.as_json(), "spec.json")
         for level in DETAIL_LEVELS:
             with _figure() as axes:
-                _draw_confusion(axes, model.spec["confusion"][level], DETAIL_LEVELS[level])
+                _draw_confusion(axes, spec.confusion[level], DETAIL_LEVELS[level])
                 mlflow.log_figure(axes.figure, f"plots/confusion_{level}.png")
             with _figure() as axes:
-                _draw_calibration(axes, model.spec["calibration"][level], DETAIL_LEVELS[level])
+                _draw_calibration(axes, spec.calibration[level], DETAIL_LEVELS[level])
                 mlflow.log_figure(axes.figure, f"plots/calibration_{level}.png")
-        logged = log_bundle(name, directory, category_signature(model.spec["victim"]))
+        logged = log_bundle(name, directory, category_signature(spec.victim))
     return _register(registry, name, logged.model_uri, {"run": run.info.run_id} | (tags or {}))
 
 

@@ -1,7 +1,6 @@
 """The models that answer, and how they follow the registry's alias: fetched, verified, swapped, or left as they are."""
 
 import asyncio
-import json
 import threading
 import time
 from datetime import datetime
@@ -13,7 +12,7 @@ import structlog
 from fastapi.concurrency import run_in_threadpool
 
 from crime.classifier.bundle import CategoryBundle
-from crime.core.bundle_files import SPEC_FILE
+from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import BundleError, ModelNotFoundError, RegistryError
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.core.settings import Settings
@@ -108,8 +107,8 @@ class ModelManager:
     def _name_of(self, spec: Path) -> str | None:
         """Its version; where a registry numbers others, one that can't be mistaken for its."""
         try:
-            version = json.loads(spec.read_text())["version"]
-        except (OSError, ValueError, KeyError, TypeError):
+            version = read_spec(spec.parent, BundleSpec).version
+        except BundleError:
             return None  # loading will say it better
         return f"image-{version}" if self.settings.tracking_uri else version
 

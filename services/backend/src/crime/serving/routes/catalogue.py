@@ -70,7 +70,7 @@ def features(request: Request) -> Features:
     """Every feature of the model: what it is, which columns it comes from, where it is used."""
     model = model_of(request)
     listed = []
-    for name in model.spec["features"]:
+    for name in model.spec.features:
         feature = describe_feature(name)
         use = "at every level" if feature.level == "place_time" else f"from level {feature.level!r} up"
         listed.append(
@@ -79,7 +79,7 @@ def features(request: Request) -> Features:
                 about=feature.about,
                 source=list(feature.source),
                 use=use,
-                share_of_gain=model.spec["gain"][name],
+                share_of_gain=model.spec.gain[name],
             )
         )
     for name, category in zip(NAIVE_BAYES_INPUTS, CATEGORY_NAMES, strict=True):
@@ -89,7 +89,7 @@ def features(request: Request) -> Features:
                 about=f"log-probability of {category} by the habits of each crime code, of all that is known",
                 source=sorted({describe_feature(field).source[0] for field in BINNED_FEATURES} | {"Mocodes"}),
                 use="at every level",
-                share_of_gain=model.spec["gain"][name],
+                share_of_gain=model.spec.gain[name],
             )
         )
     for window in WINDOW_FEATURES:
@@ -126,7 +126,7 @@ def feature_vector(report: Report, request: Request) -> FeatureVector:  # type: 
 @router.get("/codes", tags=["reports"], responses={503: {"description": "no model yet"}})
 def codes(request: Request) -> dict[str, list[Code]]:
     """Areas, premises, weapons and MO codes with their names, the most frequent first."""
-    frequency = model_of(request).spec["data"]["frequency"]
+    frequency = model_of(request).spec.data.frequency
     found = {"area": [Code(code=code, name=name, reports=0) for code, name in code_names("area").items()]}
     for kind in ("premis", "weapon", "mo"):
         seen = frequency[kind]

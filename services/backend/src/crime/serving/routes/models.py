@@ -158,12 +158,13 @@ def model(name: str, request: Request) -> Model:
             level, _, metric = key.rpartition(".")
             metrics.setdefault(level, {})[metric] = value
         if isinstance(serving, CategoryBundle) and version.version == serving.version and not metrics:
-            metrics = serving.spec["metrics"]
+            metrics = serving.spec.metrics
         versions.append(ModelVersion(**{**asdict(version), "metrics": metrics}))
     kept = ("version", "metrics", "confusion", "calibration", "data", "parameters", "rounds", "versions", "categories")
-    details = {key: serving.spec[key] for key in (*kept, "backtest") if key in serving.spec} if serving else {}
+    details: dict[str, Any] = {}
     if serving:
-        details["version"] = serving.version
+        spec = serving.spec.as_json() if isinstance(serving, CategoryBundle) else serving.spec
+        details = {key: spec[key] for key in (*kept, "backtest") if key in spec} | {"version": serving.version}
     return Model(name=name, source=source, versions=versions, serving=details)
 
 

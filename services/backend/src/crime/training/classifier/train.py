@@ -12,7 +12,8 @@ import numpy as np
 from crime.classifier.bundle import COUNTS_FILE, HELD_OUT_FILE, NAIVE_BAYES_FILE, CategoryBundle
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
-from crime.core.bundle_files import write_spec
+from crime.classifier.spec import CategoryData, CategorySpec
+from crime.core.bundle_files import Versions, file_hashes, write_spec
 from crime.core.errors import DataError
 from crime.core.executors import Executor, LocalExecutor
 from crime.core.memory import release_free_memory
@@ -90,7 +91,7 @@ def train_category_model(
     known.save(directory / NAIVE_BAYES_FILE)
     np.save(directory / COUNTS_FILE, count_cells(reports))
     HeldOutReports.of(held_out, names).save(directory / HELD_OUT_FILE)
-    data, values = _facts(reports, held_out), count_watched_values(past.fields)
+    data, values = _data(reports, held_out, tally), count_watched_values(past.fields)
     held_out = held_out.take(np.arange(len(held_out)))
     del reports, past  # trees need their room
     release_free_memory()
@@ -105,46 +106,51 @@ def train_category_model(
         if level == "report":
             gain |= dict(zip(fitted.feature_name(), fitted.feature_importance("gain").tolist(), strict=True))
     files = [*(f"{level}.txt" for level in DETAIL_LEVELS), COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE]
-    spec = {
-        "model": CATEGORY_MODEL,
-        "version": "unregistered",
-        "features": names,
-        "victim": victim,
-        "categories": CATEGORIES,
-        "rounds": rounds,
-        "gain": {name: round(share / (sum(gain.values()) or 1), 6) for name, share in gain.items()},
-        "parameters": table.parameters,
-        "data": data | tally.as_dict(),
-        "versions": {
-            "python": platform.python_version(),
-            "lightgbm": lightgbm.__version__,
-            "numpy": np.__version__,
-        },
-        "sha256": {name: sha256((directory / name).read_bytes()).hexdigest() for name in files},
-    }
+    spec = CategorySpec(
+        model=CATEGORY_MODEL,
+        version="unregistered",
+        features=names,
+        victim=victim,
+        categories=CATEGORIES,
+        rounds=rounds,
+        gain={name: round(share / (sum(gain.values()) or 1), 6) for name, share in gain.items()},
+        parameters=table.parameters,
+        data=data,
+        versions=Versions(python=platform.python_version(), lightgbm=lightgbm.__version__, numpy=np.__version__),
+        sha256=file_hashes(directory, files),
+        metrics={},
+        golden=[],
+        confusion={},
+        reference={},
+        calibration={},
+    )
     write_spec(directory, spec)
     model = CategoryBundle(directory)
     scores = evaluate_levels(model, held_out)
-    spec["metrics"] = {name: found.short() for name, found in scores.items()}
-    spec["golden"] = model.golden().tolist()
-    spec["confusion"] = {name: found.confusion for name, found in scores.items()}
-    spec["reference"] = drift_reference(values, {name: found.confusion for name, found in scores.items()})
-    spec["calibration"] = {name: found.calibration for name, found in scores.items()}
-    write_spec(directory, spec)
+    confusion = {name: found.confusion for name, found in scores.items()}
+    results = {
+        "metrics": {name: found.short() for name, found in scores.items()},
+        "golden": model.golden().tolist(),
+        "confusion": confusion,
+        "reference": drift_reference(values, confusion),
+        "calibration": {name: found.calibration for name, found in scores.items()},
+    }
+    write_spec(directory, spec.model_copy(update=results))
     return CategoryBundle(directory), held_out
 
 
-def _facts(reports: Reports, held_out: Reports) -> dict[str, Any]:
+def _data(reports: Reports, held_out: Reports, tally: Tally) -> CategoryData:
     """What a bundle tells of the reports it was made of."""
-    return {
-        "fingerprint": fingerprint(reports),
-        "trained_on": len(reports) - len(held_out),
-        "held_out": len(held_out),
-        "from": _day(reports.fields["date_occ"].min()),
-        "until": _day(reports.fields["date_occ"].max()),
-        "held_out_from": _day(held_out.fields["date_occ"].min()),
-        "frequency": _code_frequency(reports),
-    }
+    return CategoryData(
+        fingerprint=fingerprint(reports),
+        trained_on=len(reports) - len(held_out),
+        held_out=len(held_out),
+        first_day=_day(reports.fields["date_occ"].min()),
+        until=_day(reports.fields["date_occ"].max()),
+        held_out_from=_day(held_out.fields["date_occ"].min()),
+        frequency=_code_frequency(reports),
+        **tally.as_dict(),
+    )
 
 
 def _day(days: float) -> str:

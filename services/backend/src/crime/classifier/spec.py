@@ -1,0 +1,50 @@
+"""What a category bundle's `spec.json` holds, in the order in which it is written."""
+
+from pydantic import Field
+
+from crime.core.bundle_files import BundleSpec, SpecPart, TableFacts, Versions
+from crime.metrics.drift import ReferenceCounts
+
+
+class ReportFacts(SpecPart):
+    """The reports of a model: those before `held_out_from` trained it, the others tested it.
+
+    Days are YYYY-MM-DD. `frequency` counts reports by code, for `premis`, `weapon` and `mo`.
+    """
+
+    fingerprint: str
+    trained_on: int
+    held_out: int
+    first_day: str = Field(validation_alias="from", serialization_alias="from")
+    until: str
+    held_out_from: str
+    frequency: dict[str, dict[str, int]]
+
+
+class CategoryData(TableFacts, ReportFacts):
+    """What a model was trained and tested on. (pydantic puts the fields of the last base first.)"""
+
+
+class CategorySpec(BundleSpec):
+    """All that training says of a category model.
+
+    `rounds`: trees per category, by detail level. `gain`: each input's share of the loss reduction, of the model for
+    whole reports. `golden` (reports, 7): probabilities of the first held-out reports. `metrics`, `confusion` (7, 7;
+    a row for each true category) and `calibration` are of the held-out reports as they are (`overall`), and masked to
+    each detail level.
+    """
+
+    features: list[str]
+    victim: bool
+    categories: dict[str, str]
+    rounds: dict[str, int]
+    gain: dict[str, float]
+    parameters: dict[str, bool | int | float | str]
+    data: CategoryData
+    versions: Versions
+    sha256: dict[str, str]
+    metrics: dict[str, dict[str, float]]
+    golden: list[list[float]]
+    confusion: dict[str, list[list[int]]]
+    reference: ReferenceCounts
+    calibration: dict[str, list[dict[str, float]]]
