@@ -4,18 +4,17 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.codes import code_names
 from crime.serving.answers import by_category, prediction_answer
-from crime.serving.payloads.report import report_fields
+from crime.serving.payloads.report import Report, report_fields
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def explain_report(model: CategoryBundle, report: BaseModel) -> dict[str, Any]:
+def explain_report(model: CategoryBundle, report: Report) -> dict[str, Any]:
     fields, missing, unknown = report_fields(report)
     start = perf_counter()
     prediction, parts, base = model.explain(fields)

@@ -1,23 +1,25 @@
-"""A report in a payload: LAPD's column names or snake_case, each value checked by the column's own parser."""
+"""`Report`, the report that the API takes: LAPD's column names in any dialect, values as LAPD's tables write them."""
 
-from types import NoneType
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, Self
 
-import numpy as np
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    WithJsonSchema,
-    create_model,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
 from crime.features.definitions import ReportFields
-from crime.reports.cells import OMITTED
-from crime.reports.schema import BLANK_MEANS_NONE, COLUMNS, Column, column_key, is_known_code
+from crime.reports.parsers import (
+    Parsed,
+    parse_age,
+    parse_area,
+    parse_code,
+    parse_date,
+    parse_district,
+    parse_latitude,
+    parse_letter,
+    parse_longitude,
+    parse_mocodes,
+    parse_time,
+)
+from crime.reports.schema import COLUMNS, column_key, is_known_code
 
 EXAMPLE_REPORT: dict[str, Any] = {
     "DATE OCC": "01/15/2023 02:30:00 PM",
@@ -30,96 +32,133 @@ EXAMPLE_REPORT: dict[str, Any] = {
     "LAT": 34.0459,
     "LON": -118.2545,
 }
-READ_COLUMNS = {k: column for k, column in COLUMNS.items() if column.parse and k not in ("crm_cd", "dr_no")}
-OPTIONAL_COLUMNS = [k for k, column in READ_COLUMNS.items() if not column.required and not k.startswith("vict_")]
+# Columns of LAPD's table that a report may give, by key. The crime code is what the model predicts.
+REPORT_COLUMNS = {key: column for key, column in COLUMNS.items() if column.parse and key not in ("crm_cd", "dr_no")}
+OPTIONAL_COLUMNS = [
+    key for key, column in REPORT_COLUMNS.items() if not column.required and not key.startswith("vict_")
+]
 NOT_KNOWN = float("nan")
-PLAIN_TYPES = {str, int, float, NoneType, type(OMITTED)}
+MAX_REPORT_NUMBER_CHARACTERS = 20
 
 
-def _validator(column: Column) -> Any:
-    unknown = None if column.key == "mocodes" else NOT_KNOWN
+def _cell_text(value: object) -> str | None:
+    """The stripped text of a value, None for null and NaN. Raises `ValueError` for what a cell can't hold."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("expected a string or a number")
+    return str(value).strip()
 
-    def validate(value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, list) and column.key == "mocodes":
-            value = " ".join(map(str, value))
-        if value is None or value != value:
-            text = None
-        elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError("expected a string or a number")
-        else:
-            text = str(value).strip()
+
+def _required(parse: Callable[[str], Parsed]) -> PlainValidator:
+    def validate(value: object, info: ValidationInfo) -> Any:
+        if text := _cell_text(value):
+            return parse(text)[0]
+        raise ValueError(f"required: expected {COLUMNS[info.field_name or ''].about}")
+
+    return PlainValidator(validate, json_schema_input_type=str | float)
+
+
+def _optional(parse: Callable[[str], Parsed], blank: float = NOT_KNOWN) -> PlainValidator:
+    """`blank` is what an empty value means; null means not known."""
+
+    def validate(value: object) -> Any:
+        text = _cell_text(value)
         if not text:
-            if column.required:
-                raise ValueError(f"required: expected {column.about}")
-            if text == "" and column.key in BLANK_MEANS_NONE:
-                return () if column.key == "mocodes" else 0.0
-            return unknown
-        assert column.parse
-        parsed, _ = column.parse(text)
-        return unknown if parsed is None else parsed
+            return blank if text == "" else NOT_KNOWN
+        parsed = parse(text)[0]
+        return NOT_KNOWN if parsed is None else parsed
 
-    return BeforeValidator(validate)
+    return PlainValidator(validate, json_schema_input_type=str | float | None)
 
 
-class _Base(BaseModel):
+def _validate_mocodes(value: object) -> tuple[str, ...] | None:
+    text = _cell_text(" ".join(map(str, value)) if isinstance(value, list) else value)
+    if not text:
+        return () if text == "" else None
+    codes: tuple[str, ...] = parse_mocodes(text)[0]
+    return codes
+
+
+_MOCODES_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "number"},
+        {"type": "array", "items": {"type": ["string", "number"]}},
+        {"type": "null"},
+    ]
+}
+_REPORT_NUMBER_SCHEMA = {"description": "text or a number, kept to compare answers with later labels"}
+
+Day = Annotated[int, _required(parse_date)]
+Minute = Annotated[int, _required(parse_time)]
+Area = Annotated[int, _required(parse_area)]
+OptionalDay = Annotated[float, _optional(parse_date)]
+District = Annotated[float, _optional(parse_district)]
+Code = Annotated[float, _optional(parse_code, blank=0.0)]
+MoCodes = Annotated[tuple[str, ...] | None, PlainValidator(_validate_mocodes), WithJsonSchema(_MOCODES_SCHEMA)]
+Age = Annotated[float, _optional(parse_age)]
+Letter = Annotated[float, _optional(parse_letter)]
+Latitude = Annotated[float, _optional(parse_latitude)]
+Longitude = Annotated[float, _optional(parse_longitude)]
+ReportNumber = Annotated[str, WithJsonSchema(_REPORT_NUMBER_SCHEMA)]
+
+
+class Report(BaseModel):
+    """One report, as far as it is known. Only DATE OCC, TIME OCC and AREA are required.
+
+    Leave a field out (or null) while it is not known; send it empty ("") if the report has it and it is blank.
+    Columns that follow from the answer are ignored.
+    """
+
+    # Values are the model's: days since 1970-01-01, minutes of the day, letters and codes as numbers (0: none
+    # recorded), NaN for what is not known (None for MO codes).
+    date_rptd: OptionalDay = Field(NOT_KNOWN, alias="Date Rptd", description="date the report was taken")
+    date_occ: Day = Field(alias="DATE OCC", description="date it happened")
+    time_occ: Minute = Field(alias="TIME OCC", description="24-hour time it happened")
+    area: Area = Field(alias="AREA", description="area, 1 to 21")
+    rpt_dist_no: District = Field(NOT_KNOWN, alias="Rpt Dist No", description="reporting district")
+    mocodes: MoCodes = Field(None, alias="Mocodes", description="how it was done")
+    vict_age: Age = Field(NOT_KNOWN, alias="Vict Age", description="victim's age, used only by a model trained for it")
+    vict_sex: Letter = Field(
+        NOT_KNOWN, alias="Vict Sex", description="victim's sex, used only by a model trained for it"
+    )
+    vict_descent: Letter = Field(
+        NOT_KNOWN, alias="Vict Descent", description="victim's descent, used only by a model trained for it"
+    )
+    premis_cd: Code = Field(NOT_KNOWN, alias="Premis Cd", description="kind of place")
+    weapon_used_cd: Code = Field(NOT_KNOWN, alias="Weapon Used Cd", description="weapon")
+    lat: Latitude = Field(NOT_KNOWN, alias="LAT", description="degrees north")
+    lon: Longitude = Field(NOT_KNOWN, alias="LON", description="degrees east")
+    dr_no: ReportNumber = Field("", alias="DR_NO")
+
     model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [EXAMPLE_REPORT]})
 
     @model_validator(mode="before")
     @classmethod
-    def _any_dialect(cls, data: Any) -> Any:
+    def _rename_columns(cls, data: Any) -> dict[str, Any]:
+        """Give columns LAPD's names, whatever the dialect. Of a column that comes twice the last counts."""
         if not isinstance(data, dict):
             raise ValueError("expected a report: an object with LAPD's column names")
-        found = {READ_COLUMNS[k].name: value for name, value in data.items() if (k := column_key(name)) in READ_COLUMNS}
-        numbers = (
-            value for name, value in data.items() if column_key(name) == "dr_no" and isinstance(value, str | int)
-        )
-        return found | {"DR_NO": str(next(numbers, ""))[:20]}
+        renamed: dict[str, Any] = {}
+        number: str | int | None = None
+        for name, value in data.items():
+            key = column_key(name)
+            if key in REPORT_COLUMNS:
+                renamed[REPORT_COLUMNS[key].name] = value
+            elif key == "dr_no" and number is None and isinstance(value, str | int):
+                number = value
+        renamed["DR_NO"] = "" if number is None else str(number)[:MAX_REPORT_NUMBER_CHARACTERS]
+        return renamed
 
     @model_validator(mode="after")
-    def _reported_after(self) -> "_Base":
-        if self.date_rptd < self.date_occ:  # type: ignore[attr-defined]
+    def _check_dates(self) -> Self:
+        if self.date_rptd < self.date_occ:
             raise ValueError("Date Rptd: expected a date not before DATE OCC")
         return self
 
 
-def _field(column: Column) -> Any:
-    kinds: list[dict[str, Any]] = [{"type": "string"}, {"type": "number"}]
-    if column.key == "mocodes":
-        kinds.append({"type": "array", "items": {"type": ["string", "number"]}})
-    if not column.required:
-        kinds.append({"type": "null"})
-    kind = Annotated[Any, _validator(column), WithJsonSchema({"anyOf": kinds, "description": column.about})]
-    default = ... if column.required else (None if column.key == "mocodes" else NOT_KNOWN)
-    return kind, Field(default, alias=column.name)
-
-
-ReportNumber = Annotated[
-    str, WithJsonSchema({"description": "text or a number, kept to compare answers with later labels"})
-]
-Report: type[_Base] = create_model(
-    "Report",
-    __base__=_Base,
-    **{k: _field(c) for k, c in READ_COLUMNS.items()},
-    dr_no=(ReportNumber, Field("", alias="DR_NO")),
-)
-Report.__doc__ = """One report, as far as it is known. Only DATE OCC, TIME OCC and AREA are required.
-
-Leave a field out (or null) while it is not known; send it empty ("") if the report has it and it is blank.
-Columns that follow from the answer are ignored.
-"""
-
-
-def stack_fields(rows: list[ReportFields]) -> dict[str, np.ndarray]:
-    """Fields of many reports, an array each; none where there is no report."""
-    fields: dict[str, np.ndarray] = {}
-    for name in rows[0] if rows else ():
-        column = [row[name] for row in rows]
-        fields[name] = np.empty(len(rows), object) if name == "mocodes" else np.array(column, float)
-        fields[name][:] = column
-    return fields
-
-
-def report_fields(report: BaseModel) -> tuple[ReportFields, list[str], list[str]]:
+def report_fields(report: Report) -> tuple[ReportFields, list[str], list[str]]:
     """A report's fields for the model, the names of optional fields not known, and codes LAPD's tables lack."""
     fields = {**report.__dict__}  # as dict(report), which asks pydantic for each
     del fields["dr_no"]
@@ -127,8 +166,8 @@ def report_fields(report: BaseModel) -> tuple[ReportFields, list[str], list[str]
     for name in ("premis_cd", "weapon_used_cd"):
         code = fields[name]
         if code and code == code and not is_known_code(name, code):
-            unknown.append(f"{READ_COLUMNS[name].name} {code}")
+            unknown.append(f"{REPORT_COLUMNS[name].name} {code}")
             fields[name] = NOT_KNOWN
     unknown += [f"Mocodes {code}" for code in fields["mocodes"] or () if not is_known_code("mocodes", code)]
-    missing = [READ_COLUMNS[k].name for k in OPTIONAL_COLUMNS if fields[k] is None or fields[k] != fields[k]]
+    missing = [REPORT_COLUMNS[k].name for k in OPTIONAL_COLUMNS if fields[k] is None or fields[k] != fields[k]]
     return fields, missing, unknown

@@ -1,5 +1,6 @@
-"""A report in a payload: LAPD's column names or snake_case, each value checked by the column's own parser."""
+"""A JSON list of reports, read column by column: the same values and problems as `Report`, in a tenth of the time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -10,106 +11,142 @@ from fastapi.exceptions import RequestValidationError
 from crime.reports.cells import OMITTED
 from crime.reports.parsing import parse_columns
 from crime.reports.schema import column_key, is_known_code
-from crime.reports.table import EncodedColumn, encode_column
+from crime.reports.table import EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
 from crime.serving.errors import MAX_PROBLEMS
-from crime.serving.payloads.report import OPTIONAL_COLUMNS, PLAIN_TYPES, READ_COLUMNS
+from crime.serving.payloads.report import MAX_REPORT_NUMBER_CHARACTERS, OPTIONAL_COLUMNS, REPORT_COLUMNS
+
+CELL_TYPES = {str, int, float, type(None), type(OMITTED)}
 
 
 @dataclass(frozen=True)
 class ReportList:
-    """Reports of a JSON list: fields (rows,) for the model, and what `fields_of` tells of each."""
+    """`missing`, `unknown_codes`: for each report what `report_fields` lists for one. No report has an error."""
 
-    fields: dict[str, np.ndarray]
+    reports: Reports
     missing: list[list[str]]
-    unknown: list[list[str]]
+    unknown_codes: list[list[str]]
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with one report: `column` is LAPD's name, None if it is no object."""
+
+    row: int
+    column: str | None
+    value: Any
+    message: str
 
 
 def parse_report_list(reports: list[Any]) -> ReportList:
-    """Read a JSON list of reports as `Report` and `fields_of` read each, a column at a time: a tenth of the time.
+    """Read a JSON list of reports.
 
-    Raises `RequestValidationError`, which names the row and the field of every wrong row's first problem.
+    Raises `RequestValidationError`, which names row and field of the first problem of every wrong report.
     """
-    rows = len(reports)
-    for row, report in enumerate(reports):
-        if not isinstance(report, dict):
-            raise _wrong([(row, None, report, "expected a report: an object with LAPD's column names")])
-    columns, wrong = _columns(reports)
-    if wrong:
-        raise _wrong(wrong)
-    read = parse_columns(columns, rows, Tally(), strict=True)
-    for at in np.flatnonzero(read.errors != None)[:MAX_PROBLEMS].tolist():  # noqa: E711 (elementwise)
-        name, _, text = read.errors[at].removesuffix(" is blank").partition(":")
-        cells, index = columns[column_key(name)]
-        cell = cells[index[at]]
-        wrong.append((at, name, None if cell is OMITTED else cell, text.strip() or _required(name)))
-    if wrong:
-        raise _wrong(wrong)
-    unknown: list[list[str]] = [[] for _ in range(rows)]
-    for name in ("premis_cd", "weapon_used_cd", "mocodes"):
-        cells, index = columns.get(name, ((), np.zeros(0, int)))
-        found = {place: codes for place, cell in enumerate(cells) if (codes := _unknown_codes(name, cell))}
-        for at in np.flatnonzero(np.isin(index, list(found))).tolist():
-            unknown[at] += found[int(index[at])]
-    return ReportList(read.fields, _missing(read.fields), unknown)
+    not_objects = [row for row, report in enumerate(reports) if not isinstance(report, dict)]
+    if not_objects:
+        row = not_objects[0]
+        message = "expected a report: an object with LAPD's column names"
+        raise _validation_error([_Problem(row, None, reports[row], message)])
+    cells = _cells_by_column(reports)
+    problems = list(_type_problems(cells))
+    if problems:
+        raise _validation_error(problems)
+    columns = {key: _encode_texts(column) for key, column in cells.items()}
+    parsed = parse_columns(columns, len(reports), Tally(), strict=True)
+    for row in np.flatnonzero(parsed.errors != None)[:MAX_PROBLEMS].tolist():  # noqa: E711 (elementwise)
+        name, _, text = parsed.errors[row].removesuffix(" is blank").partition(":")
+        value = cells[column_key(name)][row]
+        message = text.strip() or f"required: expected {REPORT_COLUMNS[column_key(name)].about}"
+        problems.append(_Problem(row, name, None if value is OMITTED or value != value else value, message))
+    if problems:
+        raise _validation_error(problems)
+    return ReportList(parsed, _missing(parsed.fields), _unknown_codes(columns, len(reports)))
+
+
+def _cells_by_column(reports: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Each column's cells (rows,), `OMITTED` where a report lacks it. Required columns are always there."""
+    names: dict[str, list[str]] = {key: [] for key, column in REPORT_COLUMNS.items() if column.required}
+    for name in dict.fromkeys(chain.from_iterable(reports)):
+        if (key := column_key(name)) in REPORT_COLUMNS or key == "dr_no":
+            names.setdefault(key, []).insert(0, name)  # of a column that comes twice the last counts
+    cells: dict[str, list[Any]] = {}
+    for key, spellings in names.items():
+        if len(spellings) == 1:
+            column = [report.get(spellings[0], OMITTED) for report in reports]
+        else:
+            column = [next((report[name] for name in spellings if name in report), OMITTED) for report in reports]
+        if key == "dr_no":
+            column = [
+                str(cell)[:MAX_REPORT_NUMBER_CHARACTERS] if isinstance(cell, str | int) else OMITTED for cell in column
+            ]
+        elif key == "mocodes" and list in set(map(type, column)):
+            column = [" ".join(map(str, cell)) if isinstance(cell, list) else cell for cell in column]
+        cells[key] = column
+    return cells
+
+
+def _type_problems(cells: dict[str, list[Any]]) -> Iterable[_Problem]:
+    for key, column in cells.items():
+        if not set(map(type, column)) <= CELL_TYPES:
+            for row, cell in enumerate(column):
+                if type(cell) not in CELL_TYPES:
+                    yield _Problem(row, REPORT_COLUMNS[key].name, cell, "expected a string or a number")
+
+
+def _encode_texts(column: list[Any]) -> EncodedColumn:
+    """The distinct cells as text: numbers that are equal (0.0 and -0.0) may differ as text."""
+    distinct, index = encode_column(column)
+    omitted = (None, OMITTED)
+    return [OMITTED if cell in omitted or cell != cell else str(cell) for cell in distinct], index
 
 
 def _missing(fields: dict[str, np.ndarray]) -> list[list[str]]:
-    """Names of the optional fields not known, report by report; most reports share a few such lists."""
-    absent = [fields[k] == None if k == "mocodes" else np.isnan(fields[k]) for k in OPTIONAL_COLUMNS]  # noqa: E711 (elementwise)
-    patterns, of = np.unique(np.array(absent), axis=1, return_inverse=True)
+    """For each report the optional fields that are not known. Most reports share one of a few such lists."""
+    absent = [
+        fields[key] == None if key == "mocodes" else np.isnan(fields[key])  # noqa: E711 (elementwise)
+        for key in OPTIONAL_COLUMNS
+    ]
+    patterns, pattern_of_row = np.unique(np.array(absent), axis=1, return_inverse=True)
     names = [
-        [READ_COLUMNS[k].name for k, bit in zip(OPTIONAL_COLUMNS, pattern, strict=True) if bit]
+        [REPORT_COLUMNS[key].name for key, is_absent in zip(OPTIONAL_COLUMNS, pattern, strict=True) if is_absent]
         for pattern in patterns.T.tolist()
     ]
-    return [names[at] for at in of.ravel().tolist()]
+    return [names[pattern] for pattern in pattern_of_row.ravel().tolist()]
 
 
-def _columns(reports: list[dict[str, Any]]) -> tuple[dict[str, EncodedColumn], list[Any]]:
-    """Columns by key; a name left out, or null, is not given. And cells that are no string or number."""
-    rows, wrong = len(reports), []
-    names: dict[str, list[str]] = {k: [] for k, column in READ_COLUMNS.items() if column.required}
-    for name in dict.fromkeys(chain.from_iterable(reports)):
-        if (k := column_key(name)) in READ_COLUMNS or k == "dr_no":
-            names.setdefault(k, []).insert(0, name)
-    columns: dict[str, EncodedColumn] = {}
-    for k, same in names.items():
-        if len(same) == 1:
-            cells = [report.get(same[0], OMITTED) for report in reports]
-        else:
-            cells = [next((report[name] for name in same if name in report), OMITTED) for report in reports]
-        if k == "dr_no":
-            cells = [str(cell)[:20] if isinstance(cell, str | int) else OMITTED for cell in cells]
-        elif not set(map(type, cells)) <= PLAIN_TYPES:
-            for row, cell in enumerate(cells):
-                if k == "mocodes" and isinstance(cell, list):
-                    cells[row] = " ".join(map(str, cell))
-                elif type(cell) not in PLAIN_TYPES:
-                    wrong.append((row, READ_COLUMNS[k].name, cell, "expected a string or a number"))
-        if wrong:
+def _unknown_codes(columns: dict[str, EncodedColumn], rows: int) -> list[list[str]]:
+    """For each report the codes that LAPD's tables lack."""
+    unknown: list[list[str]] = [[] for _ in range(rows)]
+    for key in ("premis_cd", "weapon_used_cd", "mocodes"):
+        if key not in columns:
             continue
-        distinct, index = encode_column(cells)
-        columns[k] = [OMITTED if cell is None or cell != cell else cell for cell in distinct], index
-    return columns, wrong if rows else []
+        texts, index = columns[key]
+        codes = {place: found for place, text in enumerate(texts) if (found := _unknown_codes_in(key, text))}
+        for row in np.flatnonzero(np.isin(index, list(codes))).tolist():
+            unknown[row] += codes[int(index[row])]
+    return unknown
 
 
-def _unknown_codes(name: str, cell: Any) -> list[str]:
-    text = "" if cell is OMITTED else str(cell).strip()
-    parse = READ_COLUMNS[name].parse
-    assert parse
-    value = parse(text)[0] if text else None
-    codes = (value or ()) if name == "mocodes" else [value] if value else []
-    return [f"{READ_COLUMNS[name].name} {code}" for code in codes if not is_known_code(name, code)]
+def _unknown_codes_in(key: str, cell: Any) -> list[str]:
+    parse = REPORT_COLUMNS[key].parse
+    text = "" if cell is OMITTED else cell.strip()
+    if not text or parse is None:
+        return []
+    value = parse(text)[0]
+    codes = value if key == "mocodes" else [value] if value else []
+    return [f"{REPORT_COLUMNS[key].name} {code}" for code in codes if not is_known_code(key, code)]
 
 
-def _required(name: str) -> str:
-    return f"required: expected {READ_COLUMNS[column_key(name)].about}"
-
-
-def _wrong(found: list[tuple[int, str | None, Any, str]]) -> RequestValidationError:
+def _validation_error(problems: list[_Problem]) -> RequestValidationError:
     return RequestValidationError(
         [
-            {"loc": ("body", row, *([name] if name else ())), "msg": text, "type": "value_error", "input": value}
-            for row, name, value, text in found[:MAX_PROBLEMS]
+            {
+                "loc": ("body", problem.row, *([problem.column] if problem.column else ())),
+                "msg": problem.message,
+                "type": "value_error",
+                "input": problem.value,
+            }
+            for problem in problems[:MAX_PROBLEMS]
         ]
     )

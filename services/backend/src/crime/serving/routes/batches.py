@@ -100,12 +100,12 @@ def _scored_list(model: CategoryBundle, file: IO[bytes], request: Request) -> Re
         return json_response([])
     start = perf_counter()
     read = parse_report_list(reports)
-    probabilities, used = model.predict(read.fields, len(reports))
+    probabilities, used = model.predict(read.reports.fields, len(reports))
     took = round((perf_counter() - start) / len(reports) * 1000, 4)
-    record_scored(model, recorder_of(request))(read.fields, probabilities, used)
+    record_scored(model, recorder_of(request))(read.reports.fields, probabilities, used)
     label, rounded = probabilities.argmax(1), probabilities.round(6).tolist()
     levels, name, version = list(DETAIL_LEVELS), model.name, model.version
-    rows = zip(label.tolist(), rounded, used.tolist(), read.missing, read.unknown, strict=True)
+    rows = zip(label.tolist(), rounded, used.tolist(), read.missing, read.unknown_codes, strict=True)
     return json_response(
         [
             {

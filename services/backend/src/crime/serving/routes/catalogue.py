@@ -109,7 +109,7 @@ def features(request: Request) -> Features:
 
 
 @router.post("/features", tags=["features"], responses=WRONG_INPUT_RESPONSES | BAD_BODY_RESPONSE)
-def feature_vector(report: Report, request: Request) -> FeatureVector:  # type: ignore[valid-type]
+def feature_vector(report: Report, request: Request) -> FeatureVector:
     """The vector that the model sees for a report."""
     model = model_of(request)
     fields, _, _ = report_fields(report)

@@ -18,7 +18,7 @@ from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.serving.bodies import json_response, parse_json, read_list_body, spool_body
 from crime.serving.dependencies import model_of, recorder_of
 from crime.serving.errors import WRONG_INPUT_RESPONSES, field_problem
-from crime.serving.payloads.report import READ_COLUMNS
+from crime.serving.payloads.report import REPORT_COLUMNS
 from crime.serving.protocol_tables import body_schema, limit_rows, score_table_columns
 
 router = APIRouter(tags=["protocols"])
@@ -104,7 +104,7 @@ async def ready(request: Request) -> JSONResponse:
 async def metadata(name: str, request: Request, version: str | None = None) -> Metadata:
     """What the model takes and gives."""
     model = _model_of(request, name, version)
-    takes = [Described(name=column.name, datatype="BYTES", shape=[-1]) for column in READ_COLUMNS.values()]
+    takes = [Described(name=column.name, datatype="BYTES", shape=[-1]) for column in REPORT_COLUMNS.values()]
     gives = [
         Described(name=each, datatype=kind, shape=[-1, len(CATEGORY_NAMES)] if each == "probabilities" else [-1])
         for each, kind in OUTPUTS.items()
