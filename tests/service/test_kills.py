@@ -15,7 +15,7 @@ import pytest
 from crime.core.model_names import CATEGORY_MODEL
 from crime.registry.audit import read_decisions
 from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
-from crime.registry.kinds import load_version
+from crime.registry.kinds import CATEGORY
 from crime.registry.lookup import find_version
 from crime.registry.protocol import CHAMPION
 from crime.registry.served import ServedRegistry
@@ -57,7 +57,7 @@ def whole_or_none(mlruns: Path) -> None:
     for model in where.models():  # raises where the store can't be read
         if CHAMPION in model.aliases:
             version, place = find_version(where, CATEGORY_MODEL)
-            load_version(CATEGORY_MODEL, place, version)
+            CATEGORY.open(place, version)
 
 
 def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def test_the_registry(store: Store, tmp_path: Path) -> None:
         acting.wait()
         server = Mlflow.start(tmp_path / "mlflow", port)
         version, place = find_version(where, CATEGORY_MODEL)
-        load_version(CATEGORY_MODEL, place, version)
+        CATEGORY.open(place, version)
         assert len(where.versions(CATEGORY_MODEL)) == 2
         assert read_decisions(where)
     server.stop()

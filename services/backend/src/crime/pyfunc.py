@@ -1,9 +1,9 @@
 """The bundles as MLflow pyfuncs: `mlflow models serve -m models:/crime-category@champion`.
 
-Takes records with LAPD's column names. A column that is there but blank in a row says "none was recorded", one
-that is not there says "not known". MLflow stores the bundle's files as they are: no pickle.
+MLflow stores a bundle's files as they are and imports this module to load them: no pickle.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +14,61 @@ from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import score_columns
 from crime.core.bundle_files import BundleSpec, read_spec
 from crime.core.days import day_number
-from crime.core.model_names import FORECAST_MODEL
+from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
 
 
-class _Model:
+class CategoryPyfunc:
+    """The category model."""
+
     def __init__(self, bundle: CategoryBundle):
         self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """A row a record: label, label_name, probability, level, p_<category>..., and error where one can't be read."""
+        """One row per record: label, label_name, probability, level, p_<category>..., error if it can't be read.
+
+        Columns have LAPD's names. A blank cell means that none was recorded, a missing column that it is not known.
+        """
         columns = {str(name): model_input[name].tolist() for name in model_input}
         return pd.DataFrame(score_columns(self.bundle, columns, len(model_input)))
 
 
-class _Forecast:
+class ForecastPyfunc:
+    """The forecast."""
+
     def __init__(self, forecast: ForecastBundle):
         self.forecast = forecast
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """A row a record of date, and area or district, category and shift if given: mean, low80 to high95, error."""
+        """One row per record: mean, low80 to high95, error if it can't be answered.
+
+        A record has a date, and if wanted an area or a district, a category and a shift.
+        """
         return pd.DataFrame([self._one(row) for row in model_input.to_dict("records")])
 
     def _one(self, row: dict[Any, Any]) -> dict[str, Any]:
         try:
-            given = {name: value for name, value in row.items() if value is not None and value == value}
-            kind = next((kind for kind in ("district", "area") if kind in given), "city")
-            day = day_number(str(given["date"])[:10]) - self.forecast.origin - 1
+            cells = {name: value for name, value in row.items() if value is not None and value == value}  # not NaN
+            kind = next((kind for kind in ("district", "area") if kind in cells), "city")
+            day = day_number(str(cells["date"])[:10]) - self.forecast.origin - 1
             if not 0 <= day < self.forecast.horizon:
                 raise ValueError(f"date: expected one of the {self.forecast.horizon} days after the forecast was made")
-            at = self.forecast.find(kind, int(given.get(kind, 0)))
-            cut = int(given["shift"]) if "shift" in given else None, given.get("category")
-            mean = self.forecast.expected(kind, np.array([day]), *cut)[at, 0]
-            bounds = self.forecast.bounds(kind, mean, *cut).tolist()
+            place = self.forecast.find(kind, int(cells.get(kind, 0)))
+            shift, category = int(cells["shift"]) if "shift" in cells else None, cells.get("category")
+            mean = self.forecast.expected(kind, np.array([day]), shift, category)[place, 0]
+            bounds = self.forecast.bounds(kind, mean, shift, category).tolist()
             return {"mean": float(mean), **dict(zip(INTERVAL_BOUNDS, bounds, strict=True)), "error": None}
         except (KeyError, ValueError, IndexError) as error:
             return {"mean": np.nan, **dict.fromkeys(INTERVAL_BOUNDS, np.nan), "error": str(error)}
 
 
-def _load_pyfunc(path: str) -> _Model | _Forecast:
-    place = Path(path)
-    if read_spec(place, BundleSpec).model == FORECAST_MODEL:
-        return _Forecast(ForecastBundle(place))
-    return _Model(CategoryBundle(place))
+_LOADERS: dict[str, Callable[[Path], CategoryPyfunc | ForecastPyfunc]] = {
+    CATEGORY_MODEL: lambda directory: CategoryPyfunc(CategoryBundle(directory)),
+    FORECAST_MODEL: lambda directory: ForecastPyfunc(ForecastBundle(directory)),
+}
+
+
+def _load_pyfunc(path: str) -> CategoryPyfunc | ForecastPyfunc:
+    """MLflow calls this with the directory of the logged bundle."""
+    directory = Path(path)
+    return _LOADERS[read_spec(directory, BundleSpec).model](directory)

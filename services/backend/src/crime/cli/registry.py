@@ -81,15 +81,16 @@ def export(
     """Copy the champions' bundles, for an image to carry."""
     from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec, write_spec
     from crime.core.errors import RegistryError
-    from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
+    from crime.registry.kinds import MODEL_KINDS
     from crime.registry.lookup import find_version, open_registry
 
     with explained_errors():
-        for name, place in ((CATEGORY_MODEL, output), (FORECAST_MODEL, output / FORECAST_MODEL)):
+        for name, kind in MODEL_KINDS.items():
+            place = output / kind.image_folder
             try:
                 version, directory = find_version(open_registry(Settings()), name)
             except RegistryError as error:
-                if name == CATEGORY_MODEL:
+                if not kind.optional:
                     raise
                 err.print(str(error), highlight=False, soft_wrap=True)
                 continue

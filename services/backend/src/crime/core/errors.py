@@ -19,8 +19,7 @@ class RegistryError(RuntimeError):
 class ModelNotFoundError(RegistryError):
     """The registry answers; it has no such model, version or alias."""
 
-    def __init__(self, name: str, where: str):
-        command = "crime forecast" if name.startswith("crime-risk") else "crime train"
+    def __init__(self, name: str, where: str, command: str):
         super().__init__(f"no model {name} in {where}: `{command}` makes one")
 
 

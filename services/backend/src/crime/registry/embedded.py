@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.registry.kinds import training_command
 from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class EmbeddedRegistry:
         with self._database() as database:
             row = database.execute(query, (name, alias)).fetchone()
         if row is None:
-            raise ModelNotFoundError(f"{name}@{alias}", str(self))
+            raise ModelNotFoundError(f"{name}@{alias}", str(self), training_command(name))
         return str(row["version"])
 
     def bundle(self, name: str, version: str) -> Path:
@@ -77,7 +78,7 @@ class EmbeddedRegistry:
         with self._database() as database:
             row = database.execute(query, (name, version)).fetchone()
         if row is None:
-            raise ModelNotFoundError(f"{name} version {version}", str(self))
+            raise ModelNotFoundError(f"{name} version {version}", str(self), training_command(name))
         location = row["storage_location"]
         return Path(unquote(urlparse(location).path) if location.startswith("file:") else location) / BUNDLE_PATH
 

@@ -1,10 +1,12 @@
-"""Which version answers: a decision with reasons, written to the registry. Needs neither MLflow nor training code.
+"""Gates: what a version must pass against the present champion before it takes its place.
 
-A challenger and the present champion score the same reports, the newest that the challenger's training did not see
-(its bundle carries them). The alias moves only if every gate passes, or by force, with who and why on record.
+Challenger and champion of the category model score the same reports, the newest ones that the challenger's training
+did not use; its bundle holds them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
 
@@ -12,32 +14,50 @@ import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.held_out import HeldOutReports
-from crime.core.errors import BundleError, ModelNotFoundError
 from crime.forecaster.bundle import ForecastBundle
 from crime.metrics.classification import calibration_bins, calibration_error, log_losses
-from crime.registry.kinds import load_version
-from crime.registry.lookup import find_version
-from crime.registry.protocol import Registry
 from crime.reports.codes import code_names
 
+# Thresholds were chosen for this project: docs/method.md.
 AREA_MARGIN = 0.05  # nats by which one area's log loss may rise, beyond what chance explains
-MIN_AREA_REPORTS = 50  # fewer say nothing of an area
-MAX_CALIBRATION_ERROR, CALIBRATION_MARGIN = 0.03, 0.01
-MAX_SLOWDOWN, MAX_GROWTH = 2.0, 3.0  # times the champion
-BASELINE_MARGIN = 0.005  # of deviance that a forecast may lose against the best baseline
-TIMED_PREDICTIONS = 200  # predictions
+MIN_AREA_REPORTS = 50  # reports; an area with fewer is not compared
+MAX_CALIBRATION_ERROR = 0.03  # expected calibration error that is always allowed
+CALIBRATION_MARGIN = 0.01  # by which it may exceed the champion's beyond that
+MAX_SLOWDOWN = 2.0  # times the champion's latency
+MAX_GROWTH = 3.0  # times the champion's size
+BASELINE_MARGIN = 0.005  # share of deviance by which a forecast may be worse than the best baseline
+TIMED_PREDICTIONS = 200  # predictions, of which the median latency is taken
+
+TAG_PREFIX = "gate."  # a version's tags `gate.<name>` hold the outcome of its gates
+_OUTCOMES = {True: "passed", False: "failed"}
+
+
+class GateName(StrEnum):
+    """`first` stands alone, where there is no champion to compare with."""
+
+    FIRST = "first"
+    LOG_LOSS = "log_loss"
+    AREA = "area"
+    CALIBRATION = "calibration"
+    LATENCY = "latency"
+    NEWER = "newer"
+    BASELINE_AREA = "baseline_area"
+    BASELINE_DISTRICT = "baseline_district"
+    SIZE = "size"
 
 
 @dataclass(frozen=True)
 class Gate:
-    name: str
+    """The outcome of one comparison. `reason`: the figures that were compared."""
+
+    name: GateName
     passed: bool
     reason: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`gates` in the order they were tried; none where there is nothing to compare with."""
+    """`gates` in the order they were tried, at least one."""
 
     gates: list[Gate]
 
@@ -47,93 +67,106 @@ class Verdict:
 
     @property
     def words(self) -> str:
+        """One line: the reasons of the gates that failed, or that of the first one."""
         failed = [gate.reason for gate in self.gates if not gate.passed]
         return f"not champion: {'; '.join(failed)}" if failed else f"champion: {self.gates[0].reason}"
 
 
-def judge_version(registry: Registry, name: str, version: str) -> Verdict:
-    """Compare a version with the present champion. Raises `RegistryError`, and `BundleError` if it can't be used."""
-    try:
-        present, place = find_version(registry, name)
-    except ModelNotFoundError:
-        present, place = "", Path()
-    directory = registry.bundle(name, version)
-    challenger = load_version(name, directory, version)
-    if not present:
-        return Verdict([Gate("first", True, "the first one")])
-    if present == version:
-        return Verdict([Gate("first", True, f"version {version} is champion already")])
-    try:
-        champion = load_version(name, place, present)
-    except BundleError as error:  # of an earlier release, or damaged
-        return Verdict([Gate("first", True, f"version {present} can't be read: {error}")])
-    if isinstance(challenger, ForecastBundle) and isinstance(champion, ForecastBundle):
-        gates = _forecast_gates(challenger, champion)
-    elif isinstance(challenger, CategoryBundle) and isinstance(champion, CategoryBundle):
-        gates = _category_gates(challenger, champion)
-    else:
-        raise BundleError(f"{name} version {version} is not of the same kind as its champion")
-    return Verdict([*gates, _size_gate(directory, place, present)])
+def gate_tags(gates: list[Gate]) -> dict[str, str]:
+    """Gates as tags of a version: `gate.log_loss` is `passed: log loss 0.19 against ...`."""
+    return {f"{TAG_PREFIX}{gate.name}": f"{_OUTCOMES[gate.passed]}: {gate.reason}" for gate in gates}
 
 
-def _category_gates(challenger: CategoryBundle, champion: CategoryBundle) -> list[Gate]:
-    reports = challenger.held_out
-    answers = [model.predict(reports.fields, len(reports))[0] for model in (challenger, champion)]
-    losses = [log_losses(each, reports.label) for each in answers]
-    mine, theirs = (float(loss.mean()) for loss in losses)
-    against = f"against version {champion.version}'s"
-    words = f"log loss {mine:.4f} {against} {theirs:.4f} on the same {len(reports):,} reports"
-    gates = [Gate("log_loss", mine <= theirs, words), _area_gate(losses[0] - losses[1], reports)]
-    errors = [calibration_error(calibration_bins(each, reports.label)) for each in answers]
-    allowed = max(MAX_CALIBRATION_ERROR, errors[1] + CALIBRATION_MARGIN)
-    words = f"calibration error {errors[0]:.3f} {against} {errors[1]:.3f}"
-    gates.append(Gate("calibration", errors[0] <= allowed, words))
-    took = [_median_latency(model, reports) for model in (challenger, champion)]
-    words = f"a prediction takes {took[0] * 1e6:.0f} µs {against} {took[1] * 1e6:.0f} µs"
-    gates.append(Gate("latency", took[0] <= MAX_SLOWDOWN * took[1], words))
+def gates_from_tags(tags: Mapping[str, str]) -> list[Gate]:
+    """The gates that `gate_tags` wrote, in the order they are tried; tags of other forms or names are ignored."""
+    gates = []
+    for name in GateName:
+        outcome, _, reason = tags.get(f"{TAG_PREFIX}{name}", "").partition(": ")
+        if outcome in _OUTCOMES.values():
+            gates.append(Gate(name, outcome == _OUTCOMES[True], reason))
     return gates
 
 
-def _area_gate(worse: np.ndarray, reports: HeldOutReports) -> Gate:
-    """`worse` (rows,): by how much each report's loss rose."""
-    found = []
-    for area in np.unique(reports.fields["area"]):
-        rise = worse[reports.fields["area"] == area]
-        if len(rise) >= MIN_AREA_REPORTS:
-            found.append((float(rise.mean()), 2 * float(rise.std()) / len(rise) ** 0.5, int(area)))
-    if not found:
-        return Gate("area", True, f"no area has {MIN_AREA_REPORTS} reports to compare by")
-    mean, chance, area = max(found, key=lambda each: each[0] - max(AREA_MARGIN, each[1]))
+def category_gates(challenger: CategoryBundle, champion: CategoryBundle) -> list[Gate]:
+    """Log loss, overall and by area, calibration and latency on the challenger's held-out reports."""
+    reports = challenger.held_out
+    probabilities = [model.predict(reports.fields, len(reports))[0] for model in (challenger, champion)]
+    losses = [log_losses(shares, reports.label) for shares in probabilities]
+    errors = [calibration_error(calibration_bins(shares, reports.label)) for shares in probabilities]
+    return [
+        _log_loss_gate(float(losses[0].mean()), float(losses[1].mean()), champion.version, len(reports)),
+        _area_gate(losses[0] - losses[1], reports),
+        _calibration_gate(errors[0], errors[1], champion.version),
+        _latency_gate(challenger, champion, reports),
+    ]
+
+
+def _log_loss_gate(loss: float, champion_loss: float, champion: str, reports: int) -> Gate:
+    reason = f"log loss {loss:.4f} against version {champion}'s {champion_loss:.4f} on the same {reports:,} reports"
+    return Gate(GateName.LOG_LOSS, loss <= champion_loss, reason)
+
+
+def _area_gate(rise: np.ndarray, reports: HeldOutReports) -> Gate:
+    """The area with the largest excess over its margin. `rise` (rows,): by how much each report's log loss rose.
+
+    The margin is `AREA_MARGIN`, or two standard errors of the area's mean where that is more.
+    """
+    areas = reports.fields["area"]
+    rises: list[tuple[float, float, int]] = []  # mean, margin, area
+    for area in np.unique(areas):
+        of_area = rise[areas == area]
+        if len(of_area) >= MIN_AREA_REPORTS:
+            chance = 2 * float(of_area.std()) / len(of_area) ** 0.5
+            rises.append((float(of_area.mean()), max(AREA_MARGIN, chance), int(area)))
+    if not rises:
+        return Gate(GateName.AREA, True, f"no area has {MIN_AREA_REPORTS} reports to compare by")
+    mean, margin, area = max(rises, key=lambda entry: entry[0] - entry[1])
     name = code_names("area").get(str(area), str(area))
-    words = f"log loss in {name} {mean:+.4f}, with {max(AREA_MARGIN, chance):.4f} allowed"
-    return Gate("area", mean <= max(AREA_MARGIN, chance), words)
+    return Gate(GateName.AREA, mean <= margin, f"log loss in {name} {mean:+.4f}, with {margin:.4f} allowed")
+
+
+def _calibration_gate(error: float, champion_error: float, champion: str) -> Gate:
+    allowed = max(MAX_CALIBRATION_ERROR, champion_error + CALIBRATION_MARGIN)
+    reason = f"calibration error {error:.3f} against version {champion}'s {champion_error:.3f}"
+    return Gate(GateName.CALIBRATION, error <= allowed, reason)
+
+
+def _latency_gate(challenger: CategoryBundle, champion: CategoryBundle, reports: HeldOutReports) -> Gate:
+    latency, champion_latency = _median_latency(challenger, reports), _median_latency(champion, reports)
+    compared = f"{latency * 1e6:.0f} µs against version {champion.version}'s {champion_latency * 1e6:.0f} µs"
+    return Gate(GateName.LATENCY, latency <= MAX_SLOWDOWN * champion_latency, f"a prediction takes {compared}")
 
 
 def _median_latency(model: CategoryBundle, reports: HeldOutReports) -> float:
     """Seconds of the median prediction of one report."""
     rows = [
-        {name: column[at] for name, column in reports.fields.items()}
-        for at in range(min(TIMED_PREDICTIONS, len(reports)))
+        {name: column[row] for name, column in reports.fields.items()}
+        for row in range(min(TIMED_PREDICTIONS, len(reports)))
     ]
-    took = []
-    for row in rows:
+    latencies = []
+    for fields in rows:
         start = perf_counter()
-        model.predict_one(row)
-        took.append(perf_counter() - start)
-    return float(np.median(took))
+        model.predict_one(fields)
+        latencies.append(perf_counter() - start)
+    return float(np.median(latencies))
 
 
-def _forecast_gates(challenger: ForecastBundle, champion: ForecastBundle) -> list[Gate]:
-    mine, theirs = (model.spec["data"]["until"] for model in (challenger, champion))
-    words = f"made on reports until {mine}, version {champion.version} until {theirs}"
-    gates = [Gate("newer", challenger.origin >= champion.origin, words)]
-    for by, found in challenger.spec["backtest"].items():
-        words = f"by {by} deviance {found['gain']:+.1%} better than the best baseline over {found['origins']} origins"
-        gates.append(Gate(f"baseline_{by}", found["gain"] >= -BASELINE_MARGIN, words))
+def forecast_gates(challenger: ForecastBundle, champion: ForecastBundle) -> list[Gate]:
+    """At least as recent as the champion, and in its backtest not worse than the best baseline."""
+    until, champion_until = (model.spec["data"]["until"] for model in (challenger, champion))
+    reason = f"made on reports until {until}, version {champion.version} until {champion_until}"
+    gates = [Gate(GateName.NEWER, challenger.origin >= champion.origin, reason)]
+    for kind, summary in challenger.spec["backtest"].items():
+        gain, origins = summary["gain"], summary["origins"]
+        reason = f"by {kind} deviance {gain:+.1%} better than the best baseline over {origins} origins"
+        gates.append(Gate(GateName(f"baseline_{kind}"), gain >= -BASELINE_MARGIN, reason))
     return gates
 
 
-def _size_gate(mine: Path, theirs: Path, version: str) -> Gate:
-    sizes = [sum(file.stat().st_size for file in place.iterdir()) for place in (mine, theirs)]
-    words = f"{sizes[0] / 1e6:.1f} MB against version {version}'s {sizes[1] / 1e6:.1f} MB"
-    return Gate("size", sizes[0] <= MAX_GROWTH * sizes[1], words)
+def size_gate(directory: Path, champion_directory: Path, champion: str) -> Gate:
+    """Bytes of the two bundles, which every pod keeps in memory."""
+    size, champion_size = (
+        sum(file.stat().st_size for file in bundle.iterdir()) for bundle in (directory, champion_directory)
+    )
+    reason = f"{size / 1e6:.1f} MB against version {champion}'s {champion_size / 1e6:.1f} MB"
+    return Gate(GateName.SIZE, size <= MAX_GROWTH * champion_size, reason)

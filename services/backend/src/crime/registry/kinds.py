@@ -1,23 +1,175 @@
-"""Which version answers: a decision with reasons, written to the registry. Needs neither MLflow nor training code.
+"""The kinds of models: one table of what differs between the category model and the forecast."""
 
-A challenger and the present champion score the same reports, the newest that the challenger's training did not see
-(its bundle carries them). The alias moves only if every gate passes, or by force, with who and why on record.
-"""
-
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.errors import BundleError
-from crime.core.model_names import FORECAST_MODEL
-from crime.forecaster.bundle import ForecastBundle
+from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
+from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
+from crime.registry.gates import Gate, category_gates, forecast_gates
+from crime.reports.categories import CATEGORIES
+from crime.reports.schema import COLUMNS
 
 
-def load_version(name: str, directory: Path, version: str | None) -> CategoryBundle | ForecastBundle:
-    """A version ready to answer, verified. Raises `BundleError`."""
-    model: CategoryBundle | ForecastBundle = (
-        ForecastBundle(directory, version) if name == FORECAST_MODEL else CategoryBundle(directory, version)
+class Model(Protocol):
+    """A loaded bundle of any kind."""
+
+    @property
+    def spec(self) -> Any: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def verify(self) -> None:
+        """Raise `BundleError` unless the bundle answers as it did where it was trained."""
+
+
+ModelT = TypeVar("ModelT", bound=Model)
+
+
+@dataclass(frozen=True)
+class SignatureColumn:
+    """A column of an MLflow signature. `any`: dialects of the table write it as different types."""
+
+    name: str
+    type: Literal["any", "double", "string"]
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the MLflow run of a version says about it."""
+
+    tags: dict[str, str]
+    parameters: dict[str, Any]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ModelKind(Generic[ModelT]):
+    """What differs between kinds of models.
+
+    `command` trains one. `load` reads a bundle directory, as the version given. `gates` compares a challenger with the
+    champion. `image_folder` is its place in an image's model directory, where an `optional` one may be missing.
+    `inputs` and `outputs` are the columns of its MLflow pyfunc; the inputs depend on what `spec.json` says, also that
+    of another release.
+    """
+
+    name: str
+    command: str
+    load: Callable[[Path, str | None], ModelT]
+    gates: Callable[[ModelT, ModelT], list[Gate]]
+    image_folder: str
+    optional: bool
+    inputs: Callable[[dict[str, Any]], list[SignatureColumn]]
+    outputs: tuple[SignatureColumn, ...]
+    run_record: Callable[[ModelT], RunRecord]
+
+    def open(self, directory: Path, version: str | None = None) -> ModelT:
+        """Load and verify a version. Raises `BundleError`."""
+        model = self.load(directory, version)
+        if model.name != self.name:
+            raise BundleError(f"{directory} holds {model.name}, not {self.name}")
+        model.verify()
+        return model
+
+
+def _category_inputs(spec: dict[str, Any]) -> list[SignatureColumn]:
+    """LAPD's columns, of which only date, time and area are required; victim columns if the model uses them."""
+    return [
+        SignatureColumn(column.name, "any", column.required)
+        for key, column in COLUMNS.items()
+        if column.parse and key not in ("crm_cd", "dr_no") and (spec["victim"] or not column.name.startswith("Vict "))
+    ]
+
+
+def _category_run(model: CategoryBundle) -> RunRecord:
+    spec, data = model.spec, model.spec.data
+    return RunRecord(
+        tags={"data.fingerprint": data.fingerprint, "victim": str(spec.victim)},
+        parameters={
+            **spec.parameters,
+            **{f"rounds_{level}": count for level, count in spec.rounds.items()},
+            "trained_on": data.trained_on,
+            "held_out": data.held_out,
+            "from": data.first_day,
+            "until": data.until,
+            "held_out_from": data.held_out_from,
+        },
+        metrics={
+            f"{level}.{metric}": value for level, scores in spec.metrics.items() for metric, value in scores.items()
+        },
     )
-    if model.name != name:
-        raise BundleError(f"{directory} holds {model.name}, not {name}")
-    model.verify()
-    return model
+
+
+def _forecast_inputs(spec: dict[str, Any]) -> list[SignatureColumn]:
+    """A day, and a place, a category and a shift where only their reports are asked for."""
+    optional = ("area", "district", "category", "shift")
+    return [SignatureColumn("date", "any"), *(SignatureColumn(name, "any", required=False) for name in optional)]
+
+
+def _forecast_run(model: ForecastBundle) -> RunRecord:
+    spec, data = model.spec, model.spec["data"]
+    return RunRecord(
+        tags={"data.until": data["until"], "simulated": str(bool(data["simulated"]))},
+        parameters={key: data[key] for key in ("reports", "from", "until")},
+        metrics={
+            f"{kind}.{method.replace(' ', '_')}.{metric}": value
+            for kind, summary in spec["backtest"].items()
+            for method, metrics in summary["methods"].items()
+            for metric, value in metrics.items()
+        },
+    )
+
+
+CATEGORY = ModelKind[CategoryBundle](
+    name=CATEGORY_MODEL,
+    command="crime train",
+    load=CategoryBundle,
+    gates=category_gates,
+    image_folder="",
+    optional=False,
+    inputs=_category_inputs,
+    outputs=(
+        SignatureColumn("label", "double"),
+        SignatureColumn("label_name", "string"),
+        SignatureColumn("probability", "double"),
+        SignatureColumn("level", "string"),
+        *(SignatureColumn(f"p_{category}", "double") for category in CATEGORIES),
+        SignatureColumn("error", "string"),
+    ),
+    run_record=_category_run,
+)
+FORECAST = ModelKind[ForecastBundle](
+    name=FORECAST_MODEL,
+    command="crime forecast",
+    load=ForecastBundle,
+    gates=forecast_gates,
+    image_folder=FORECAST_MODEL,
+    optional=True,
+    inputs=_forecast_inputs,
+    outputs=(
+        *(SignatureColumn(name, "double") for name in ("mean", *INTERVAL_BOUNDS)),
+        SignatureColumn("error", "string"),
+    ),
+    run_record=_forecast_run,
+)
+MODEL_KINDS: dict[str, ModelKind[Any]] = {kind.name: kind for kind in (CATEGORY, FORECAST)}
+
+
+def training_command(name: str) -> str:
+    """The command that makes a first version of a model, for error messages."""
+    return MODEL_KINDS.get(name, CATEGORY).command
+
+
+def model_kind(name: str) -> ModelKind[Any]:
+    """The kind of the model registered as `name`. Raises `BundleError` where this release knows none."""
+    if name not in MODEL_KINDS:
+        raise BundleError(f"{name} is none of the models of this release: {', '.join(MODEL_KINDS)}")
+    return MODEL_KINDS[name]

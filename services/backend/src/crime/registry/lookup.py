@@ -1,8 +1,4 @@
-"""The model registry, read without MLflow: importing it costs 200 MB and seconds, a query a millisecond.
-
-`Embedded` looks at the tables that MLflow keeps in `mlruns/mlflow.db`, `Served` asks an MLflow server over HTTP.
-Both know the same: which version of a model carries an alias, and where its bundle is.
-"""
+"""Opens the registry and the file store that the settings name, and finds versions in them."""
 
 from pathlib import Path
 
@@ -16,18 +12,18 @@ from crime.registry.served import ServedRegistry
 
 
 def open_registry(settings: Settings) -> Registry:
-    """The registry that settings name."""
+    """An MLflow server if the settings name one, else the store in `mlruns`."""
     return ServedRegistry(settings.tracking_uri) if settings.tracking_uri else EmbeddedRegistry(settings.mlruns)
 
 
 def find_version(registry: Registry, name: str, alias: str = CHAMPION) -> tuple[str, Path]:
-    """Version and bundle directory of the model that carries `alias`. Raises `RegistryError`."""
+    """Version and bundle directory of the model that has `alias`. Raises `RegistryError`."""
     version = registry.version(name, alias)
     return version, registry.bundle(name, version)
 
 
 def load_champion(settings: Settings) -> CategoryBundle:
-    """The category model that answers: of the directory that settings name, or the registry's champion.
+    """The category model that answers: from the directory that settings name, or the registry's champion.
 
     Raises `RegistryError` or `BundleError`.
     """

@@ -1,16 +1,17 @@
-"""Which version answers: a decision with reasons, written to the registry. Needs neither MLflow nor training code.
+"""Which version answers: promotion through gates, rollback, and the challenger.
 
-A challenger and the present champion score the same reports, the newest that the challenger's training did not see
-(its bundle carries them). The alias moves only if every gate passes, or by force, with who and why on record.
+Every decision is written to the registry as tags of the version and as a file of the audit. Needs neither MLflow nor
+training code, so a backend can do it.
 """
 
-from crime.core.errors import GatesFailedError, ModelNotFoundError, RegistryError
+from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
 from crime.registry.audit import record_decision, registry_time
-from crime.registry.gates import Verdict, judge_version
-from crime.registry.kinds import load_version
+from crime.registry.gates import Gate, GateName, Verdict, gate_tags, size_gate
+from crime.registry.kinds import model_kind, training_command
 from crime.registry.protocol import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
-BEGUN = "begun"
+PROMOTION_TAG, BEGUN, DONE = "promotion", "begun", "done"
+VERDICT_TAG = "verdict"
 
 
 def latest_version(registry: Registry, name: str) -> str:
@@ -18,23 +19,46 @@ def latest_version(registry: Registry, name: str) -> str:
     for model in registry.models():
         if model.name == name:
             return model.latest_version
-    raise ModelNotFoundError(name, str(registry))
+    raise ModelNotFoundError(name, str(registry), training_command(name))
+
+
+def judge_version(registry: Registry, name: str, version: str) -> Verdict:
+    """Compare a version with the present champion.
+
+    Raises `RegistryError`, and `BundleError` if the version can't be used. A champion that can't be used is replaced.
+    """
+    try:
+        champion_version = registry.version(name, CHAMPION)
+        champion_directory = registry.bundle(name, champion_version)
+    except ModelNotFoundError:
+        champion_version = ""
+    directory = registry.bundle(name, version)
+    kind = model_kind(name)
+    challenger = kind.open(directory, version)
+    if not champion_version:
+        return Verdict([Gate(GateName.FIRST, True, "the first one")])
+    if champion_version == version:
+        return Verdict([Gate(GateName.FIRST, True, f"version {version} is champion already")])
+    try:
+        champion = kind.open(champion_directory, champion_version)
+    except BundleError as error:  # of an earlier release, or damaged
+        return Verdict([Gate(GateName.FIRST, True, f"version {champion_version} can't be read: {error}")])
+    return Verdict([*kind.gates(challenger, champion), size_gate(directory, champion_directory, champion_version)])
 
 
 def promote(registry: Registry, name: str, version: str, by: str, force: str | None = None) -> Verdict:
-    """Make a version champion if its gates pass; `force` says why it should be although they don't.
+    """Make a version champion if its gates pass; `force` gives the reason to do so although they don't.
 
-    The verdict and its reasons become tags of the version, whatever it is. Raises `Refused`, `RegistryError` or
-    `BundleError`: what can't be loaded can't be forced either.
+    The verdict and its reasons become tags of the version either way. Raises `GatesFailedError`, `RegistryError` or
+    `BundleError`: a version that can't be loaded can't be forced either.
     """
     verdict = judge_version(registry, name, version)
-    tags = {f"gate.{gate.name}": f"{'passed' if gate.passed else 'failed'}: {gate.reason}" for gate in verdict.gates}
-    tags["verdict"] = verdict.words
+    tags = gate_tags(verdict.gates) | {VERDICT_TAG: verdict.words}
     if not verdict.passed and not force:
         registry.set_tags(name, version, tags)
         raise GatesFailedError(verdict.words)
-    # written one by one: a verdict that passed is never there without the mark that its alias may not have moved yet
-    tags = {"promotion": BEGUN} | tags | {"promoted_by": by, "promoted_at": registry_time(registry)}
+    # Tags are written in order: `promotion` first, so that a cut-off promotion is recognised by verdict and BEGUN.
+    tags = {PROMOTION_TAG: BEGUN} | tags | {"promoted_by": by, "promoted_at": registry_time(registry)}
     if not verdict.passed and force:
         tags["forced_because"] = force
     record_decision(registry, "promote", name, version, by, tags.get("forced_because"))
@@ -44,13 +68,13 @@ def promote(registry: Registry, name: str, version: str, by: str, force: str | N
 
 
 def complete_promotion(registry: Registry, name: str, version: str) -> None:
-    """Move the alias of a promotion that was decided; one that was cut off there has the tag `promotion` begun."""
+    """Move the alias of a promotion that was decided, and perhaps cut off there. Raises `RegistryError`."""
     _move_champion(registry, name, version)
-    registry.set_tags(name, version, {"promotion": "done"})
+    registry.set_tags(name, version, {PROMOTION_TAG: DONE})
 
 
 def rollback(registry: Registry, name: str, by: str) -> str:
-    """Make the version that was champion before champion again; a further call undoes that.
+    """Make the previous champion champion again, and the present one the previous; a second call undoes the first.
 
     Returns the version. Raises `RegistryError`, and `BundleError` if it can't be used.
     """
@@ -58,7 +82,8 @@ def rollback(registry: Registry, name: str, by: str) -> str:
         version = registry.version(name, PREVIOUS)
     except ModelNotFoundError:
         raise RegistryError(f"no version of {name} was champion before the present one") from None
-    load_version(name, registry.bundle(name, version), version)
+    directory = registry.bundle(name, version)
+    model_kind(name).open(directory, version)
     record_decision(registry, "rollback", name, version, by)
     registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": registry_time(registry)})
     _move_champion(registry, name, version)
@@ -66,27 +91,27 @@ def rollback(registry: Registry, name: str, by: str) -> str:
 
 
 def set_challenger(registry: Registry, name: str, version: str, canary: float, by: str) -> None:
-    """Let a version score what the champion answers, and itself answer a share `canary` (0 to 1) of the requests.
+    """Let a version score the champion's requests too (shadow), and answer a share `canary` (0 to 1) of them itself.
 
     Raises `RegistryError`, and `BundleError` if the version can't be used.
     """
-    load_version(name, registry.bundle(name, version), version)
+    directory = registry.bundle(name, version)
+    model_kind(name).open(directory, version)
     record_decision(registry, "challenge", name, version, by, f"canary {canary:g}")
-    registry.set_tags(
-        name, version, {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": registry_time(registry)}
-    )
+    tags = {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": registry_time(registry)}
+    registry.set_tags(name, version, tags)
     registry.set_alias(name, CHALLENGER, version)
 
 
 def withdraw_challenger(registry: Registry, name: str, by: str) -> None:
-    """No challenger any more. Raises `RegistryError`."""
-    version = registry.version(name, CHALLENGER)  # raises where there is none
+    """End the trial of the challenger. Raises `ModelNotFoundError` where there is none, `RegistryError`."""
+    version = registry.version(name, CHALLENGER)
     record_decision(registry, "withdraw", name, version, by)
     registry.delete_alias(name, CHALLENGER)
 
 
 def _move_champion(registry: Registry, name: str, version: str) -> None:
-    """Both aliases; killed between the two, the champion is the old one still."""
+    """Move `previous`, then `champion`: after a kill between the two, the old champion still answers."""
     try:
         present = registry.version(name, CHAMPION)
     except ModelNotFoundError:

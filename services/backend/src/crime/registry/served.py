@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 from crime.core.bundle_files import SPEC_FILE
 from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.registry.kinds import CATEGORY, training_command
 from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
 
 TIMEOUT_SECONDS = 5  # for one answer of the server
@@ -72,7 +73,7 @@ class ServedRegistry:
         except (ValueError, AttributeError, OSError):
             code, message = "", ""
         if code in NOT_FOUND_CODES:
-            return ModelNotFoundError(message.rstrip("."), str(self))
+            return ModelNotFoundError(message.rstrip("."), str(self), CATEGORY.command)
         return RegistryError(f"MLflow at {self} answered {error.code} {message}".rstrip())
 
     def _json(self, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, str] | None = None) -> Any:
@@ -88,7 +89,7 @@ class ServedRegistry:
             answer = self._json("registered-models/alias", {"name": name, "alias": alias})
             return str(answer["model_version"]["version"])
         except ModelNotFoundError:
-            raise ModelNotFoundError(f"{name}@{alias}", str(self)) from None
+            raise ModelNotFoundError(f"{name}@{alias}", str(self), training_command(name)) from None
         except (KeyError, TypeError):
             raise RegistryError(f"MLflow at {self} answered without a version of {name}@{alias}") from None
 

@@ -14,18 +14,16 @@ from fastapi.concurrency import run_in_threadpool
 from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import BundleError, ModelNotFoundError, RegistryError
-from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
+from crime.core.model_names import CATEGORY_MODEL
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
-from crime.forecaster.bundle import ForecastBundle
-from crime.registry.kinds import load_version
+from crime.registry.kinds import CATEGORY, MODEL_KINDS, Model, ModelKind, ModelT
 from crime.registry.lookup import open_registry
 from crime.registry.protocol import CHALLENGER, CHAMPION
 from crime.serving.metrics import SERVED, SWAPS, TROUBLE
 
 MAX_RETRY_SECONDS = 60.0  # seconds before a version that proved broken is fetched again
 FIRST_LOOK_SECONDS = 3.0  # seconds that a start waits for the registry, where the image's own models could answer
-MODEL_NAMES = (CATEGORY_MODEL, FORECAST_MODEL)
 log = structlog.get_logger()
 
 
@@ -85,21 +83,21 @@ class ModelManager:
             if self.settings.model_dir and not self.settings.tracking_uri:
                 self._look_at_image()
             else:
-                for name in MODEL_NAMES:
-                    self._look_at_registry(name)
+                for kind in MODEL_KINDS.values():
+                    self._look_at_registry(kind)
                 self._look_for_challenger()
         finally:
             self._looking.release()
 
     def _look_at_image(self) -> None:
         assert self.settings.model_dir
-        for name in MODEL_NAMES:
-            directory = self.settings.model_dir / ("" if name == CATEGORY_MODEL else name)
+        for name, kind in MODEL_KINDS.items():
+            directory = self.settings.model_dir / kind.image_folder
             try:
                 spec = directory / SPEC_FILE
                 changed = spec.stat().st_mtime_ns if spec.exists() else 0
                 if self._loaded.get(name) != changed:
-                    self._swap(name, load_version(name, directory, self._name_of(spec)), changed)
+                    self._swap(name, kind.open(directory, self._name_of(spec)), changed)
                 self._settle(name)
             except BundleError as error:
                 self._complain(name, str(error))
@@ -112,11 +110,12 @@ class ModelManager:
             return None  # loading will say it better
         return f"image-{version}" if self.settings.tracking_uri else version
 
-    def _look_at_registry(self, name: str) -> None:
+    def _look_at_registry(self, kind: ModelKind[Any]) -> None:
+        name = kind.name
         try:
             version = self.registry.version(name, CHAMPION)
             if self._loaded.get(name) != (version,):
-                self._swap(name, self._fetched(name, version), (version,))
+                self._swap(name, self._fetched(kind, version), (version,))
             self._settle(name)
         except ModelNotFoundError as error:
             if name in self.serving:
@@ -126,13 +125,14 @@ class ModelManager:
         except (RegistryError, BundleError) as error:
             self._complain(name, str(error))
 
-    def _fetched(self, name: str, version: str) -> CategoryBundle | ForecastBundle:
+    def _fetched(self, kind: ModelKind[ModelT], version: str) -> ModelT:
         """A version's verified model. One that proves broken is forgotten, and each time left alone twice as long."""
+        name = kind.name
         again, pause, why = self._broken.get((name, version), (0.0, self.settings.refresh_seconds / 2, ""))
         if time.monotonic() < again:
             raise BundleError(why)
         try:
-            found = load_version(name, self.registry.bundle(name, version), version)
+            found = kind.open(self.registry.bundle(name, version), version)
         except BundleError as error:
             pause = min(2 * pause, MAX_RETRY_SECONDS)
             self._broken[name, version] = time.monotonic() + pause, pause, str(error)
@@ -146,13 +146,12 @@ class ModelManager:
         try:
             version = self.registry.version(CATEGORY_MODEL, CHALLENGER)
             if self.model is None or version == self.model.version:
-                raise ModelNotFoundError(f"{CATEGORY_MODEL}@{CHALLENGER}", str(self.registry))
+                raise ModelNotFoundError(f"{CATEGORY_MODEL}@{CHALLENGER}", str(self.registry), CATEGORY.command)
             tags = self.registry.tags(CATEGORY_MODEL, version)
             canary = float(tags.get("canary", "0"))
             since = datetime.fromisoformat(tags["challenger_at"]).timestamp() if "challenger_at" in tags else 0.0
             if self.challenger is None or self.challenger.version != version:
-                found = self._fetched(CATEGORY_MODEL, version)
-                self.challenger = found if isinstance(found, CategoryBundle) else None
+                self.challenger = self._fetched(CATEGORY, version)
                 log.info("challenger loaded", model=CATEGORY_MODEL, version=version, canary=canary)
             self.canary, self.challenger_since = canary, since
         except (RegistryError, BundleError, ValueError) as error:
@@ -160,7 +159,7 @@ class ModelManager:
                 log.info("no challenger", model=CATEGORY_MODEL, why=str(error))
             self.challenger, self.canary = None, 0.0
 
-    def _swap(self, name: str, model: Any, loaded: Any) -> None:
+    def _swap(self, name: str, model: Model, loaded: object) -> None:
         old = self.serving.get(name)
         self.serving[name], self._loaded[name] = model, loaded
         if old:

@@ -15,8 +15,7 @@ from crime.classifier.bundle import CategoryBundle
 from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
 from crime.core.model_names import CATEGORY_MODEL
 from crime.registry import promotion, protocol
-from crime.registry.audit import Act, read_decisions
-from crime.registry.gates import Gate
+from crime.registry.audit import read_decisions
 from crime.registry.promotion import set_challenger, withdraw_challenger
 from crime.registry.protocol import CHAMPION
 from crime.serving.dependencies import manager_of, recorder_of, settings_of
@@ -68,6 +67,14 @@ class Promotion(BaseModel):
     version: Number | None = None
     by: Who = "api"
     force: Annotated[str, Field(min_length=3, max_length=500)] | None = None
+
+
+class Gate(BaseModel):
+    """The outcome of one comparison with the champion. `reason`: the figures that were compared."""
+
+    name: str
+    passed: bool
+    reason: str
 
 
 class Decision(BaseModel):
@@ -177,7 +184,7 @@ def promote(name: str, request: Request, wanted: Promotion | None = None) -> Dec
         verdict = promotion.promote(following.registry, name, version, wanted.by, wanted.force)
     log.info("promoted", model=name, version=version, by=wanted.by, forced_because=wanted.force)
     following.look()
-    return Decision(name=name, version=version, gates=verdict.gates)
+    return Decision(name=name, version=version, gates=[Gate(**asdict(gate)) for gate in verdict.gates])
 
 
 @router.post("/models/{name}/rollback", responses=WRITE_RESPONSES, dependencies=[Depends(_require_token)])
@@ -251,8 +258,19 @@ def withdraw(request: Request, by: Who = "api") -> None:
     following.look()
 
 
+class Act(BaseModel):
+    """A decision about a version. `at`: ISO 8601 in UTC; `what`: promote, rollback, challenge or withdraw."""
+
+    at: str
+    what: str
+    model: str
+    version: str
+    by: str
+    why: str | None = None
+
+
 @router.get("/audit", responses={503: {"description": "the registry can't be reached"}})
 def audit(request: Request) -> list[Act]:
     """Every decision about which version answers, the newest first."""
     with _http_errors():
-        return read_decisions(manager_of(request).registry)
+        return [Act(**decision.as_json()) for decision in read_decisions(manager_of(request).registry)]
