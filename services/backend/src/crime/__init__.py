@@ -1,1 +1,3 @@
 """Crime prediction over LAPD reports."""
+
+__version__ = "0.2.0"

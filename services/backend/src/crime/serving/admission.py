@@ -1,9 +1,11 @@
-"""How much is taken on: at once, of one client, and in one body. More is refused at once, with 503, 429 or 413."""
+"""Admission control: bounds on requests at once, on one client's rate, and on one body.
+
+What goes beyond a bound is refused at once: with 503, 429 or 413.
+"""
 
 import asyncio
 import time
 from collections import OrderedDict
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -12,18 +14,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crime.core.memory import release_free_memory
 from crime.serving.metrics import REFUSED
 from crime.serving.middleware import PROBE_PATHS
+from crime.serving.state import AppState
 
-MAX_REQUESTS = 250  # waiting or being answered: some 75 ms of predictions
-MAX_BATCHES, MAX_WAITING_BATCHES = (
-    2,
-    16,
-)  # tables being answered, each in a thread and memory of its own, and those that wait
+MAX_REQUESTS = 250  # open at once, tables aside: about 75 ms of predictions
+MAX_BATCHES = 2  # tables answered at once, each with a thread and memory of its own
+MAX_WAITING_BATCHES = 16
 BATCH_PATHS = ("/predict/batch", "/invocations")
-MAX_BODY_BYTES = 1 << 20  # bytes of a body that holds no table
-MAX_CLIENTS = 10_000  # that are remembered; whoever came longest ago is forgotten
+MAX_BODY_BYTES = 1 << 20  # of a body that holds no table
+MAX_CLIENTS = 10_000  # whose rates are remembered; the one that has been quiet for longest is forgotten first
 
 
 def _refusal(status: int, why: str) -> list[Message]:
+    """The ASGI messages of a refusal, made once so that refusing costs little."""
     body = b'{"detail":"%s: try again in a second"}' % why.encode()
     headers = [(b"content-type", b"application/json"), (b"retry-after", b"1")]
     headers.append((b"content-length", b"%d" % len(body)))
@@ -31,79 +33,84 @@ def _refusal(status: int, why: str) -> list[Message]:
     return [start, {"type": "http.response.body", "body": body}]
 
 
-TOO_MANY_REQUESTS, TOO_FAST = (
-    _refusal(503, "too many requests at once"),
-    _refusal(429, "more requests than one client may make"),
-)
+TOO_MANY_REQUESTS = _refusal(503, "too many requests at once")
+TOO_FAST = _refusal(429, "more requests than one client may make")
 
 
 class TokenBucket:
-    """Lets `rate` calls a second pass, and as many at once (token bucket)."""
+    """Token bucket: `rate` requests a second on average, and as many (at least one) in a burst."""
 
     def __init__(self, rate: float):
-        self.rate, self.left, self.at = rate, max(1.0, rate), time.monotonic()
+        self.rate = rate
+        self.capacity = max(1.0, rate)
+        self.tokens = self.capacity
+        self.filled_at = time.monotonic()
 
     def take(self) -> bool:
-        """Whether one more may pass."""
+        """Take a token if there is one."""
         now = time.monotonic()
-        self.left = min(max(1.0, self.rate), self.left + (now - self.at) * self.rate)
-        self.at = now
-        if self.left < 1:
+        self.tokens = min(self.capacity, self.tokens + (now - self.filled_at) * self.rate)
+        self.filled_at = now
+        if self.tokens < 1:
             return False
-        self.left -= 1
+        self.tokens -= 1
         return True
 
 
 class AdmissionControl:
-    """Outside all else, so that a refusal costs little. `state.requests`: the server's requests, of whatever age."""
+    """The outermost middleware, so that a refusal costs little. Probes are always let through."""
 
-    def __init__(self, app: ASGIApp, state: Any):
+    def __init__(self, app: ASGIApp, state: AppState):
         self.app, self.state = app, state
-        self.batches, self.taken = asyncio.Semaphore(MAX_BATCHES), 0
-        self.rate: float = state.settings.rate_limit
-        self.clients: OrderedDict[str, TokenBucket] = OrderedDict()
+        self.rate_limit = state.settings.rate_limit
+        self.buckets: OrderedDict[str, TokenBucket] = OrderedDict()  # by client address, least recently seen first
+        self.batch_slots = asyncio.Semaphore(MAX_BATCHES)
+        self.admitted_batches = 0  # answered or waiting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBE_PATHS:
             await self.app(scope, receive, send)
-        elif self.rate and not self._may(scope):
+        elif self.rate_limit and not self._take_token(scope):
             await _refuse("client", TOO_FAST, send)
         elif scope["path"] in BATCH_PATHS or scope["path"].endswith("/infer"):
-            await self._batch(scope, receive, send)
-        elif len(self.state.requests) - self.taken > MAX_REQUESTS:
+            await self._answer_batch(scope, receive, send)
+        elif len(self.state.open_requests) - self.admitted_batches > MAX_REQUESTS:
             await _refuse("requests", TOO_MANY_REQUESTS, send)
         else:
             await self.app(scope, _limit_body(receive), send)
 
-    def _may(self, scope: Scope) -> bool:
+    def _take_token(self, scope: Scope) -> bool:
+        """Whether the client's rate allows this request."""
         client = (scope["client"] or ("",))[0]
-        bucket = self.clients.setdefault(client, TokenBucket(self.rate))
-        self.clients.move_to_end(client)
-        if len(self.clients) > MAX_CLIENTS:
-            self.clients.popitem(last=False)
+        bucket = self.buckets.setdefault(client, TokenBucket(self.rate_limit))
+        self.buckets.move_to_end(client)
+        if len(self.buckets) > MAX_CLIENTS:
+            self.buckets.popitem(last=False)
         return bucket.take()
 
-    async def _batch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.taken >= MAX_BATCHES + MAX_WAITING_BATCHES:
+    async def _answer_batch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a table once a slot is free; refuse it if too many wait already."""
+        if self.admitted_batches >= MAX_BATCHES + MAX_WAITING_BATCHES:
             await _refuse("batches", TOO_MANY_REQUESTS, send)
             return
-        self.taken += 1
+        self.admitted_batches += 1
         try:
-            async with self.batches:
+            async with self.batch_slots:
                 await self.app(scope, receive, send)
         finally:
-            self.taken -= 1
-            if not self.taken:
+            self.admitted_batches -= 1
+            if not self.admitted_batches:
                 await run_in_threadpool(release_free_memory)
 
 
-async def _refuse(what: str, refusal: list[Message], send: Send) -> None:
-    REFUSED.labels(what).inc()
+async def _refuse(bound: str, refusal: list[Message], send: Send) -> None:
+    REFUSED.labels(bound).inc()
     for message in refusal:
         await send(message)
 
 
 def _limit_body(receive: Receive) -> Receive:
+    """`receive` that raises 413 once the body is larger than `MAX_BODY_BYTES`."""
     size = 0
 
     async def limited() -> Message:

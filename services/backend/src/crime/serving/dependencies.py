@@ -1,8 +1,11 @@
-"""What the routes share: the model that answers now, and the settings."""
+"""What routes need of the application: the models, the recorder, the settings.
 
-from typing import Any
+Routes on the hot path call the functions; those that use FastAPI's dependency injection take the annotated types.
+"""
 
-from fastapi import HTTPException, Request
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
@@ -10,36 +13,62 @@ from crime.core.settings import Settings
 from crime.forecaster.bundle import ForecastBundle
 from crime.serving.model_manager import ModelManager
 from crime.serving.recorder import Recorder
+from crime.serving.state import AppState
 
 
-def model_of(request: Request) -> CategoryBundle:
-    """The loaded model. Raises 503 while there is none."""
-    model: CategoryBundle = _serving(request, CATEGORY_MODEL, "model")
-    return model
-
-
-def forecast_of(request: Request) -> ForecastBundle:
-    """The loaded forecast. Raises 503 while there is none; predictions don't need it."""
-    forecast: ForecastBundle = _serving(request, FORECAST_MODEL, "forecast")
-    return forecast
-
-
-def _serving(request: Request, name: str, what: str) -> Any:
-    models = manager_of(request)
-    if name not in models.serving:
-        raise HTTPException(503, f"no {what} to answer with: {models.trouble.get(name)}")
-    return models.serving[name]
+def state_of(request: Request) -> AppState:
+    """The application's state."""
+    state: AppState = request.app.state.backend
+    return state
 
 
 def manager_of(request: Request) -> ModelManager:
-    models: ModelManager = request.app.state.models
-    return models
+    """The models that answer."""
+    return state_of(request).models
 
 
 def recorder_of(request: Request) -> Recorder:
-    recorder: Recorder = request.app.state.recorder
-    return recorder
+    """The recorder of predictions."""
+    return state_of(request).recorder
 
 
 def settings_of(request: Request) -> Settings:
-    return request.app.state.settings
+    """The settings that the backend was started with."""
+    return state_of(request).settings
+
+
+def model_of(request: Request) -> CategoryBundle:
+    """The category model. Raises 503 while there is none."""
+    models = manager_of(request)
+    model = models.category_model
+    if model is None:
+        raise HTTPException(503, f"no model to answer with: {models.trouble.get(CATEGORY_MODEL)}")
+    return model
+
+
+def loaded_forecast(models: ModelManager) -> ForecastBundle:
+    """The forecast. Raises 503 while there is none; predictions don't need it."""
+    forecast = models.forecast
+    if forecast is None:
+        raise HTTPException(503, f"no forecast to answer with: {models.trouble.get(FORECAST_MODEL)}")
+    return forecast
+
+
+# async: FastAPI would call a plain function in a thread
+
+
+async def _models(request: Request) -> ModelManager:
+    return manager_of(request)
+
+
+async def _recorder(request: Request) -> Recorder:
+    return recorder_of(request)
+
+
+async def _settings(request: Request) -> Settings:
+    return settings_of(request)
+
+
+ModelManagerDep = Annotated[ModelManager, Depends(_models)]
+RecorderDep = Annotated[Recorder, Depends(_recorder)]
+SettingsDep = Annotated[Settings, Depends(_settings)]

@@ -1,4 +1,4 @@
-"""Prometheus metrics, and the middleware that counts and logs requests."""
+"""Prometheus metrics of the backend."""
 
 from functools import lru_cache
 
@@ -15,16 +15,23 @@ LATENCY = Histogram(
 PREDICTIONS = Counter("crime_predictions_total", "Predictions given", ["category", "model_version"])
 SERVED = Gauge("crime_model_info", "1 for the version that answers", ["model", "version"])
 SWAPS = Counter("crime_model_swaps_total", "Versions taken up from the registry without a restart", ["model"])
-TROUBLE = Gauge("crime_model_trouble", "1 while the registry's champion can't be had", ["model"])
-RECORDED = Counter("crime_predictions_recorded_total", "Predictions kept to see drift")
-LOST = Counter("crime_predictions_unrecorded_total", "Predictions not kept, and why", ["reason"])
+TROUBLE = Gauge("crime_model_trouble", "1 while the registry's champion can't be loaded", ["model"])
+RECORDED = Counter("crime_predictions_recorded_total", "Predictions stored in the prediction log")
+LOST = Counter("crime_predictions_unrecorded_total", "Predictions not stored in the prediction log", ["reason"])
 DRIFT = Gauge(
-    "crime_drift_psi", "Population stability index of the latest predictions, less chance's share", ["feature"]
+    "crime_drift_psi",
+    "Population stability index of the latest predictions, less what chance alone explains",
+    ["feature"],
 )
 DRIFTED = Gauge("crime_drift", "1 while a feature or the predictions have drifted")
-SHADOWED = Counter("crime_shadow_predictions_total", "A challenger's beside the champion's", ["version", "agrees"])
+SHADOWED = Counter(
+    "crime_shadow_predictions_total",
+    "A challenger's predictions of reports that the champion answered, by whether both agree",
+    ["version", "agrees"],
+)
 
 
 @lru_cache(1024)
 def prediction_counter(category: str, version: str) -> Counter:
+    """The counter of one category and version; looking it up anew takes longer than counting."""
     return PREDICTIONS.labels(category, version)

@@ -1,21 +1,21 @@
-"""Prometheus metrics, and the middleware that counts and logs requests."""
+"""Middleware that counts, times and logs requests, and adds request ids and security headers to answers."""
 
 import os
 import re
 import time
 from functools import lru_cache
-from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crime.serving.metrics import LATENCY, REQUESTS
+from crime.serving.state import AppState
 
 log = structlog.get_logger()
 METHODS = ("GET", "POST", "HEAD", "DELETE", "PUT", "PATCH", "OPTIONS")
-PROBE_PATHS = ("/health", "/ready", "/metrics")
-# answers are data for the one who asked: no page to be framed, no other type than is said, nothing for a cache
+PROBE_PATHS = ("/health", "/ready", "/metrics")  # not logged, never refused
+# answers are data for the client that asked: never framed, never taken for another media type, never cached
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -35,7 +35,7 @@ class RequestLog:
     A request keeps the `X-Request-ID` that it came with, or gets one; the answer and the log carry it.
     """
 
-    def __init__(self, app: ASGIApp, state: Any):
+    def __init__(self, app: ASGIApp, state: AppState):
         self.app, self.state = app, state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,10 +43,10 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         start, status = time.perf_counter(), 500
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex().encode()
+        sent_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else os.urandom(16).hex().encode()
 
-        async def observed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -56,14 +56,14 @@ class RequestLog:
             await send(message)
 
         try:
-            await self.app(scope, receive, observed)
+            await self.app(scope, receive, send_with_headers)
         finally:
-            took = time.perf_counter() - start
+            seconds = time.perf_counter() - start
             route = getattr(scope.get("route"), "path", "(none)")
             method = scope["method"] if scope["method"] in METHODS else "(other)"
             requests, latency = _route_metrics(method, route, status)
             requests.inc()
-            latency.observe(took)
+            latency.observe(seconds)
             if scope["path"] not in PROBE_PATHS:
                 log.info(
                     "request",
@@ -71,5 +71,5 @@ class RequestLog:
                     method=scope["method"],
                     path=scope["path"],
                     status=status,
-                    ms=round(took * 1e3, 2),
+                    ms=round(seconds * 1e3, 2),
                 )

@@ -1,8 +1,12 @@
-"""The models that answer, and how they follow the registry's alias: fetched, verified, swapped, or left as they are."""
+"""Keeps the models that answer in step with the registry: fetches, verifies and swaps versions, or keeps the last good.
+
+The models come from the image (`model_dir`), from the registry, or from the registry with the image's as a fallback.
+"""
 
 import asyncio
 import threading
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,165 +18,206 @@ from fastapi.concurrency import run_in_threadpool
 from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import BundleError, ModelNotFoundError, RegistryError
-from crime.core.model_names import CATEGORY_MODEL
+from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
+from crime.forecaster.bundle import ForecastBundle
 from crime.registry.kinds import CATEGORY, MODEL_KINDS, Model, ModelKind, ModelT
-from crime.registry.lookup import open_registry
-from crime.registry.protocol import CHALLENGER, CHAMPION
+from crime.registry.protocol import CHALLENGER, CHAMPION, Registry
 from crime.serving.metrics import SERVED, SWAPS, TROUBLE
 
-MAX_RETRY_SECONDS = 60.0  # seconds before a version that proved broken is fetched again
-FIRST_LOOK_SECONDS = 3.0  # seconds that a start waits for the registry, where the image's own models could answer
+MAX_PAUSE_SECONDS = 60.0  # longest pause before a broken version is fetched again
+FIRST_REFRESH_SECONDS = 3.0  # how long start-up waits for the registry where the image has a model of its own
 log = structlog.get_logger()
 
 
-class ModelManager:
-    """What answers now. `serving[name]` is replaced as a whole: a request that began with one model ends with it.
+@dataclass(frozen=True)
+class Broken:
+    """Why a version could not be loaded, and when it is fetched again (`time.monotonic`, `pause` in seconds)."""
 
-    `trouble[name]` says why the registry's champion is not what answers, or why nothing is.
+    retry_at: float
+    pause: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """A version beside the champion. `canary`: the share of single predictions that it answers, 0 to 1.
+
+    `since`: when it became challenger, seconds since 1970.
     """
 
-    def __init__(self, settings: Settings):
+    model: CategoryBundle
+    canary: float
+    since: float
+
+
+class ModelManager:
+    """The models that answer, by name. A swap replaces a model whole: a request ends with the model it began with.
+
+    `trouble[name]` says why the registry's champion does not answer, or why there is no model at all.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry):
         self.settings = settings
-        self.registry = open_registry(settings)
-        self.serving: dict[str, Any] = {}
-        self.challenger: CategoryBundle | None = None
-        self.canary = 0.0  # share of single predictions that the challenger answers
-        self.challenger_since = 0.0  # when it became challenger
+        self.registry = registry
+        self.serving: dict[str, Model] = {}
+        self.challenger: Challenger | None = None
         self.trouble: dict[str, str] = {}
-        self._loaded: dict[str, Any] = {}
-        self._broken: dict[tuple[str, str], tuple[float, float, str]] = {}  # fetch it again when, the pause, and why
-        self._looking = threading.Lock()
+        self._sources: dict[str, str] = {}  # what is loaded, by name: `image MTIME` or `registry VERSION`
+        self._broken: dict[tuple[str, str], Broken] = {}  # by name and version
+        self._refreshing = threading.Lock()
 
     @property
-    def model(self) -> CategoryBundle | None:
-        return self.serving.get(CATEGORY_MODEL)
+    def category_model(self) -> CategoryBundle | None:
+        """The category model that answers."""
+        model = self.serving.get(CATEGORY_MODEL)
+        return model if isinstance(model, CategoryBundle) else None
 
-    def answering(self, number: str, fields: ReportFields) -> CategoryBundle | None:
-        """The category model for one report: the challenger for its share, the same reports always, on every pod."""
+    @property
+    def forecast(self) -> ForecastBundle | None:
+        """The forecast that answers."""
+        forecast = self.serving.get(FORECAST_MODEL)
+        return forecast if isinstance(forecast, ForecastBundle) else None
+
+    def answering(self, report_number: str, fields: ReportFields) -> CategoryBundle | None:
+        """The category model for one report: the challenger for its canary share, else the champion.
+
+        The choice depends on the report alone, so that every pod answers the same report with the same model.
+        """
         challenger = self.challenger
-        if challenger is not None and self.canary:
-            key = number or repr(sorted((name, str(value)) for name, value in fields.items()))
-            if crc32(key.encode()) < self.canary * 2**32:
-                return challenger
-        return self.model
+        if challenger is not None and challenger.canary:
+            key = report_number or repr(sorted((name, str(value)) for name, value in fields.items()))
+            if crc32(key.encode()) < challenger.canary * 2**32:
+                return challenger.model
+        return self.category_model
 
     async def start(self) -> None:
-        """Have something to answer with, if there is anything."""
+        """Load the models of the image and the registry.
+
+        A slow registry delays the start only where the image has no model.
+        """
         if self.settings.model_dir:
-            self._look_at_image()
+            self._load_image_models(self.settings.model_dir)
         if self.settings.tracking_uri or not self.settings.model_dir:
-            look = asyncio.create_task(run_in_threadpool(self.look))
-            await asyncio.wait({look}, timeout=FIRST_LOOK_SECONDS if self.model else None)
+            refresh = asyncio.create_task(run_in_threadpool(self.refresh))
+            await asyncio.wait({refresh}, timeout=FIRST_REFRESH_SECONDS if self.category_model else None)
 
     async def follow(self) -> None:
-        """Look again and again, whatever happens."""
+        """Refresh every `refresh_seconds`, for ever."""
         while True:
             await asyncio.sleep(self.settings.refresh_seconds)
             try:
-                await run_in_threadpool(self.look)
-            except Exception:  # whatever a new model does: the one that answers answers on
+                await run_in_threadpool(self.refresh)
+            except Exception:  # a faulty new version must not end the loop: the present one goes on answering
                 log.exception("the look for another champion failed")
 
-    def look(self) -> None:
-        """Take up what is champion now, if it is another than what answers. One look at a time."""
-        if not self._looking.acquire(blocking=False):
+    def refresh(self) -> None:
+        """Load the present champions and challenger where they changed. Returns at once if a refresh is under way."""
+        if not self._refreshing.acquire(blocking=False):
             return
         try:
             if self.settings.model_dir and not self.settings.tracking_uri:
-                self._look_at_image()
+                self._load_image_models(self.settings.model_dir)
             else:
                 for kind in MODEL_KINDS.values():
-                    self._look_at_registry(kind)
-                self._look_for_challenger()
+                    self._load_champion(kind)
+                self._load_challenger()
         finally:
-            self._looking.release()
+            self._refreshing.release()
 
-    def _look_at_image(self) -> None:
-        assert self.settings.model_dir
+    def _load_image_models(self, model_dir: Path) -> None:
+        """Load the bundles of the image; those that did not change since are left alone."""
         for name, kind in MODEL_KINDS.items():
-            directory = self.settings.model_dir / kind.image_folder
+            directory = model_dir / kind.image_folder
             try:
                 spec = directory / SPEC_FILE
-                changed = spec.stat().st_mtime_ns if spec.exists() else 0
-                if self._loaded.get(name) != changed:
-                    self._swap(name, kind.open(directory, self._name_of(spec)), changed)
-                self._settle(name)
+                source = f"image {spec.stat().st_mtime_ns if spec.exists() else 0}"
+                if self._sources.get(name) != source:
+                    self._swap(name, kind.open(directory, self._image_version(spec)), source)
+                self._mark_healthy(name)
             except BundleError as error:
-                self._complain(name, str(error))
+                self._mark_failed(name, str(error))
 
-    def _name_of(self, spec: Path) -> str | None:
-        """Its version; where a registry numbers others, one that can't be mistaken for its."""
+    def _image_version(self, spec: Path) -> str | None:
+        """Version of an image's bundle, with a prefix where the registry has versions of its own.
+
+        None if it can't be read: loading the bundle says why.
+        """
         try:
             version = read_spec(spec.parent, BundleSpec).version
         except BundleError:
-            return None  # loading will say it better
+            return None
         return f"image-{version}" if self.settings.tracking_uri else version
 
-    def _look_at_registry(self, kind: ModelKind[Any]) -> None:
+    def _load_champion(self, kind: ModelKind[Any]) -> None:
+        """Load the registry's champion if it changed; if that fails, the model that answers goes on."""
         name = kind.name
         try:
             version = self.registry.version(name, CHAMPION)
-            if self._loaded.get(name) != (version,):
-                self._swap(name, self._fetched(kind, version), (version,))
-            self._settle(name)
+            source = f"registry {version}"
+            if self._sources.get(name) != source:
+                self._swap(name, self._fetch(kind, version), source)
+            self._mark_healthy(name)
         except ModelNotFoundError as error:
             if name in self.serving:
-                self._settle(name)  # nothing was promoted yet: the image's own answers
+                self._mark_healthy(name)  # nothing was promoted yet: the image's own model answers
             else:
-                self._complain(name, str(error))
+                self._mark_failed(name, str(error))
         except (RegistryError, BundleError) as error:
-            self._complain(name, str(error))
+            self._mark_failed(name, str(error))
 
-    def _fetched(self, kind: ModelKind[ModelT], version: str) -> ModelT:
-        """A version's verified model. One that proves broken is forgotten, and each time left alone twice as long."""
+    def _fetch(self, kind: ModelKind[ModelT], version: str) -> ModelT:
+        """A version's verified model. A broken version is fetched again after a pause that doubles each time."""
         name = kind.name
-        again, pause, why = self._broken.get((name, version), (0.0, self.settings.refresh_seconds / 2, ""))
-        if time.monotonic() < again:
-            raise BundleError(why)
+        broken = self._broken.get((name, version))
+        if broken and time.monotonic() < broken.retry_at:
+            raise BundleError(broken.reason)
         try:
-            found = kind.open(self.registry.bundle(name, version), version)
+            model = kind.open(self.registry.bundle(name, version), version)
         except BundleError as error:
-            pause = min(2 * pause, MAX_RETRY_SECONDS)
-            self._broken[name, version] = time.monotonic() + pause, pause, str(error)
+            pause = min(2 * broken.pause if broken else self.settings.refresh_seconds, MAX_PAUSE_SECONDS)
+            self._broken[name, version] = Broken(time.monotonic() + pause, pause, str(error))
             self.registry.forget(name, version)
             raise
         self._broken.pop((name, version), None)
-        return found
+        return model
 
-    def _look_for_challenger(self) -> None:
-        """A challenger that can't be had is none: what the champion answers does not depend on it."""
+    def _load_challenger(self) -> None:
+        """Load the registry's challenger; one that can't be loaded is none, and the champion answers alone."""
         try:
             version = self.registry.version(CATEGORY_MODEL, CHALLENGER)
-            if self.model is None or version == self.model.version:
+            champion = self.category_model
+            if champion is None or version == champion.version:
                 raise ModelNotFoundError(f"{CATEGORY_MODEL}@{CHALLENGER}", str(self.registry), CATEGORY.command)
             tags = self.registry.tags(CATEGORY_MODEL, version)
             canary = float(tags.get("canary", "0"))
             since = datetime.fromisoformat(tags["challenger_at"]).timestamp() if "challenger_at" in tags else 0.0
-            if self.challenger is None or self.challenger.version != version:
-                self.challenger = self._fetched(CATEGORY, version)
+            if self.challenger is not None and self.challenger.model.version == version:
+                model = self.challenger.model
+            else:
+                model = self._fetch(CATEGORY, version)
                 log.info("challenger loaded", model=CATEGORY_MODEL, version=version, canary=canary)
-            self.canary, self.challenger_since = canary, since
+            self.challenger = Challenger(model, canary, since)
         except (RegistryError, BundleError, ValueError) as error:
             if self.challenger is not None:
                 log.info("no challenger", model=CATEGORY_MODEL, why=str(error))
-            self.challenger, self.canary = None, 0.0
+            self.challenger = None
 
-    def _swap(self, name: str, model: Model, loaded: object) -> None:
-        old = self.serving.get(name)
-        self.serving[name], self._loaded[name] = model, loaded
-        if old:
-            SERVED.remove(name, old.version)
+    def _swap(self, name: str, model: Model, source: str) -> None:
+        replaced = self.serving.get(name)
+        self.serving[name], self._sources[name] = model, source
+        if replaced:
+            SERVED.remove(name, replaced.version)
             SWAPS.labels(name).inc()
         SERVED.labels(name, model.version).set(1)
         log.info("model loaded", model=name, version=model.version)
 
-    def _settle(self, name: str) -> None:
+    def _mark_healthy(self, name: str) -> None:
         self.trouble.pop(name, None)
         TROUBLE.labels(name).set(0)
 
-    def _complain(self, name: str, why: str) -> None:
+    def _mark_failed(self, name: str, why: str) -> None:
         if self.trouble.get(name) != why:
             log.error("no new model", model=name, why=why)
         self.trouble[name] = why

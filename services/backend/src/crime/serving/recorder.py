@@ -1,4 +1,4 @@
-"""Collects this pod's predictions and hands them to the prediction log every `record_seconds`."""
+"""Collects this pod's predictions and appends them to the prediction log every `record_seconds`."""
 
 import asyncio
 import random
@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import structlog
@@ -14,39 +15,46 @@ from fastapi.concurrency import run_in_threadpool
 from crime.classifier.bundle import CategoryBundle, Prediction
 from crime.classifier.scoring import OnScored
 from crime.core.errors import RegistryError
+from crime.core.file_store import FileStore
 from crime.core.memory import release_free_memory
+from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.monitoring.challenger import ChallengerComparison, compare_challenger
 from crime.monitoring.drift_report import DriftReport, drift_report
 from crime.monitoring.performance import read_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import PredictionRecord, RecordedPredictions, stack_fields
-from crime.registry.lookup import open_file_store
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
 from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED, prediction_counter
 from crime.serving.model_manager import ModelManager
 
-MAX_PENDING = 5_000  # predictions kept of one interval; of more, a random sample
+MAX_PENDING = 5_000  # predictions held between two flushes; of more, a random sample
 SAMPLED_OUT = LOST.labels("sampled")
 log = structlog.get_logger()
 
 
 class Recorder:
-    """Predictions wait in memory, at most `MAX_PENDING` of them, for the next `flush`."""
+    """Predictions wait in memory, at most `MAX_PENDING` of them, for the next `flush`.
 
-    def __init__(self, models: ModelManager):
-        self.models, settings = models, models.settings
+    Without a `store` (an image's model alone) they are kept in this process only.
+    """
+
+    def __init__(self, settings: Settings, models: ModelManager, store: FileStore | None):
+        self.models = models
         self.interval, self.share = settings.record_seconds, settings.record_share
-        self.log = PredictionLog(open_file_store(settings, models.registry))
-        self._clock = self.log.store.time if self.log.store else time.time
+        self.log = PredictionLog(store)
+        self._clock = store.time if store else time.time
         self._pending: list[PredictionRecord] = []
-        self._seen = 0  # in this interval, those that were sampled out included
-        self._flushed: deque[PredictionRecord] = deque(maxlen=MAX_PENDING)  # all there is to read without a store
+        self._seen = 0  # predictions since the last flush, those that were sampled out included
+        self._flushed: deque[PredictionRecord] = deque(maxlen=MAX_PENDING)  # read back where there is no store
         self._lock = threading.Lock()
 
     def add(self, version: str, prediction: Prediction, report_number: str, fields: ReportFields) -> None:
-        """Record one answer; beyond `MAX_PENDING` each has the same chance to stay (Vitter's algorithm R, 1985)."""
+        """Record one answer. Beyond `MAX_PENDING`, each has the same chance to be kept.
+
+        Reservoir sampling: Vitter, "Random sampling with a reservoir" (1985), algorithm R.
+        """
         if random.random() >= self.share:
             SAMPLED_OUT.inc()
             return
@@ -64,25 +72,27 @@ class Recorder:
     def add_table(
         self, version: str, fields: Mapping[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray
     ) -> None:
-        """Record the answers to a table: fields (rows,) each, probabilities (rows, 7), indices of levels (rows,)."""
+        """Record the answers to a table, sampled as in `add`.
+
+        `fields`: (rows,) each; `probabilities`: (rows, 7); `used`: (rows,) indices of detail levels.
+        """
         levels, now = list(DETAIL_LEVELS), self._clock()
         with self._lock:
             rows = np.flatnonzero(np.random.random(len(used)) < self.share)
             slots = self._seen + np.arange(len(rows))
             self._seen += len(rows)
-            # only rows that get a slot are turned into records
             slots = np.where(slots < MAX_PENDING, slots, np.random.randint(0, slots + 1))
-            stays = slots < MAX_PENDING
-            for row, slot in zip(rows[stays].tolist(), slots[stays].tolist(), strict=True):
+            has_slot = slots < MAX_PENDING  # only these rows become records
+            for row, slot in zip(rows[has_slot].tolist(), slots[has_slot].tolist(), strict=True):
                 report = {name: column[row : row + 1].tolist()[0] for name, column in fields.items()}
                 number = report.pop("dr_no", None) or ""
                 prediction = Prediction(probabilities[row], levels[used[row]])
                 # a slot beyond the end appends
                 self._pending[slot : slot + 1] = [PredictionRecord(now, version, prediction, number, report)]
-            SAMPLED_OUT.inc(len(used) - int(stays.sum()))
+            SAMPLED_OUT.inc(len(used) - int(has_slot.sum()))
 
     def flush(self) -> None:
-        """Append what is pending to the log. What can't be stored is counted as lost, and stays known to this pod."""
+        """Append pending predictions to the log. If the store fails, they count as lost and stay in this process."""
         with self._lock:
             records, self._pending, self._seen = self._pending, [], 0
             self._flushed.extend(records)
@@ -98,23 +108,22 @@ class Recorder:
             log.error("predictions could not be recorded", lost=len(records), why=str(error))
 
     def _shadow_predictions(self, records: list[PredictionRecord]) -> list[PredictionRecord]:
-        """What the challenger would have answered to the reports that it did not answer itself."""
+        """The challenger's predictions of the reports that it did not answer itself."""
         challenger = self.models.challenger
-        others = [record for record in records if challenger and record.version != challenger.version]
-        if challenger is None or not others:
+        if challenger is None:
             return []
-        probabilities, used = challenger.predict(stack_fields([record.fields for record in others]), len(others))
+        model = challenger.model
+        others = [record for record in records if record.version != model.version]
+        if not others:
+            return []
+        probabilities, used = model.predict(stack_fields([record.fields for record in others]), len(others))
         levels = list(DETAIL_LEVELS)
         shadows = []
         for record, shares, level in zip(others, probabilities, used, strict=True):
             agrees = bool(shares.argmax() == record.prediction.probabilities.argmax())
-            SHADOWED.labels(challenger.version, str(agrees).lower()).inc()
+            SHADOWED.labels(model.version, str(agrees).lower()).inc()
             prediction = Prediction(shares, levels[level])
-            shadows.append(
-                PredictionRecord(
-                    record.at, challenger.version, prediction, record.report_number, record.fields, shadow=True
-                )
-            )
+            shadows.append(replace(record, version=model.version, prediction=prediction, shadow=True))
         return shadows
 
     def recorded(self, shadows: bool = False) -> RecordedPredictions:
@@ -124,8 +133,11 @@ class Recorder:
         return self.log.read(own, shadows)
 
     def drift(self) -> DriftReport | None:
-        """Compare the latest predictions with the champion's reference, and set the metrics; None without a model."""
-        model = self.models.model
+        """Compare the latest predictions with the champion's reference, and set the metrics; None without a model.
+
+        Raises `RegistryError`.
+        """
+        model = self.models.category_model
         if model is None:
             return None
         report = drift_report(model, self.recorded(), read_performance(self.log.store))
@@ -135,22 +147,22 @@ class Recorder:
         DRIFTED.set(report.drifted)
         return report
 
-    def challenger(self) -> ChallengerComparison | None:
-        """How the challenger does beside the champion; None without one. Raises `RegistryError`."""
-        challenger, champion = self.models.challenger, self.models.model
+    def compare_challenger(self) -> ChallengerComparison | None:
+        """Compare the challenger with the champion; None without one. Raises `RegistryError`."""
+        challenger, champion = self.models.challenger, self.models.category_model
         if challenger is None or champion is None:
             return None
         return compare_challenger(
-            challenger.version,
-            self.models.canary,
-            self.models.challenger_since,
+            challenger.model.version,
+            challenger.canary,
+            challenger.since,
             champion.version,
             self.recorded(shadows=True),
             read_performance(self.log.store),
         )
 
     async def run(self) -> None:
-        """Flush and look for drift, again and again."""
+        """Flush and look for drift every `record_seconds`, for ever."""
         while True:
             await asyncio.sleep(self.interval)
             try:
@@ -162,11 +174,12 @@ class Recorder:
 
 
 def record_scored(model: CategoryBundle, recorder: Recorder) -> OnScored:
-    """Counts and records the answers to a table's reports."""
+    """A callback of the scoring functions that counts and records the answers to a table."""
 
     def on_scored(fields: dict[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray) -> None:
         recorder.add_table(model.version, fields, probabilities, used)
-        for name, count in zip(CATEGORY_NAMES, np.bincount(probabilities.argmax(1), minlength=7).tolist(), strict=True):
+        counts = np.bincount(probabilities.argmax(1), minlength=len(CATEGORY_NAMES)).tolist()
+        for name, count in zip(CATEGORY_NAMES, counts, strict=True):
             prediction_counter(name, model.version).inc(count)
 
     return on_scored

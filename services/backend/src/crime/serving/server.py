@@ -1,29 +1,31 @@
-"""The backend: FastAPI over the champion's bundle. Imports no pandas, mlflow or training code."""
+"""The server process: uvicorn with connection draining, and JSON logs. Imports no pandas, mlflow or training code."""
 
 import asyncio
+import logging
 import signal
 import socket
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
+from pydantic_core import to_json
 
 from crime.core.settings import Settings
 from crime.serving.app import create_app
+from crime.serving.state import AppState
 
-KEEP_ALIVE_SECONDS = (
-    75  # seconds: longer than clients keep idle connections (httpx: 5), so that they are who closes them
-)
-LAST_REQUEST_SECONDS = 2.0  # seconds at most for those who connected before the socket closed and have not asked yet
+KEEP_ALIVE_SECONDS = 75  # longer than clients keep idle connections (httpx: 5 s), so that clients close them first
+LAST_REQUEST_SECONDS = 2.0  # how long a connection opened before the socket closed may take to send its request
 
 
 class DrainingServer(uvicorn.Server):
-    """On SIGTERM turns unready at once, answers on for `drain_seconds`, and only then closes the socket.
+    """On SIGTERM turns unready at once, answers for another `drain_seconds`, and only then closes the socket.
 
-    So whoever still has this address has time to learn that it goes away; answers meanwhile ask clients to close
-    their connections.
+    Load balancers and clients have that time to learn that this address goes away; answers meanwhile ask clients to
+    close their connections.
     """
 
     def __init__(self, app: FastAPI, settings: Settings):
@@ -37,40 +39,69 @@ class DrainingServer(uvicorn.Server):
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         super().__init__(config)
-        self.app, self.drain_seconds = app, settings.drain_seconds
-        app.state.requests = self.server_state.tasks
+        self.drain_seconds = settings.drain_seconds
+        self.state: AppState = app.state.backend
+        self.state.open_requests = self.server_state.tasks
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if sig == signal.SIGTERM and not self.app.state.draining:
-            self.app.state.draining = True
+        """Start draining on the first SIGTERM; any further signal ends the server at once."""
+        if sig == signal.SIGTERM and not self.state.draining:
+            self.state.draining = True
             asyncio.get_running_loop().call_later(self.drain_seconds, super().handle_exit, sig, frame)
         else:
             super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer also those who connected but were not accepted yet, or have not asked yet, when the socket closes."""
+        """Close the socket, then answer every connection that was opened before.
+
+        Such a connection may still wait in the socket's backlog, or may not have sent its request yet.
+        """
         loop = asyncio.get_running_loop()
         for server in self.servers:
-            queues = [socket.fromfd(s.fileno(), s.family, s.type) for s in server.sockets]
+            listeners = [socket.fromfd(s.fileno(), s.family, s.type) for s in server.sockets]
             server.close()
-            for queue in queues:
-                queue.setblocking(False)
-                with queue, suppress(BlockingIOError):
-                    while True:
-                        connection, _ = queue.accept()
-                        await loop.connect_accepted_socket(self._protocol, connection)
+            for listener in listeners:
+                await self._accept_backlog(listener)
         connections: set[Any] = self.server_state.connections
-        end = loop.time() + LAST_REQUEST_SECONDS
-        await asyncio.sleep(0.1)  # the loop itself may have accepted some just now
-        while any(http.cycle is None for http in connections) and loop.time() < end:  # noqa: ASYNC110 (no event for it)
+        deadline = loop.time() + LAST_REQUEST_SECONDS
+        await asyncio.sleep(0.1)  # the event loop may have accepted connections just now
+        while any(http.cycle is None for http in connections) and loop.time() < deadline:  # noqa: ASYNC110 (no event)
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
+    async def _accept_backlog(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        with listener, suppress(BlockingIOError):
+            while True:
+                connection, _ = listener.accept()
+                await loop.connect_accepted_socket(self._protocol, connection)
+
     def _protocol(self) -> asyncio.Protocol:
-        http: Any = self.config.http_protocol_class
-        return http(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        http_protocol: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = http_protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C."""
+    _configure_logging()
     DrainingServer(create_app(settings), settings).run()
+
+
+def _configure_logging() -> None:
+    """One JSON object a line on standard output."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(lambda event, **_: to_json(event, fallback=repr)),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

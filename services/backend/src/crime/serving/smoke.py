@@ -1,4 +1,7 @@
-"""Make a prediction and read the forecast over HTTP, and say what came: `python -m crime.serving.smoke http://backend-service:5000`."""
+"""A smoke test over HTTP: one prediction and one forecast.
+
+`python -m crime.serving.smoke http://backend-service:5000`
+"""
 
 import json
 import sys
@@ -9,7 +12,7 @@ from crime.serving.payloads.report import EXAMPLE_REPORT
 
 
 def main(url: str) -> None:
-    """Exits with a traceback unless a whole prediction and a whole forecast come back."""
+    """Print both answers. Exits with a traceback unless both are complete."""
     body = json.dumps(EXAMPLE_REPORT).encode()
     request = Request(f"{url}/predict", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as response:

@@ -16,7 +16,7 @@ from crime.classifier.bundle import CategoryBundle
 from crime.core.model_names import CATEGORY_MODEL
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.serving.bodies import json_response, parse_json, read_list_body, spool_body
-from crime.serving.dependencies import model_of, recorder_of
+from crime.serving.dependencies import model_of, recorder_of, state_of
 from crime.serving.errors import WRONG_INPUT_RESPONSES, field_problem
 from crime.serving.payloads.report import REPORT_COLUMNS
 from crime.serving.protocol_tables import body_schema, limit_rows, score_table_columns
@@ -95,7 +95,8 @@ async def live() -> dict[str, bool]:
 @router.get("/v2/health/ready", responses={503: {"description": "no model, or draining"}})
 async def ready(request: Request) -> JSONResponse:
     """Ready: has a model and is not draining."""
-    fit = bool(request.app.state.models.model) and not request.app.state.draining
+    state = state_of(request)
+    fit = bool(state.models.category_model) and not state.draining
     return JSONResponse({"ready": fit}, 200 if fit else 503)
 
 

@@ -1,0 +1,97 @@
+"""Answers of the forecast routes, and how they are made of a forecast's arrays."""
+
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from crime.core.days import day_text
+from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
+
+
+class Interval(BaseModel):
+    """Expected reports, and the bounds of their 80 % and 95 % prediction intervals."""
+
+    mean: float
+    low80: float
+    high80: float
+    low95: float
+    high95: float
+
+
+class Day(Interval):
+    date: str
+
+
+class Outcome(Day):
+    reports: int
+
+
+class Recent(BaseModel):
+    date: str
+    reports: int
+
+
+class Made(BaseModel):
+    """`made_at`: the forecast origin, the day at whose end it was made. `simulated`: it rests on simulated reports."""
+
+    model_name: str
+    model_version: str
+    made_at: str
+    simulated: bool
+
+
+class PlaceForecast(Made):
+    """`recent`: reports of the days up to the forecast origin. `before`: the forecast of four weeks earlier, with
+    the reports that came."""
+
+    place: str
+    days: list[Day]
+    total: float
+    recent: list[Recent]
+    before: list[Outcome]
+
+
+class Place(Interval):
+    rank: int
+    id: int
+    name: str
+    area: int
+    latitude: float | None = Field(description="of the centre of its reports")
+    longitude: float | None
+
+
+class Hotspots(Made):
+    on: str
+    first: str
+    last: str
+    places: list[Place]
+
+
+class EntityFeatures(Made):
+    """Features of a place as known at the end of `made_at`."""
+
+    entity: str
+    id: int
+    features: dict[str, int]
+
+
+def provenance(forecast: ForecastBundle) -> dict[str, Any]:
+    """The fields of `Made`."""
+    return {
+        "model_name": forecast.name,
+        "model_version": forecast.version,
+        "made_at": day_text(forecast.origin),
+        "simulated": bool(forecast.spec["data"]["simulated"]),
+    }
+
+
+def intervals(
+    forecast: ForecastBundle, kind: str, mean: np.ndarray, shift: int | None = None, category: str | None = None
+) -> list[dict[str, float]]:
+    """The fields of `Interval` for each expectation in `mean` (n,)."""
+    bounds = forecast.bounds(kind, mean, shift, category)
+    return [
+        {"mean": round(float(value), 4), **dict(zip(INTERVAL_BOUNDS, row.tolist(), strict=True))}
+        for value, row in zip(mean, bounds.T, strict=True)
+    ]

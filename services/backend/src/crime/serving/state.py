@@ -1,0 +1,22 @@
+"""What the application holds while it runs."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from crime.core.settings import Settings
+from crime.serving.model_manager import ModelManager
+from crime.serving.recorder import Recorder
+
+
+@dataclass
+class AppState:
+    """Kept as `app.state.backend`. `draining`: the process was told to end and answers the last requests.
+
+    `open_requests`: requests that wait or are being answered; the server puts its own set here.
+    """
+
+    settings: Settings
+    models: ModelManager
+    recorder: Recorder
+    draining: bool = False
+    open_requests: set[asyncio.Task[None]] = field(default_factory=set)
