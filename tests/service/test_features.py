@@ -28,7 +28,7 @@ def test_the_api_shows_the_vector_the_model_was_trained_on(
     api: httpx.Client, model: CategoryBundle, reports: Reports, rows: list[dict[str, str]]
 ) -> None:
     matrix = model.encoder.matrix(reports.fields, len(reports))
-    matrix = np.hstack([matrix, model.evidence.of(matrix)])
+    matrix = np.hstack([matrix, model.naive_bayes.predict(matrix)])
     for at in range(0, 10_000, 977):
         answer = api.post("/features", json=rows[at]).json()
         vector = [float("nan") if v is None else v for v in answer["features"].values()]

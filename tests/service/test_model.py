@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.core.days import day_number
-from crime.core.errors import BundleError, DataError
+from crime.core.errors import DataError
 from crime.core.settings import Settings
 from crime.features.definitions import feature_columns
 from crime.features.detail_levels import mask_above
@@ -70,18 +70,6 @@ def test_the_model_stays_calibrated_whatever_is_missing(model: CategoryBundle, r
         assert scores.accuracy >= 0.93, hidden
 
 
-def test_one_report_alone_or_among_many_gets_the_same_answer(model: CategoryBundle, reports: Reports) -> None:
-    together, _ = model.predict(reports.fields, len(reports))
-    for at in range(0, len(reports), 333):
-        fields = {name: column[at] for name, column in reports.fields.items()}
-        alone = model.predict_one(fields)
-        np.testing.assert_allclose(alone.probabilities, together[at], atol=1e-12)
-        explained, parts, start = model.explain(fields)
-        np.testing.assert_allclose(explained.probabilities, together[at], atol=1e-12)
-        raw = start + sum(parts.values())
-        np.testing.assert_allclose(np.exp(raw) / np.exp(raw).sum(), together[at], atol=1e-6)
-
-
 def test_same_data_and_seed_give_the_same_model(reports: Reports, model: CategoryBundle, tmp_path: Path) -> None:
     shuffled = reports.take(np.random.default_rng(5).permutation(len(reports)))
     again, _ = train_category_model(shuffled, Tally(), tmp_path / "bundle")
@@ -122,19 +110,6 @@ def test_victim_columns_only_when_asked_for(reports: Reports, tmp_path: Path) ->
 def test_too_little_to_train_on_is_said(reports: Reports, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too few"):
         train_category_model(reports.take(np.arange(100)), Tally(), tmp_path)
-
-
-def test_a_damaged_bundle_is_refused(model: CategoryBundle, store: Store, tmp_path: Path) -> None:
-    _, directory = find_version(EmbeddedRegistry(store.mlruns), "crime-category")
-    for file in directory.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "weapon.txt").write_text(
-        (tmp_path / "weapon.txt").read_text().replace("leaf_value=", "leaf_value=9", 1)
-    )
-    with pytest.raises(BundleError, match="hash differs"):
-        CategoryBundle(tmp_path)
-    with pytest.raises(BundleError, match="no model bundle"):
-        CategoryBundle(tmp_path / "nowhere")
 
 
 def test_mlflow_knows_all_of_it(store: Store) -> None:

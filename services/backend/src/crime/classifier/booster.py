@@ -1,7 +1,7 @@
-"""A trained LightGBM model through LightGBM's C library alone.
+"""Prediction with a trained LightGBM model through LightGBM's C library alone.
 
-The Python package of LightGBM imports scipy, and where present pandas and scikit-learn (150 MB and seconds);
-predicting needs none of them. https://lightgbm.readthedocs.io/en/latest/C-API.html
+LightGBM's Python package imports scipy and, where installed, pandas and scikit-learn: 150 MB and seconds at start.
+Predicting needs none of them. https://lightgbm.readthedocs.io/en/latest/C-API.html
 """
 
 import ctypes
@@ -16,22 +16,21 @@ import numpy as np
 from crime.core.cpu import available_cpus
 from crime.core.memory import release_free_memory
 
-MIN_ROWS_FOR_THREADS = 64  # rows; waking the others takes longer than a few rows
-_FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3
-# LightGBM holds the number of threads once for the process: a call that raises it while another is under way has the
-# other write where it has no room, and the process dies
+MIN_ROWS_FOR_THREADS = 64  # rows; fewer are predicted sooner than threads are woken
+_FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3  # constants of LightGBM's c_api.h
+# LightGBM's thread count is global: raising it during another call overruns that call's buffers
 _thread_count_lock = Lock()
 
 
 @cache
 def _library() -> ctypes.CDLL:
-    spec = find_spec("lightgbm")  # finds without importing
+    spec = find_spec("lightgbm")  # does not import it
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("LightGBM is not installed")
-    found = sorted(Path(spec.submodule_search_locations[0]).glob("**/lib_lightgbm.*"))
-    if not found:
-        raise RuntimeError("LightGBM's C library is not where its package should hold it")
-    library = ctypes.CDLL(str(found[0]))
+    libraries = sorted(Path(spec.submodule_search_locations[0]).glob("**/lib_lightgbm.*"))
+    if not libraries:
+        raise RuntimeError("LightGBM's package has no C library")
+    library = ctypes.CDLL(str(libraries[0]))
     library.LGBM_GetLastError.restype = ctypes.c_char_p
     return library
 
@@ -43,9 +42,10 @@ def _call(name: str, *arguments: Any) -> None:
 
 
 class Booster:
-    """`predict` of one vector is not safe to call from two threads at once; the batch calls are."""
+    """A multiclass model. `predict_one` is not safe to call from two threads at once; the other methods are."""
 
     def __init__(self, path: Path, classes: int, features: int):
+        """Load LightGBM's text file. Raises RuntimeError if it can't be read, ValueError if its width differs."""
         self.classes, self.features = classes, features
         self._handle = ctypes.c_void_p()
         rounds = ctypes.c_int()
@@ -56,10 +56,10 @@ class Booster:
             ctypes.byref(self._handle),
         )
         release_free_memory()
-        found = ctypes.c_int()
-        _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(found))
-        if found.value != features:
-            raise ValueError(f"{path.name} has {found.value} features, its spec says {features}")
+        width = ctypes.c_int()
+        _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(width))
+        if width.value != features:
+            raise ValueError(f"{path.name} has {width.value} features, its spec says {features}")
         self._row = np.zeros(features, np.float32)
         self._answer = np.zeros(classes)
         self._written = ctypes.c_int64()
@@ -90,7 +90,7 @@ class Booster:
             _library().LGBM_BoosterFree(self._handle)
 
     def predict_one(self, vector: np.ndarray) -> np.ndarray:
-        """Probabilities (classes,) of one report's vector (features,)."""
+        """Probabilities (classes,) of one vector (features,)."""
         self._row[:] = vector
         if self._predict_row(*self._fast_arguments) != 0:
             raise RuntimeError(_library().LGBM_GetLastError().decode())

@@ -1,13 +1,14 @@
-"""A model bundle: one directory of data, never code. `spec.json`, a LightGBM model for each level of detail, the
-evidence that is an input of each, and the counts of reports that the page shows.
+"""The category model as it is stored and loaded: a directory with `spec.json`, a LightGBM model for each detail level,
+the naive Bayes tables whose answers are inputs of each, counts of the reports, and held-out reports.
 
-A report is scored by the model of the most that is known of it: `place_time`, `premise`, `weapon` or `report`.
-Each was also trained on copies with fields hidden at random, so that whatever is missing below its level
-leaves it calibrated.
+A report is scored by the model of the most detailed level that is known of it: `place_time`, `premise`, `weapon` or
+`report`. Each model was also trained on copies with fields masked at random, so that it stays calibrated when fields
+below its level are missing.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,38 +25,55 @@ from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
 
 COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE = "counts.npy", "evidence.npz", "held_out.npz"
-ROWS_PER_BLOCK = 5_000  # rows of a matrix at a time: more would only leave the processor's cache
-GOLDEN_ANSWERS = 20  # of these, whose answers the bundle must give again wherever it is loaded
+ROWS_PER_BLOCK = 5_000  # reports at a time, so that their matrix stays in the processor's cache
+GOLDEN_REPORTS = 20  # held-out reports whose answers `verify` compares
+GOLDEN_TOLERANCE = 1e-6  # of a probability, for processors round differently
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`probabilities`: (7,), in the order of `schema.CATEGORIES`."""
+    """The answer for one report. `probabilities`: (7,), in the order of `CATEGORIES`; `level`: a detail level."""
 
     probabilities: np.ndarray
     level: str
 
 
+class Predictions(NamedTuple):
+    """Answers for reports. `probabilities`: (rows, 7); `levels`: (rows,) index into `DETAIL_LEVELS`."""
+
+    probabilities: np.ndarray
+    levels: np.ndarray
+
+
 class CategoryBundle:
-    """A loaded model. `spec` is what training wrote of it; `version` is the registry's, if it gave one."""
+    """A loaded category model.
+
+    spec: what training says of the model; its version is the registry's, if one was given.
+    names: the inputs of the model for whole reports: features, then the naive Bayes inputs.
+    columns, boosters: for each detail level, indices into `names` of the inputs it sees, and its trees.
+    inputs_by_column: for each detail level, which of its inputs come from each LAPD column, naive Bayes aside.
+    counts (cells, 6): reports by month, area, category, weekday and hour, as `count_cells` of training gives them.
+    held_out: the newest reports that training did not see.
+    """
 
     def __init__(self, directory: Path, version: str | None = None):
+        """Load the bundle in `directory`. Raises `BundleError`."""
         self.directory = directory
         spec = read_spec(directory, CategorySpec)
         if spec.categories != CATEGORIES:
             raise BundleError(f"{directory}: its categories are not this release's")
         self.spec = spec.model_copy(update={"version": version}) if version else spec
         try:
-            check_hashes(directory, self.spec.sha256)
-            self.encoder = FeatureEncoder(self.spec.features)
-            self.names = [*self.spec.features, *NAIVE_BAYES_INPUTS]
-            self.columns = {level: np.array(level_inputs(self.spec.features, level)) for level in DETAIL_LEVELS}
-            self.evidence = NaiveBayes.load(directory / NAIVE_BAYES_FILE, self.spec.features)
+            check_hashes(directory, spec.sha256)
+            self.encoder = FeatureEncoder(spec.features)
+            self.names = [*spec.features, *NAIVE_BAYES_INPUTS]
+            self.columns = {level: np.array(level_inputs(spec.features, level)) for level in DETAIL_LEVELS}
+            self.inputs_by_column = {level: self._by_column(columns) for level, columns in self.columns.items()}
+            self.naive_bayes = NaiveBayes.load(directory / NAIVE_BAYES_FILE, spec.features)
             self.boosters = {
                 level: Booster(directory / f"{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
                 for level in DETAIL_LEVELS
             }
-            self._parts = {level: self._parts_of(columns) for level, columns in self.columns.items()}
             self.counts = np.load(directory / COUNTS_FILE, allow_pickle=False)
             self.held_out = HeldOutReports.load(directory / HELD_OUT_FILE)
         except BundleError:
@@ -65,86 +83,63 @@ class CategoryBundle:
 
     @property
     def name(self) -> str:
+        """The registered name of the model."""
         return self.spec.model
 
     @property
     def version(self) -> str:
+        """The registry's version, or `unregistered`."""
         return self.spec.version
 
     def predict_one(self, fields: ReportFields) -> Prediction:
-        """Probabilities of one report, each field a scalar."""
+        """Predict one report, each field a scalar. Not safe from two threads at once."""
         level = self.level_of(fields)
         return Prediction(self.boosters[level].predict_one(self.vector(fields)[self.columns[level]]), level)
 
-    def golden(self) -> np.ndarray:
-        """(20, 7) answers to the first held-out reports, one at a time as they are given in service."""
-        rows = range(min(GOLDEN_ANSWERS, len(self.held_out)))
-        reports = ({name: column[at] for name, column in self.held_out.fields.items()} for at in rows)
-        return np.array([self.predict_one(report).probabilities for report in reports])
-
-    def verify(self) -> None:
-        """Raise `BundleError` unless this gives the answers that it gave where it was trained. Warms it, too."""
-        stored, given = np.array(self.spec.golden), self.golden()
-        if stored.shape != given.shape or not np.allclose(given, stored, atol=1e-6):
-            raise BundleError(f"{self.name} version {self.version} does not give the answers it was stored with")
-
-    def vector(self, fields: ReportFields) -> np.ndarray:
-        """(features + 7,) all inputs of one report, named in `names`."""
-        vector = self.encoder.vector(fields)
-        return np.concatenate([vector, self.evidence.one(vector)])
-
-    def matrix(self, fields: ReportFields, rows: int) -> np.ndarray:
-        """(rows, features + 7) all inputs of reports, named in `names`; each field is an array."""
-        matrix = self.encoder.matrix(fields, rows, len(NAIVE_BAYES_INPUTS))
-        features = matrix[:, : -len(NAIVE_BAYES_INPUTS)]
-        matrix[:, -len(NAIVE_BAYES_INPUTS) :] = self.evidence.of(features)
-        return matrix
-
-    def predict(self, fields: ReportFields, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (rows, 7) and index of the level used (rows,); each field is an array."""
-        used, probabilities = detail_levels(fields, rows), np.zeros((rows, len(CATEGORY_NAMES)))
+    def predict(self, fields: ReportFields, rows: int) -> Predictions:
+        """Predict reports, each field an array (rows,)."""
+        levels, probabilities = detail_levels(fields, rows), np.zeros((rows, len(CATEGORY_NAMES)))
         for first in range(0, rows, ROWS_PER_BLOCK):
             block = {name: column[first : first + ROWS_PER_BLOCK] for name, column in fields.items()}
             matrix = self.matrix(block, min(ROWS_PER_BLOCK, rows - first))
-            for at, level in enumerate(DETAIL_LEVELS):
-                chosen = np.flatnonzero(used[first : first + ROWS_PER_BLOCK] == at)
+            for index, level in enumerate(DETAIL_LEVELS):
+                chosen = np.flatnonzero(levels[first : first + ROWS_PER_BLOCK] == index)
                 whole = len(chosen) == len(matrix) and len(self.columns[level]) == len(self.names)
                 inputs = matrix if whole else matrix[np.ix_(chosen, self.columns[level])]
                 probabilities[first + chosen] = self.boosters[level].predict(inputs)
-        return probabilities, used
+        return Predictions(probabilities, levels)
 
-    def explain(self, fields: ReportFields) -> tuple[Prediction, dict[str, np.ndarray], np.ndarray]:
-        """A prediction, what each column of the report contributed to it, and the log-odds before any of them (7,).
+    def vector(self, fields: ReportFields) -> np.ndarray:
+        """(inputs,) of one report, in the order of `names`; each field is a scalar."""
+        vector = self.encoder.vector(fields)
+        return np.concatenate([vector, self.naive_bayes.predict_one(vector)])
 
-        Contributions (7,), in log-odds, are by LAPD column, those of MO codes that were given by code
-        (`Mocodes 0344`); added to the start they give the model's raw scores. They are tree SHAP; that of the
-        evidence is shared out among the columns that pushed it the same way.
-        """
-        level = self.level_of(fields)
-        vector = self.vector(fields)
-        inputs = vector[None, self.columns[level]]
-        shap = self.boosters[level].contributions(inputs)[0]
-        parts = {name: shap[:, at].sum(1) for name, at in self._parts[level].items()}
-        for code, at in self.encoder.mo.items() if level == "report" else ():
-            if vector[at] == 1:  # at this level inputs stand where features do
-                parts[f"Mocodes {code}"] = shap[:, at]
-                parts["Mocodes"] -= shap[:, at]
-        pushes = self.evidence.pushes(vector[: len(self.spec.features)])
-        said = shap[:, -1 - len(NAIVE_BAYES_INPUTS) : -1]  # (7, 7): to each score, by each category's evidence
-        same = np.maximum(np.array(list(pushes.values())) * np.sign(said.diagonal()), 0)
-        same[:, ~same.any(0)] = 1
-        for part, push in zip(pushes, same / same.sum(0) @ said.T, strict=True):
-            parts[part] = parts.get(part, 0) + push
-        return Prediction(self.boosters[level].predict(inputs)[0], level), parts, shap[:, -1]
+    def matrix(self, fields: ReportFields, rows: int) -> np.ndarray:
+        """(rows, inputs) of reports, in the order of `names`; each field is an array (rows,)."""
+        matrix = self.encoder.matrix(fields, rows, len(NAIVE_BAYES_INPUTS))
+        features = matrix[:, : -len(NAIVE_BAYES_INPUTS)]
+        matrix[:, -len(NAIVE_BAYES_INPUTS) :] = self.naive_bayes.predict(features)
+        return matrix
 
-    def _parts_of(self, columns: np.ndarray) -> dict[str, np.ndarray]:
-        """Which of a level's inputs, evidence aside, come from each column of LAPD's."""
-        sources = [describe_feature(self.names[at]).source[0] for at in columns[: -len(NAIVE_BAYES_INPUTS)]]
+    def golden(self) -> np.ndarray:
+        """(20, 7) probabilities of the first held-out reports, predicted one at a time as in service."""
+        rows = range(min(GOLDEN_REPORTS, len(self.held_out)))
+        reports = ({name: column[row] for name, column in self.held_out.fields.items()} for row in rows)
+        return np.array([self.predict_one(report).probabilities for report in reports])
+
+    def verify(self) -> None:
+        """Raise `BundleError` unless the golden reports get the answers that training stored. Also a warm-up."""
+        stored, now = np.array(self.spec.golden), self.golden()
+        if stored.shape != now.shape or not np.allclose(now, stored, atol=GOLDEN_TOLERANCE):
+            raise BundleError(f"{self.name} version {self.version} does not give the answers it was stored with")
+
+    def _by_column(self, columns: np.ndarray) -> dict[str, np.ndarray]:
+        sources = [describe_feature(self.names[column]).source[0] for column in columns[: -len(NAIVE_BAYES_INPUTS)]]
         return {name: np.flatnonzero(np.array(sources) == name) for name in dict.fromkeys(sources)}
 
     @staticmethod
     def level_of(fields: ReportFields) -> str:
-        """The most that is known of one report, each field a scalar."""
+        """The most detailed level that is known of one report, each field a scalar."""
         if fields["mocodes"] is not None:
             return "report"
         if fields["weapon_used_cd"] == fields["weapon_used_cd"]:  # NaN is not itself
@@ -153,5 +148,5 @@ class CategoryBundle:
 
 
 def level_inputs(features: list[str], level: str) -> list[int]:
-    """Which of the features, and of the evidence behind them, a model for `level` sees."""
+    """Which inputs the model of a detail level sees: its features, and all naive Bayes inputs, which come last."""
     return feature_columns(features, level) + list(range(len(features), len(features) + len(NAIVE_BAYES_INPUTS)))

@@ -1,26 +1,21 @@
-"""A model bundle: one directory of data, never code. `spec.json`, a LightGBM model for each level of detail, the
-evidence that is an input of each, and the counts of reports that the page shows.
-
-A report is scored by the model of the most that is known of it: `place_time`, `premise`, `weapon` or `report`.
-Each was also trained on copies with fields hidden at random, so that whatever is missing below its level
-leaves it calibrated.
-"""
+"""Held-out reports that a bundle carries, so that two versions can be compared on the same ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from crime.features.definitions import describe_feature
 from crime.reports.schema import COLUMNS
+from crime.reports.table import Reports
 
-MAX_HELD_OUT = 5_000  # of the newest reports that training did not see, carried to compare models by
+MAX_HELD_OUT = 5_000  # reports, the newest: more would grow every bundle and hardly sharpen a comparison
+MO_NOT_KNOWN = "?"
 
 
 @dataclass(frozen=True)
 class HeldOutReports:
-    """The newest reports that training did not see: their fields, one array each, and labels (rows,)."""
+    """The newest reports that training did not see: `fields` as in `Reports`, and `label` (rows,)."""
 
     fields: dict[str, np.ndarray]
     label: np.ndarray
@@ -29,26 +24,26 @@ class HeldOutReports:
         return len(self.label)
 
     @classmethod
-    def of(cls, reports: Any, features: list[str]) -> "HeldOutReports":
-        """From `data.Reports` in time's order; no victim columns unless a feature reads them."""
-        late = slice(-MAX_HELD_OUT, None)
-        read = {source for name in features for source in describe_feature(name).source}
-        kept = {k: v[late] for k, v in reports.fields.items() if COLUMNS[k].name in read}
-        return cls(kept, reports.label[late])
+    def newest(cls, reports: Reports, features: list[str]) -> "HeldOutReports":
+        """The last `MAX_HELD_OUT` of reports in order of time, with those fields alone that the features read."""
+        last = slice(-MAX_HELD_OUT, None)
+        columns = {source for name in features for source in describe_feature(name).source}
+        fields = {name: column[last] for name, column in reports.fields.items() if COLUMNS[name].name in columns}
+        return cls(fields, reports.label[last])
 
     def save(self, path: Path) -> None:
-        """As arrays: MO codes joined by blanks, `?` where they are not known."""
-        codes = np.array(["?" if c is None else " ".join(c) for c in self.fields["mocodes"]], np.str_)
-        arrays = self.fields | {"mocodes": codes, "label": self.label}
+        """Write to a compressed NumPy archive, MO codes as text."""
+        mocodes = [MO_NOT_KNOWN if codes is None else " ".join(codes) for codes in self.fields["mocodes"]]
+        arrays = self.fields | {"mocodes": np.array(mocodes, np.str_), "label": self.label}
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> "HeldOutReports":
-        """Read what `save` wrote; fields that the model does not read are not known."""
+        """Read what `save` wrote; fields that are not stored are unknown."""
         with np.load(path, allow_pickle=False) as arrays:
             fields = {name: arrays[name] for name in arrays.files if name != "label"}
             label = arrays["label"]
-        codes = np.empty(len(label), object)
-        codes[:] = [None if text == "?" else tuple(text.split()) for text in fields["mocodes"].tolist()]
-        unknown = {k: np.full(len(label), np.nan) for k, c in COLUMNS.items() if c.parse}
-        return cls({**unknown, **fields, "mocodes": codes}, label)
+        mocodes = np.empty(len(label), object)
+        mocodes[:] = [None if text == MO_NOT_KNOWN else tuple(text.split()) for text in fields["mocodes"].tolist()]
+        unknown = {name: np.full(len(label), np.nan) for name, column in COLUMNS.items() if column.parse}
+        return cls({**unknown, **fields, "mocodes": mocodes}, label)

@@ -1,4 +1,4 @@
-"""Score tables, a block of rows at a time, whatever their size."""
+"""Score a table of reports in memory: one list per answer column, in the order of `ANSWER_COLUMNS`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,44 +20,43 @@ ANSWER_COLUMNS = (
     *(f"p_{category}" for category in CATEGORIES),
     "error",
 )
+# called with the fields, probabilities (rows, 7) and levels (rows,) of the reports that were scored
 OnScored = Callable[[dict[str, np.ndarray], np.ndarray, np.ndarray], None]
 
 
-def score_reports(model: CategoryBundle, reports: Reports, seen: OnScored | None = None) -> list[list[Any]]:
-    """The columns named in `ANSWER`, each a list as long as the reports; None where a report was rejected.
-
-    `seen` is told the fields, probabilities (rows, 7) and levels (rows,) of what was scored.
-    """
+def score_reports(model: CategoryBundle, reports: Reports, on_scored: OnScored | None = None) -> list[list[Any]]:
+    """Answer columns, each as long as the reports; a rejected report has an error and None elsewhere."""
     good = np.array([error is None for error in reports.errors], bool)
     label = np.full(len(reports), None, object)
     level, top = label.copy(), label.copy()
     shares = np.full((len(reports), len(CATEGORIES)), None, object)
     if good.any():
         fields = reports.take(np.flatnonzero(good)).fields
-        probabilities, used = model.predict(fields, int(good.sum()))
-        if seen:
-            seen(fields, probabilities, used)
+        probabilities, levels = model.predict(fields, int(good.sum()))
+        if on_scored:
+            on_scored(fields, probabilities, levels)
         rounded = probabilities.round(6)
-        label[good], level[good] = probabilities.argmax(1), np.array(list(DETAIL_LEVELS), object)[used]
+        label[good], level[good] = probabilities.argmax(1), np.array(list(DETAIL_LEVELS), object)[levels]
         top[good], shares[good] = rounded.max(1), rounded
-    names = [None if at is None else CATEGORY_NAMES[at] for at in label]
+    names = [None if index is None else CATEGORY_NAMES[index] for index in label]
     return [label.tolist(), names, top.tolist(), level.tolist(), *shares.T.tolist(), reports.errors.tolist()]
 
 
 def score_columns(
-    model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int, seen: OnScored | None = None
+    model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int, on_scored: OnScored | None = None
 ) -> dict[str, Any]:
-    """The columns of `ANSWER` for a table in memory, whose columns are in any dialect. Raises `DataError`."""
-    named = {
+    """Answer columns by name, for the columns of a table in any known dialect. Raises `DataError`."""
+    encoded = {
         column_key(name): encode_column(plain_cells(cells))
         for name, cells in columns.items()
         if column_key(name) in COLUMNS
     }
-    return dict(zip(ANSWER_COLUMNS, score_reports(model, parse_columns(named, rows, Tally()), seen), strict=True))
+    answer = score_reports(model, parse_columns(encoded, rows, Tally()), on_scored)
+    return dict(zip(ANSWER_COLUMNS, answer, strict=True))
 
 
 def plain_cells(cells: Sequence[Any]) -> Sequence[Any]:
-    """Cells that can be looked up: a list of MO codes as LAPD writes it."""
+    """Hashable cells: a list of MO codes becomes text as LAPD writes it, any other container its text."""
     if not {list, tuple, dict} & set(map(type, cells)):
         return cells
     return [

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
+from crime.classifier.explanation import explain
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.codes import code_names
 from crime.serving.answers import by_category, prediction_answer
@@ -17,8 +18,9 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 def explain_report(model: CategoryBundle, report: Report) -> dict[str, Any]:
     fields, missing, unknown = report_fields(report)
     start = perf_counter()
-    prediction, parts, base = model.explain(fields)
+    explanation = explain(model, fields)
     took = perf_counter() - start
+    prediction, parts = explanation.prediction, explanation.contributions
     answer = prediction_answer(model, missing, unknown, prediction.probabilities, prediction.level, took)
     label = answer["label"]
 
@@ -37,7 +39,7 @@ def explain_report(model: CategoryBundle, report: Report) -> dict[str, Any]:
                 "log_odds": by_category(parts[part]),
             }
         )
-    return {**answer, "reasons": reasons, "start": by_category(base)}
+    return {**answer, "reasons": reasons, "start": by_category(explanation.start)}
 
 
 _FIELD_WORDS = {

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from crime.classifier.bundle import level_inputs
-from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, CodeCounts, NaiveBayes
+from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
 from crime.features.definitions import describe_feature
 from crime.features.encoder import FeatureEncoder
 from crime.reports.table import Reports
+from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
 
 HIDDEN_SHARE = 0.4  # of each group of fields in such a copy
 FOLDS = 5  # evidence for training comes from the other folds' reports
@@ -59,7 +60,7 @@ class TrainingTable:
                 rows[np.ix_(hide[block], np.array(members))] = np.nan
             found = np.empty((len(rows), len(NAIVE_BAYES_INPUTS)), np.float32)
             for at, fold in enumerate(self.folds):
-                found[at :: len(self.folds)] = fold.of(rows[at :: len(self.folds)])
+                found[at :: len(self.folds)] = fold.predict(rows[at :: len(self.folds)])
             parts.append(sparse.csr_matrix(np.hstack([rows, found])[:, columns]))
         return sparse.vstack(parts, format="csr")
 
@@ -81,5 +82,5 @@ def build_training_table(
         if block.stop > len(past) - MAX_TREE_REPORTS:
             newest.append(sparse.csr_matrix(matrix))
     matrix = sparse.vstack(newest, format="csr")
-    folds = [NaiveBayes.fit(total.without(part)) for part in parts]
-    return TrainingTable(names, matrix, past.label[-matrix.shape[0] :], folds, parameters), NaiveBayes.fit(total)
+    folds = [fit_naive_bayes(total.without(part)) for part in parts]
+    return TrainingTable(names, matrix, past.label[-matrix.shape[0] :], folds, parameters), fit_naive_bayes(total)

@@ -90,7 +90,7 @@ def train_category_model(
     directory.mkdir(parents=True, exist_ok=True)
     known.save(directory / NAIVE_BAYES_FILE)
     np.save(directory / COUNTS_FILE, count_cells(reports))
-    HeldOutReports.of(held_out, names).save(directory / HELD_OUT_FILE)
+    HeldOutReports.newest(held_out, names).save(directory / HELD_OUT_FILE)
     data, values = _data(reports, held_out, tally), count_watched_values(past.fields)
     held_out = held_out.take(np.arange(len(held_out)))
     del reports, past  # trees need their room

@@ -1,0 +1,107 @@
+"""Estimate the tables of `crime.classifier.naive_bayes` from counts of reports by crime code.
+
+Shares of a crime code are shrunk towards those of its category, and these towards those of all reports: the posterior
+mean under a Dirichlet prior that weighs as much as a fixed number of reports (for MO codes, a beta prior).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from crime.classifier.naive_bayes import BINNED_FEATURES, VALUE_LIMIT, NaiveBayes
+from crime.features.definitions import is_mo_feature
+from crime.reports.categories import CATEGORIES, category_of_crime_code
+
+# weights of the priors, in reports; docs/method.md
+CATEGORY_PRIOR_REPORTS = 10.0  # of a category's shares, for a crime code
+CITY_PRIOR_REPORTS = 20.0  # of all reports' shares, for a category
+PSEUDO_COUNT = 0.5  # added to each count of all reports: Jeffreys' prior
+SHARE_FLOOR = 1e-6  # of an MO code's share, which keeps its logarithm finite
+CRIME_CODES = np.array(sorted(category_of_crime_code()))
+# (features, VALUE_LIMIT) the bin of each value
+BIN_OF_VALUE = np.array(
+    [
+        np.searchsorted(bounds, np.arange(VALUE_LIMIT), "right") if bounds else np.arange(VALUE_LIMIT)
+        for bounds in BINNED_FEATURES.values()
+    ]
+)
+
+
+class CodeCounts:
+    """Counts of reports by crime code and by what they say. Counts of parts add up to those of the whole.
+
+    reports (codes,): reports of each of `CRIME_CODES`.
+    bins (features, codes, VALUE_LIMIT): reports by bin of each of `BINNED_FEATURES`.
+    mo_known (codes,): reports whose MO codes are known.
+    mo (codes, MO codes): reports that have each MO code.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        self.names = list(names)
+        self._mo_columns = [column for column, name in enumerate(names) if is_mo_feature(name)]
+        self.reports = np.zeros(len(CRIME_CODES))
+        self.bins = np.zeros((len(BINNED_FEATURES), len(CRIME_CODES), VALUE_LIMIT))
+        self.mo_known = np.zeros(len(CRIME_CODES))
+        self.mo = np.zeros((len(CRIME_CODES), len(self._mo_columns)))
+
+    def add(self, matrix: np.ndarray, crime_code: np.ndarray) -> None:
+        """Count reports: a matrix (rows, features) with NaN for unknown, and their crime codes (rows,)."""
+        codes = len(CRIME_CODES)
+        code = np.searchsorted(CRIME_CODES, crime_code)
+        self.reports += np.bincount(code, minlength=codes)
+        for index, name in enumerate(BINNED_FEATURES):
+            column = matrix[:, self.names.index(name)]
+            known = ~np.isnan(column)
+            cells = code[known] * VALUE_LIMIT + BIN_OF_VALUE[index][column[known].astype(int)]
+            self.bins[index] += np.bincount(cells, minlength=codes * VALUE_LIMIT).reshape(codes, VALUE_LIMIT)
+        if self._mo_columns:
+            self.mo_known += np.bincount(code[~np.isnan(matrix[:, self._mo_columns[0]])], minlength=codes)
+            row, mo = np.nonzero(matrix[:, self._mo_columns] == 1)
+            cells = code[row] * len(self._mo_columns) + mo
+            self.mo += np.bincount(cells, minlength=self.mo.size).reshape(self.mo.shape)
+
+    def without(self, part: "CodeCounts") -> "CodeCounts":
+        """The counts of the reports that are not in `part`."""
+        rest = CodeCounts(self.names)
+        rest.reports = self.reports - part.reports
+        rest.bins = self.bins - part.bins
+        rest.mo_known = self.mo_known - part.mo_known
+        rest.mo = self.mo - part.mo
+        return rest
+
+
+def fit_naive_bayes(counts: CodeCounts) -> NaiveBayes:
+    """Tables of log-likelihoods from counts; crime codes without a report are left out."""
+    present = np.flatnonzero(counts.reports)
+    category = np.array([category_of_crime_code()[code] for code in CRIME_CODES[present].tolist()])
+    codes = present[np.argsort(category, kind="stable")]
+    category, size = np.sort(category, kind="stable"), counts.reports[codes]
+    rows = [np.zeros((1, len(codes))), np.log(size / size.sum())[None]]
+    lookup = np.zeros((len(BINNED_FEATURES), VALUE_LIMIT + 1), np.int32)
+    next_row = 3  # behind those of `NOT_KNOWN_ROW`, `PRIOR_ROW` and `MO_KNOWN_ROW`
+    for index, bins in enumerate(counts.bins):
+        used = np.flatnonzero(bins.any(0))
+        seen = bins[np.ix_(codes, used)]
+        city = (seen.sum(0) + PSEUDO_COUNT) / (seen.sum() + PSEUDO_COUNT * len(used))
+        rows.append(np.log(_shrunk(seen, seen.sum(1, keepdims=True), city, category)).T)
+        row_of_bin = np.zeros(VALUE_LIMIT, np.int32)
+        row_of_bin[used] = next_row + np.arange(len(used))
+        lookup[index, :VALUE_LIMIT] = row_of_bin[BIN_OF_VALUE[index]]
+        next_row += len(used)
+    mo, known = counts.mo[codes], counts.mo_known[codes][:, None]
+    city = (mo.sum(0) + PSEUDO_COUNT) / (known.sum() + 2 * PSEUDO_COUNT)
+    share = np.clip(_shrunk(mo, known, city, category), SHARE_FLOOR, 1 - SHARE_FLOOR)
+    rows.insert(2, np.log1p(-share).sum(1)[None])
+    rows.append((np.log(share) - np.log1p(-share)).T)
+    return NaiveBayes(counts.names, np.concatenate(rows).astype(np.float32), lookup, category)
+
+
+def _shrunk(counts: np.ndarray, reports: np.ndarray, city: np.ndarray, category: np.ndarray) -> np.ndarray:
+    """(codes, values) shares from counts (codes, values) among reports (codes, 1), shrunk twice.
+
+    city (values,): shares in all reports. category (codes,): index of each code's category.
+    """
+    member = np.arange(len(CATEGORIES))[:, None] == category
+    by_category = (member @ counts + CITY_PRIOR_REPORTS * city) / (member @ reports + CITY_PRIOR_REPORTS)
+    shares: np.ndarray = (counts + CATEGORY_PRIOR_REPORTS * by_category[category]) / (reports + CATEGORY_PRIOR_REPORTS)
+    return shares
