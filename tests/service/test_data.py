@@ -60,7 +60,8 @@ DIALECTS: dict[str, Callable[[Rows], Rows]] = {
         lambda n, c: "{}/{}/{} 0:00".format(*(p.lstrip("0") for p in _us_date(c))) if n in DATES else c
     ),
     "ISO dates": _each(lambda n, c: "{2}-{0}-{1}T00:00:00.000".format(*_us_date(c)) if n in DATES else c),
-    "decimal codes": _each(lambda n, c: f"{c}.0" if n in CODES and c else c),
+    "decimal codes": _each(lambda n, c: f"{c.removesuffix('.0')}.0" if n in CODES and c else c),
+    "whole codes": _each(lambda n, c: c.removesuffix(".0") if n in CODES else c),
     "padded codes": _each(lambda n, c: f"0{c}" if n in CODES and c else c),
     "short times and MO codes": _each(
         lambda n, c: (

@@ -39,20 +39,23 @@ def score_reports(model: CategoryBundle, reports: Reports, on_scored: OnScored |
         label[good], level[good] = probabilities.argmax(1), np.array(list(DETAIL_LEVELS), object)[levels]
         top[good], shares[good] = rounded.max(1), rounded
     names = [None if index is None else CATEGORY_NAMES[index] for index in label]
-    return [label.tolist(), names, top.tolist(), level.tolist(), *shares.T.tolist(), reports.errors.tolist()]
+    errors = [None if error is None else str(error) for error in reports.errors]
+    return [label.tolist(), names, top.tolist(), level.tolist(), *shares.T.tolist(), errors]
 
 
-def score_columns(
-    model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int, on_scored: OnScored | None = None
-) -> dict[str, Any]:
-    """Answer columns by name, for the columns of a table in any known dialect. Raises `DataError`."""
+def parse_table(columns: Mapping[str, Sequence[Any]], rows: int) -> Reports:
+    """Reports of a table in memory: `rows` cells by column name, in any dialect. Raises `DataError`."""
     encoded = {
         column_key(name): encode_column(plain_cells(cells))
         for name, cells in columns.items()
         if column_key(name) in COLUMNS
     }
-    answer = score_reports(model, parse_columns(encoded, rows, Tally()), on_scored)
-    return dict(zip(ANSWER_COLUMNS, answer, strict=True))
+    return parse_columns(encoded, rows, Tally())
+
+
+def score_table(model: CategoryBundle, reports: Reports, on_scored: OnScored | None = None) -> dict[str, list[Any]]:
+    """As `score_reports`, by the names in `ANSWER_COLUMNS`."""
+    return dict(zip(ANSWER_COLUMNS, score_reports(model, reports, on_scored), strict=True))
 
 
 def plain_cells(cells: Sequence[Any]) -> Sequence[Any]:

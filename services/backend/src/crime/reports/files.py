@@ -17,7 +17,7 @@ from crime.reports.csv_blocks import read_csv_blocks
 from crime.reports.parquet_blocks import read_parquet_blocks
 from crime.reports.parsing import parse_columns
 from crime.reports.schema import COLUMNS, column_key
-from crime.reports.table import EncodedColumn, Reports
+from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _write_rejected(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray,
 
     if tally.rejects and len(rows):
         cells = [[cell_text(cell)[0] for cell in column.take(pa.array(rows)).to_pylist()] for column in batch]
-        tally.keep(batch.schema.names, list(zip(reports.errors[rows], *cells, strict=True)))
+        tally.keep(batch.schema.names, list(zip(map(str, reports.errors[rows]), *cells, strict=True)))
 
 
 def good_reports(
@@ -106,8 +106,8 @@ def good_reports(
                 plain = len(text) < 19 and text.isascii() and text.isdecimal() and text[0] != "0"
                 number = int(text) if plain else text
                 if number in seen:
-                    part.errors[row] = "DR_NO: this report number came before"
-                    tally.reject(part.errors[row], first + row + 1, text)
+                    part.errors[row] = CellError("DR_NO", "duplicate", "this report number came before")
+                    tally.reject(str(part.errors[row]), first + row + 1, text)
                     again.append(row)
                 seen.add(number)
         _write_rejected(batch, part, np.array(again, int), tally)

@@ -12,7 +12,7 @@ from crime.core.errors import DataError
 from crime.reports.categories import category_of_crime_code
 from crime.reports.cells import BLANK, MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, cell_text, parse_cell
 from crime.reports.schema import COLUMNS, REQUIRED_COLUMNS, column_key
-from crime.reports.table import EncodedColumn, Reports, encode_column
+from crime.reports.table import CellError, EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
 
 
@@ -50,7 +50,7 @@ def parse_columns(
             fields[name] = known[index]
             continue
         values: list[Any] = []
-        bad: dict[int, str] = {}
+        bad: dict[int, CellError] = {}
         required = column.required or (labelled and name == "crm_cd")
         counts = np.bincount(index, minlength=len(cells)).tolist()
         for at, cell in enumerate(cells):
@@ -58,13 +58,13 @@ def parse_columns(
             value, repair, error = (parse_cell if short else parse_cell.__wrapped__)(name, cell, strict)
             if error == BLANK:
                 if required and counts[at]:
-                    bad[at] = f"{column.name} is blank"
+                    bad[at] = CellError(column.name, "missing", "is blank")
             elif error is not None and (required or strict):
-                bad[at] = f"{column.name}: {error}"
+                bad[at] = CellError(column.name, "unreadable", error)
             elif error is not None:
                 repair = f"{column.name} unreadable, taken as not known"
             if name == "crm_cd" and value is not None and value not in category_of_crime_code():
-                bad[at] = f"Crm Cd: no category is known for code {value}"
+                bad[at] = CellError(column.name, "unknown_code", f"no category is known for code {value}")
             if repair and counts[at]:
                 tally.repaired[repair] += counts[at]
             values.append(value)
@@ -73,7 +73,7 @@ def parse_columns(
                 if errors[row] is None:
                     errors[row] = bad[index[row]]
                     cell = cells[index[row]]
-                    tally.reject(bad[index[row]], first + int(row), "" if cell is OMITTED else cell_text(cell)[0])
+                    tally.reject(str(errors[row]), first + int(row), "" if cell is OMITTED else cell_text(cell)[0])
         if name == "crm_cd":
             code = np.array([v or 0 for v in values], int)[index]
             label = np.array([category_of_crime_code().get(v, -1) for v in values], int)[index]
@@ -85,7 +85,8 @@ def parse_columns(
             fields[name] = np.array([np.nan if v is None else v for v in values], float)[index]
     early = fields["date_rptd"] < fields["date_occ"]
     if early.any() and strict:
-        errors[early & (errors == None)] = "Date Rptd: expected a date not before DATE OCC"  # noqa: E711 (elementwise)
+        wrong_order = CellError("Date Rptd", "order", "expected a date not before DATE OCC")
+        errors[early & (errors == None)] = wrong_order  # noqa: E711 (elementwise)
     elif early.any():
         tally.repaired["Date Rptd before DATE OCC, taken as not known"] += int(early.sum())
         fields["date_rptd"][early] = np.nan

@@ -7,9 +7,25 @@ import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class CellError:
+    """Why a row was rejected: the first of its cells that can't be used.
+
+    `column` is LAPD's name of the column, `message` what was expected of the cell. `kind`: a required cell is missing,
+    a value is unreadable, a crime code is unknown, a report number is a duplicate, or two dates are in the wrong order.
+    """
+
+    column: str
+    kind: Literal["missing", "unreadable", "unknown_code", "duplicate", "order"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.message}" if self.kind == "missing" else f"{self.column}: {self.message}"
 
 
 @dataclass
@@ -18,8 +34,8 @@ class Reports:
 
     `fields`: by column key; dates are days since 1970-01-01, `time_occ` minutes of the day, codes numbers with
     0 for "none recorded"; NaN (for `mocodes` None) is not known. `code`: LAPD's crime code, 0 unknown; `label`:
-    index of its category, -1 unknown. `errors`: for each row None or why it was rejected; a rejected row's fields
-    mean nothing.
+    index of its category, -1 unknown. `errors`: for each row None or the `CellError` it was rejected for; a
+    rejected row's fields mean nothing.
     """
 
     fields: dict[str, np.ndarray]

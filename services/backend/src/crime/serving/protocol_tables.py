@@ -10,12 +10,11 @@ from typing import Any
 from fastapi import HTTPException, Request
 from pydantic import BaseModel
 
-from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import score_columns
+from crime.classifier.scoring import parse_table
 from crime.core.errors import DataError
+from crime.reports.table import Reports
 from crime.serving.dependencies import settings_of
 from crime.serving.errors import field_problem
-from crime.serving.recorder import Recorder, record_scored
 
 ColumnTable = Mapping[str, Sequence[Any]]
 
@@ -43,10 +42,9 @@ def body_schema(kind: type[BaseModel], *others: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def score_table_columns(
-    model: CategoryBundle, columns: ColumnTable, rows: int, recorder: Recorder
-) -> dict[str, list[Any]]:
+def parse_table_body(columns: ColumnTable, rows: int) -> Reports:
+    """Reports of a request's table. Raises `RequestValidationError` where it is no LAPD table."""
     try:
-        return score_columns(model, columns, rows, record_scored(model, recorder))
+        return parse_table(columns, rows)
     except DataError as error:
         raise field_problem("columns", None, str(error)) from None

@@ -83,7 +83,7 @@ def _answer(model: CategoryBundle, columns: dict[str, Any], rows: int, seen: OnS
         na.c_array(np.ascontiguousarray(shares.max(1)), na.float64()),
         words(list(DETAIL_LEVELS), level),
         *(na.c_array(np.ascontiguousarray(column), na.float64()) for column in shares.T),
-        na.c_array(reports.errors.tolist(), na.string()),
+        na.c_array([None if error is None else str(error) for error in reports.errors], na.string()),
     ]
     schema = na.struct({name: child.schema for name, child in zip(ANSWER_COLUMNS, children, strict=True)})
     return na.c_array_from_buffers(schema, rows, [None], children=children)

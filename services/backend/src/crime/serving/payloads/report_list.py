@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from crime.reports.cells import OMITTED
 from crime.reports.parsing import parse_columns
 from crime.reports.schema import column_key, is_known_code
-from crime.reports.table import EncodedColumn, Reports, encode_column
+from crime.reports.table import CellError, EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
 from crime.serving.errors import MAX_PROBLEMS
 from crime.serving.payloads.report import MAX_REPORT_NUMBER_CHARACTERS, OPTIONAL_COLUMNS, REPORT_COLUMNS
@@ -55,10 +55,11 @@ def parse_report_list(reports: list[Any]) -> ReportList:
     columns = {key: _encode_texts(column) for key, column in cells.items()}
     parsed = parse_columns(columns, len(reports), Tally(), strict=True)
     for row in np.flatnonzero(parsed.errors != None)[:MAX_PROBLEMS].tolist():  # noqa: E711 (elementwise)
-        name, _, text = parsed.errors[row].removesuffix(" is blank").partition(":")
-        value = cells[column_key(name)][row]
-        message = text.strip() or f"required: expected {REPORT_COLUMNS[column_key(name)].about}"
-        problems.append(_Problem(row, name, None if value is OMITTED or value != value else value, message))
+        error: CellError = parsed.errors[row]
+        key = column_key(error.column)
+        value = cells[key][row]
+        message = f"required: expected {REPORT_COLUMNS[key].about}" if error.kind == "missing" else error.message
+        problems.append(_Problem(row, error.column, None if value is OMITTED or value != value else value, message))
     if problems:
         raise _validation_error(problems)
     return ReportList(parsed, _missing(parsed.fields), _unknown_codes(columns, len(reports)))

@@ -13,11 +13,12 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, TypeAdapter
 
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import ANSWER_COLUMNS
+from crime.classifier.scoring import ANSWER_COLUMNS, score_reports
 from crime.serving.bodies import json_response, parse_json, read_list_body, spool_body
 from crime.serving.dependencies import model_of, recorder_of
 from crime.serving.errors import WRONG_INPUT_RESPONSES, field_problem
-from crime.serving.protocol_tables import ColumnTable, body_schema, limit_rows, score_table_columns
+from crime.serving.protocol_tables import ColumnTable, body_schema, limit_rows, parse_table_body
+from crime.serving.recorder import record_scored
 
 router = APIRouter(tags=["protocols"])
 
@@ -71,9 +72,9 @@ def _invoked(model: CategoryBundle, kind: str, file: IO[bytes], request: Request
     body = read_list_body(file, request)
     columns, rows = _csv(body) if kind == "text/csv" else _columns(parse_json(INVOCATION_ADAPTER, body))
     limit_rows(rows, request)
-    found = score_table_columns(model, columns, rows, recorder_of(request))
+    answer = score_reports(model, parse_table_body(columns, rows), record_scored(model, recorder_of(request)))
     return json_response(
-        {"predictions": [dict(zip(ANSWER_COLUMNS, row, strict=True)) for row in zip(*found.values(), strict=True)]}
+        {"predictions": [dict(zip(ANSWER_COLUMNS, row, strict=True)) for row in zip(*answer, strict=True)]}
     )
 
 

@@ -13,13 +13,15 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
 from crime.classifier.bundle import CategoryBundle
+from crime.classifier.scoring import score_table
 from crime.core.model_names import CATEGORY_MODEL
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.serving.bodies import json_response, parse_json, read_list_body, spool_body
 from crime.serving.dependencies import model_of, recorder_of, state_of
 from crime.serving.errors import WRONG_INPUT_RESPONSES, field_problem
 from crime.serving.payloads.report import REPORT_COLUMNS
-from crime.serving.protocol_tables import body_schema, limit_rows, score_table_columns
+from crime.serving.protocol_tables import body_schema, limit_rows, parse_table_body
+from crime.serving.recorder import record_scored
 
 router = APIRouter(tags=["protocols"])
 
@@ -152,10 +154,11 @@ def _inferred(model: CategoryBundle, file: IO[bytes], request: Request) -> Respo
             )
         columns[tensor.name] = cells
     limit_rows(rows, request)
-    found = score_table_columns(model, columns, rows, recorder_of(request))
-    for row, error in enumerate(found["error"]):
-        if error:
-            raise field_problem(str(error).partition(":")[0], None, f"row {row}: {error}")
+    reports = parse_table_body(columns, rows)
+    for row, error in enumerate(reports.errors):
+        if error is not None:
+            raise field_problem(error.column, None, f"row {row}: {error}")
+    found = score_table(model, reports, record_scored(model, recorder_of(request)))
     shares = np.array([found[f"p_{category}"] for category in CATEGORIES], float).T
     values = {name: found[name] for name in ("label", "label_name", "level")} | {
         "probabilities": shares.ravel().tolist()
