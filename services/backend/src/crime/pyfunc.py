@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import parse_table, score_table
+from crime.classifier.scoring import score_columns
 from crime.core.bundle_files import BundleSpec, read_spec
 from crime.core.days import day_number
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
@@ -30,7 +30,7 @@ class CategoryPyfunc:
         Columns have LAPD's names. A blank cell means that none was recorded, a missing column that it is not known.
         """
         columns = {str(name): model_input[name].tolist() for name in model_input}
-        return pd.DataFrame(score_table(self.bundle, parse_table(columns, len(model_input))))
+        return pd.DataFrame(score_columns(self.bundle, columns, len(model_input)))
 
 
 class ForecastPyfunc:

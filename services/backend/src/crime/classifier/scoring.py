@@ -53,9 +53,12 @@ def parse_table(columns: Mapping[str, Sequence[Any]], rows: int) -> Reports:
     return parse_columns(encoded, rows, Tally())
 
 
-def score_table(model: CategoryBundle, reports: Reports, on_scored: OnScored | None = None) -> dict[str, list[Any]]:
-    """As `score_reports`, by the names in `ANSWER_COLUMNS`."""
-    return dict(zip(ANSWER_COLUMNS, score_reports(model, reports, on_scored), strict=True))
+def score_columns(
+    model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int, on_scored: OnScored | None = None
+) -> dict[str, list[Any]]:
+    """Answer columns by name, for the columns of a table in any known dialect. Raises `DataError`."""
+    answer = score_reports(model, parse_table(columns, rows), on_scored)
+    return dict(zip(ANSWER_COLUMNS, answer, strict=True))
 
 
 def plain_cells(cells: Sequence[Any]) -> Sequence[Any]:

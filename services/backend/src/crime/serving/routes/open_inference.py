@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import score_table
+from crime.classifier.scoring import ANSWER_COLUMNS, score_reports
 from crime.core.model_names import CATEGORY_MODEL
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.serving.bodies import json_response, parse_json, read_list_body, spool_body
@@ -158,7 +158,8 @@ def _inferred(model: CategoryBundle, file: IO[bytes], request: Request) -> Respo
     for row, error in enumerate(reports.errors):
         if error is not None:
             raise field_problem(error.column, None, f"row {row}: {error}")
-    found = score_table(model, reports, record_scored(model, recorder_of(request)))
+    answer = score_reports(model, reports, record_scored(model, recorder_of(request)))
+    found = dict(zip(ANSWER_COLUMNS, answer, strict=True))
     shares = np.array([found[f"p_{category}"] for category in CATEGORIES], float).T
     values = {name: found[name] for name in ("label", "label_name", "level")} | {
         "probabilities": shares.ravel().tolist()
