@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from crime.classifier.bundle import CategoryBundle
+from crime.core.errors import BundleError
 from crime.registry.served import ServedRegistry
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
@@ -351,7 +352,7 @@ def test_a_bundle_that_answers_otherwise_than_it_did_is_refused(bundles: list[Pa
     spec = json.loads((tmp_path / "bundle" / "spec.json").read_text())
     spec["golden"][0] = spec["golden"][0][::-1]
     (tmp_path / "bundle" / "spec.json").write_text(json.dumps(spec))
-    with pytest.raises(ValueError, match="answers it was stored with"):
+    with pytest.raises(BundleError, match="answers it was stored with"):
         CategoryBundle(tmp_path / "bundle").verify()
 
 

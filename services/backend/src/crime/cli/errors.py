@@ -11,19 +11,10 @@ from crime.cli.rendering import err
 @contextmanager
 def explained_errors() -> Iterator[None]:
     """Errors a user can act on are a line, not a traceback."""
-    from crime.core.errors import BundleError, DataError, GatesFailedError, RegistryError
+    from crime.core.errors import CrimeError
 
     try:
         yield
-    except (
-        DataError,
-        ConnectionError,
-        RegistryError,
-        BundleError,
-        GatesFailedError,
-        FileNotFoundError,
-        IsADirectoryError,
-        PermissionError,
-    ) as error:
+    except (CrimeError, ConnectionError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
         err.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(error.exit_code if isinstance(error, CrimeError) else 1) from None

@@ -1,39 +1,73 @@
-"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
+"""The project's errors. Each message is meant for users and says what to do or what was expected.
 
-Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
+CrimeError                    status  500, exit code 1
+├── DataError                         422
+├── BundleError                       409
+├── GatesFailedError                  409
+├── RegistryError                     503
+│   └── ModelNotFoundError            404
+├── BackupError
+├── PortalError
+├── AlreadyRunningError
+└── ExecutorError
+
+The last four come from commands only. A cell that can't be read is not an exception: see `reports.table.CellError`.
 """
 
-
-class DataError(ValueError):
-    """The file as a whole can't be read; the message says why and what was expected."""
+from typing import ClassVar
 
 
-class BundleError(ValueError):
+class CrimeError(Exception):
+    """Base of all of them. `status` is the HTTP status it is answered with, `exit_code` the command's."""
+
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+
+class DataError(CrimeError):
+    """A table as a whole can't be used: no LAPD table, damaged, or too small for what was asked."""
+
+    status = 422
+
+
+class BundleError(CrimeError):
     """The directory holds no bundle, or a damaged one."""
 
+    status = 409
 
-class RegistryError(RuntimeError):
-    """There is no registry, it does not answer, or has not what was asked of it."""
+
+class GatesFailedError(CrimeError):
+    """A version did not pass all gates. The message says which, and why."""
+
+    status = 409
+
+
+class RegistryError(CrimeError):
+    """There is no registry, it can't be reached, or its answer makes no sense."""
+
+    status = 503
 
 
 class ModelNotFoundError(RegistryError):
-    """The registry answers; it has no such model, version or alias."""
+    """The registry answers, but has no such model, version or alias. `command` makes one."""
+
+    status = 404
 
     def __init__(self, name: str, where: str, command: str):
         super().__init__(f"no model {name} in {where}: `{command}` makes one")
 
 
-class BackupError(RegistryError):
-    """The archive is none, or the registry is not empty."""
+class BackupError(CrimeError):
+    """The file is no backup, or the registry it would be restored into is not empty."""
 
 
-class GatesFailedError(ValueError):
-    """The gates did not all pass. The message says which and why."""
+class PortalError(CrimeError):
+    """The open-data portal can't be reached, or refuses. Fetched rows are kept; the next fetch continues after them."""
 
 
-class PortalError(ConnectionError):
-    """The portal can't be reached, or refuses. What was fetched is kept: the same command goes on."""
+class AlreadyRunningError(CrimeError):
+    """Another retraining works in the same folder."""
 
 
-class AlreadyRunningError(ConnectionError):
-    """Another run works in the same folder."""
+class ExecutorError(CrimeError):
+    """No worker of the Dask cluster can be reached."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from crime.core.errors import ExecutorError
+
 Task = Callable[..., Any]  # of what all parts share, its own item, and whom to tell the share of it that is done
 ReportShare = Callable[[Any, float], None]
 
@@ -24,7 +26,7 @@ class LocalExecutor:
 
 
 class DaskExecutor:
-    """The workers of a scheduler, `tcp://HOST:8786`. Raises `ConnectionError` where none answers."""
+    """The workers of a scheduler, `tcp://HOST:8786`. Raises `ExecutorError` where none answers."""
 
     def __init__(self, address: str):
         from distributed import Client
@@ -33,7 +35,7 @@ class DaskExecutor:
             self._client = Client(address, timeout=30, set_as_default=False)
             self._client.wait_for_workers(1, timeout=60)
         except (OSError, TimeoutError, ValueError) as error:
-            raise ConnectionError(f"no Dask workers at {address}: {error}") from error
+            raise ExecutorError(f"no Dask workers at {address}: {error}") from error
 
     @property
     def workers(self) -> int:
