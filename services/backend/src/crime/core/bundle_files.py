@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crime.core.errors import BundleError
+from crime.core.files import atomic_write
 
 SPEC_FILE = "spec.json"
 
@@ -68,9 +69,8 @@ def read_spec(directory: Path, kind: type[Spec]) -> Spec:
 
 def write_spec(directory: Path, spec: BundleSpec) -> None:
     """Replace a bundle's `spec.json` atomically: a reader never sees half of it."""
-    fresh = directory / f"{SPEC_FILE}.new"
-    fresh.write_text(json.dumps(spec.as_json(), indent=1) + "\n")
-    fresh.replace(directory / SPEC_FILE)
+    with atomic_write(directory / SPEC_FILE) as partial:
+        partial.write_text(json.dumps(spec.as_json(), indent=1) + "\n")
 
 
 def file_hashes(directory: Path, names: Iterable[str]) -> dict[str, str]:

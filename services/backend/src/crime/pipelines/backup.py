@@ -17,6 +17,7 @@ import mlflow
 
 from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import BackupError
+from crime.core.files import atomic_write
 from crime.core.model_names import FORECAST_MODEL
 from crime.core.progress import Progress
 from crime.pipelines.publishing import category_signature, connect, forecast_signature, log_bundle
@@ -39,26 +40,21 @@ def save_backup(registry: Registry, output: Path, progress: Progress = lambda wh
     """Write `output`, a gzipped tar; it appears under its name only when it is whole. Raises `RegistryError`."""
     models: list[dict[str, Any]] = [asdict(model) for model in registry.models()]  # raises where there is no registry
     client = connect(registry, "Default")
-    partial = output.with_name(output.name + ".part")
-    try:
-        with tarfile.open(partial, "w:gz") as archive:
-            for model in models:
-                model["versions"] = []
-                found = _versions(client, model["name"])
-                for at, version in enumerate(found):
-                    progress(f"{model['name']} version {version.version}", at / len(found))
-                    number, tags = str(version.version), dict(version.tags)
-                    model["versions"].append({"version": number, "tags": tags, "run": _run(client, version.run_id)})
-                    for file in sorted(registry.bundle(model["name"], number).iterdir()):
-                        archive.add(file, f"models/{model['name']}/{number}/{file.name}")
-            paths = [path for folder in SAVED_FOLDERS for path in _files_below(registry, folder)]
-            paths += [path for path in SAVED_FILES if path in registry.files(path.rpartition("/")[0])]
-            for path in paths:
-                _add_file(archive, path, registry.load(path))
-            _add_file(archive, INDEX_FILE, json.dumps({"format": BACKUP_FORMAT, "models": models}).encode())
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(output) as partial, tarfile.open(partial, "w:gz") as archive:
+        for model in models:
+            model["versions"] = []
+            found = _versions(client, model["name"])
+            for at, version in enumerate(found):
+                progress(f"{model['name']} version {version.version}", at / len(found))
+                number, tags = str(version.version), dict(version.tags)
+                model["versions"].append({"version": number, "tags": tags, "run": _run(client, version.run_id)})
+                for file in sorted(registry.bundle(model["name"], number).iterdir()):
+                    archive.add(file, f"models/{model['name']}/{number}/{file.name}")
+        paths = [path for folder in SAVED_FOLDERS for path in _files_below(registry, folder)]
+        paths += [path for path in SAVED_FILES if path in registry.files(path.rpartition("/")[0])]
+        for path in paths:
+            _add_file(archive, path, registry.load(path))
+        _add_file(archive, INDEX_FILE, json.dumps({"format": BACKUP_FORMAT, "models": models}).encode())
     return BackupResult(sum(len(model["versions"]) for model in models), len(paths))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, score_reports
 from crime.core.errors import DataError
+from crime.core.files import atomic_write
 from crime.core.prefetch import prefetch
 from crime.reports.cells import decode_escaped_bytes
 from crime.reports.files import parse_block, read_blocks
@@ -42,12 +43,8 @@ def score_file(
     write = writers.get(output.suffix.lower())
     if write is None:
         raise DataError(f"--output must end in {', '.join(writers)}, not {output.suffix or output.name!r}")
-    partial = output.with_name(output.name + ".part")
-    try:
+    with atomic_write(output) as partial:
         write(partial, _scored(model, source, tally, progress))
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _scored(

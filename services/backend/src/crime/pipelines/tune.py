@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from crime.core.errors import RegistryError
-from crime.core.executors import Executor
+from crime.core.executors import Executor, ShareDone
 from crime.core.progress import Progress
 from crime.features.definitions import choose_features
 from crime.pipelines.publishing import connect
@@ -89,7 +89,7 @@ def _trial_losses(
     running = list(range(len(asked)))
     for step, level in enumerate(DETAIL_LEVELS):
         items = [(level, asked[at].params) for at in running]
-        for at, loss in zip(running, engine.each(_loss, table, items, lambda item, share: None), strict=True):
+        for at, loss in zip(running, engine.map(_loss, table, items), strict=True):
             losses[at][level] = loss
             asked[at].report(loss, step)
         if step < len(DETAIL_LEVELS) - 1:
@@ -97,7 +97,7 @@ def _trial_losses(
     return list(zip(asked, losses, strict=True))
 
 
-def _loss(table: TrainingTable, item: tuple[str, dict[str, Any]], told: Any = None) -> float:
+def _loss(table: TrainingTable, item: tuple[str, dict[str, Any]], share_done: ShareDone) -> float:
     level, parameters = item
     return level_loss(table.with_parameters(parameters), level)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.core.files import atomic_write
 from crime.registry.kinds import training_command
 from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
 
@@ -135,9 +136,8 @@ class EmbeddedRegistry:
         with _disk_errors(self):
             target = self.mlruns / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{target.name}")
-            partial.write_bytes(content)
-            partial.replace(target)
+            with atomic_write(target) as partial:
+                partial.write_bytes(content)
 
     def files(self, folder: str) -> list[str]:
         """Paths of the entries of a folder, sorted; none if it does not exist. Raises `RegistryError`."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from crime.core.days import day_number
 from crime.core.errors import DataError
+from crime.core.files import atomic_write
 from crime.features.calendar import federal_holidays
 from crime.reports.categories import category_of_crime_code
 from crime.reports.codes import code_names
@@ -388,8 +389,7 @@ class SimulatedCity:
         if not suffix.endswith((".csv", ".csv.gz", ".parquet")):
             raise DataError(f"--output must end in .csv, .csv.gz or .parquet, not {output.name!r}")
         schema = pa.schema([(column.name, pa.string()) for column in COLUMNS.values()])
-        partial = output.with_name(output.name + ".part")
-        try:
+        with atomic_write(output) as partial:
             if suffix.endswith(".parquet"):
                 with parquet.ParquetWriter(partial, schema) as writer:
                     for batch in self._batches(schema, progress):
@@ -404,9 +404,6 @@ class SimulatedCity:
                 ):
                     for batch in self._batches(schema, progress):
                         writer.write_batch(batch)
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
         settings_file(output).write_text(json.dumps(asdict(self.settings)) + "\n")
 
     def _batches(self, schema: Any, progress: Callable[[int], None]) -> Iterator[Any]:

@@ -96,7 +96,7 @@ def train_category_model(
     del reports, past  # trees need their room
     release_free_memory()
     rounds, gain = {}, dict.fromkeys([*names, *NAIVE_BAYES_INPUTS], 0.0)
-    fitting = (engine or LocalExecutor()).each(
+    fitting = (engine or LocalExecutor()).map(
         fit_level, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share)
     )
     for level, text in zip(DETAIL_LEVELS, fitting, strict=True):
