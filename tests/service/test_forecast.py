@@ -11,7 +11,8 @@ import pytest
 from crime.core.days import day_text
 from crime.core.errors import DataError
 from crime.core.model_names import FORECAST_MODEL
-from crime.forecaster.bundle import CUTS, ForecastBundle
+from crime.forecaster.arrays import CUTS
+from crime.forecaster.bundle import ForecastBundle
 from crime.metrics.counts import concentration, poisson_deviance
 from crime.registry.embedded import EmbeddedRegistry
 from crime.registry.lookup import find_version
@@ -20,10 +21,11 @@ from crime.reports.tally import Tally
 from crime.sample import sample_table
 from crime.simulation.city import CitySettings as City
 from crime.simulation.city import SimulatedCity
-from crime.training.forecaster.backtest import run_trials, summarise
 from crime.training.forecaster.baselines import BASELINES
+from crime.training.forecaster.cross_validation import cross_validation
 from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster
 from crime.training.forecaster.intervals import IntervalModel
+from crime.training.forecaster.scores import summarise
 from crime.training.forecaster.shares import shift_category_shares
 from harness import Store
 
@@ -45,13 +47,13 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> tuple[SimulatedCity, Path]
 
 @pytest.mark.parametrize(("by", "every"), [("area", "day"), ("area", "week"), ("district", "week")])
 def test_on_real_reports_no_baseline_is_better_and_ranges_hold(by: str, every: str, real: EventHistory) -> None:
-    found = summarise(run_trials(Forecaster(real, [by]), by, every, None), by, every)
-    assert set(found["methods"]) == {*BASELINES, OUR_METHOD}
-    ours = found["methods"][OUR_METHOD]
-    assert ours["deviance"] <= 1.005 * min(found["methods"][name]["deviance"] for name in BASELINES)
-    assert ours["coverage80"] == pytest.approx(0.80, abs=0.02)
-    assert ours["coverage95"] == pytest.approx(0.95, abs=0.02)
-    assert found["origins"] >= 5
+    found = summarise(cross_validation(Forecaster(real, [by]), by, every), by, every)
+    assert set(found.methods) == {*BASELINES, OUR_METHOD}
+    ours = found.methods[OUR_METHOD]
+    assert ours.deviance <= 1.005 * min(found.methods[name].deviance for name in BASELINES)
+    assert ours.coverage80 == pytest.approx(0.80, abs=0.02)
+    assert ours.coverage95 == pytest.approx(0.95, abs=0.02)
+    assert found.origins >= 5
 
 
 def test_on_a_simulated_city_most_of_what_can_be_known_is(twin: tuple[SimulatedCity, Path]) -> None:
@@ -59,12 +61,12 @@ def test_on_a_simulated_city_most_of_what_can_be_known_is(twin: tuple[SimulatedC
     tally = Tally()
     history = read_history(path, tally)
     assert tally.simulated == tally.rows == 1_000_000
-    found = summarise(run_trials(Forecaster(history, ["area"]), "area", "day", city), "area", "day")
-    assert found["reached"] >= 0.9
-    assert found["gain"] >= 0.02
-    assert found["chosen"] == OUR_METHOD
-    assert found["methods"][OUR_METHOD]["coverage80"] == pytest.approx(0.80, abs=0.02)
-    assert found["methods"][OUR_METHOD]["coverage95"] == pytest.approx(0.95, abs=0.02)
+    found = summarise(cross_validation(Forecaster(history, ["area"]), "area", "day", city.truth), "area", "day")
+    assert found.reached >= 0.9
+    assert found.gain >= 0.02
+    assert found.chosen == OUR_METHOD
+    assert found.methods[OUR_METHOD].coverage80 == pytest.approx(0.80, abs=0.02)
+    assert found.methods[OUR_METHOD].coverage95 == pytest.approx(0.95, abs=0.02)
 
 
 def test_a_forecast_sees_nothing_of_what_was_reported_later(real: EventHistory) -> None:
@@ -78,7 +80,7 @@ def test_a_forecast_sees_nothing_of_what_was_reported_later(real: EventHistory) 
     whole, less = Forecaster(changed, ["area"]), Forecaster(real.known_by(origin), ["area"])
     np.testing.assert_array_equal(whole.forecast("area", origin), less.forecast("area", origin))
     np.testing.assert_array_equal(
-        shift_category_shares(whole, "area", origin), shift_category_shares(less, "area", origin)
+        *(shift_category_shares(made.known.history, made.known.places, "area", origin) for made in (whole, less))
     )
 
 
@@ -88,9 +90,13 @@ def test_parts_add_up(real: EventHistory) -> None:
     district = forecaster.forecast("district", real.last)
     np.testing.assert_allclose(forecaster.forecast("city", real.last)[0], area.sum(0))
     total = np.zeros_like(area)
-    np.add.at(total, np.searchsorted(forecaster.places["area"].ids, forecaster.places["district"].area), district)
+    np.add.at(
+        total, np.searchsorted(forecaster.known.places["area"].ids, forecaster.known.places["district"].area), district
+    )
     np.testing.assert_allclose(total, area)
-    np.testing.assert_allclose(shift_category_shares(forecaster, "district", real.last).sum((2, 3)), 1)
+    np.testing.assert_allclose(
+        shift_category_shares(real, forecaster.known.places, "district", real.last).sum((2, 3)), 1
+    )
 
 
 def test_intervals_are_what_the_distribution_says() -> None:
@@ -99,7 +105,7 @@ def test_intervals_are_what_the_distribution_says() -> None:
     reports = rng.poisson(mean * rng.gamma(10, 0.1, 20_000))
     spread = IntervalModel.fit(mean[:10_000], reports[:10_000])
     assert spread.b == pytest.approx(0.1, abs=0.03)
-    assert spread.covered(mean[10_000:], reports[10_000:]) == pytest.approx((0.8, 0.95), abs=0.01)
+    assert spread.coverage(mean[10_000:], reports[10_000:]) == pytest.approx((0.8, 0.95), abs=0.01)
     low, high = np.interp(30.0, np.geomspace(1e-4, 1e4, 400), spread.table()[0]), 0
     assert 15 < low < 25
     assert high == 0
@@ -115,7 +121,7 @@ def test_measures_mean_what_they_say() -> None:
 @pytest.mark.parametrize("rows", [1, 40])
 def test_too_little_to_forecast_from_is_said(rows: int, real: EventHistory) -> None:
     with pytest.raises(DataError, match="too short a time"):
-        run_trials(Forecaster(real.take(np.arange(rows)), ["area"]), "area", "day", None)
+        cross_validation(Forecaster(real.take(np.arange(rows)), ["area"]), "area", "day")
 
 
 def test_a_gap_of_months_does_not_pull_the_forecast_down(real: EventHistory) -> None:
@@ -173,7 +179,7 @@ def test_mlflow_serves_the_forecast_too(store: Store) -> None:
         )
     )
     mine = ForecastBundle(*reversed(find_version(EmbeddedRegistry(store.mlruns), FORECAST_MODEL)))
-    expected = mine.expected("area", np.array([1]))[mine.find("area", 6), 0]
+    expected = mine.expected("area", np.array([1]))[mine.index_of("area", 6), 0]
     assert answer["mean"][0] == pytest.approx(expected)
     assert answer["error"].notna().tolist() == [False, True, True]
 
@@ -237,4 +243,4 @@ def test_features_of_a_place_over_http(api: httpx.Client, real: EventHistory) ->
 
 def test_every_cut_has_its_own_range(store: Store) -> None:
     made = ForecastBundle(*reversed(find_version(EmbeddedRegistry(store.mlruns), FORECAST_MODEL)))
-    assert all(made.arrays[f"{kind}_{cut}"].shape == (4, 400) for kind in ("city", "area", "district") for cut in CUTS)
+    assert all(places.intervals[cut].shape == (4, 400) for places in made.places.values() for cut in CUTS)

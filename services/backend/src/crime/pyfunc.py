@@ -16,6 +16,7 @@ from crime.core.bundle_files import BundleSpec, read_spec
 from crime.core.days import day_number
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
+from crime.reports.places import PlaceKind
 
 
 class CategoryPyfunc:
@@ -49,11 +50,11 @@ class ForecastPyfunc:
     def _one(self, row: dict[Any, Any]) -> dict[str, Any]:
         try:
             cells = {name: value for name, value in row.items() if value is not None and value == value}  # not NaN
-            kind = next((kind for kind in ("district", "area") if kind in cells), "city")
+            kind: PlaceKind = "district" if "district" in cells else "area" if "area" in cells else "city"
             day = day_number(str(cells["date"])[:10]) - self.forecast.origin - 1
             if not 0 <= day < self.forecast.horizon:
                 raise ValueError(f"date: expected one of the {self.forecast.horizon} days after the forecast was made")
-            place = self.forecast.find(kind, int(cells.get(kind, 0)))
+            place = self.forecast.index_of(kind, int(cells.get(kind, 0)))
             shift, category = int(cells["shift"]) if "shift" in cells else None, cells.get("category")
             mean = self.forecast.expected(kind, np.array([day]), shift, category)[place, 0]
             bounds = self.forecast.bounds(kind, mean, shift, category).tolist()

@@ -1,9 +1,8 @@
 """The `crime` command: train, evaluate, predict, export, serve."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -57,16 +56,16 @@ def forecast(
     shown = Table(title=f"{simulated}{made.name} version {version}: expected reports on {days[0]}, with intervals")
     for column in ("area", "expected", "80 %", "95 %", f"in {horizon} days"):
         shown.add_column(column, justify="left" if column == "area" else "right")
-    areas = made.ids("area").tolist()
+    areas = made.places["area"].ids.tolist()
     for at in np.argsort(-means[:, 0]):
         low80, high80, low95, high95 = bounds[:, at, 0]
         name = f"{named('area').get(str(areas[at]), '')} ({areas[at]})"
         cells = f"{low80:.0f} to {high80:.0f}", f"{low95:.0f} to {high95:.0f}", f"{means[at].sum():.0f}"
         shown.add_row(name, f"{means[at, 0]:.1f}", *cells)
     out.print(shown)
-    for by, found in made.spec["backtest"].items():
+    for by, backtest in made.spec.backtest.items():
         out.print(
-            f"by {by}: deviance {found['gain']:+.1%} better than the best baseline over {found['origins']} origins"
+            f"by {by}: deviance {backtest.gain:+.1%} better than the best baseline over {backtest.origins} origins"
         )
     out.print(verdict, highlight=False, soft_wrap=True)
     if as_json:
@@ -90,60 +89,44 @@ def forecast(
         typer.echo(json.dumps(summary))
 
 
-class PlaceKind(StrEnum):
-    area = "area"
-    district = "district"
-
-
-class StepLength(StrEnum):
-    day = "day"
-    week = "week"
-
-
 @app.command()
 def backtest(
     data: Data = None,
     rejects: Rejects = None,
-    by: Annotated[PlaceKind, typer.Option(help="Which places.")] = PlaceKind.area,
-    every: Annotated[StepLength, typer.Option(help="How long a step is.")] = StepLength.day,
+    by: Annotated[Literal["area", "district"], typer.Option(help="Which places.")] = "area",
+    every: Annotated[Literal["day", "week"], typer.Option(help="How long a step is.")] = "day",
     as_json: Json = False,
 ) -> None:
     """Try forecasts of 28 days at past origins, each from what was known then, against baselines."""
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
     from crime.simulation.city import city_of
-    from crime.training.forecaster.backtest import backtest_origins, run_trials, summarise
+    from crime.training.forecaster.cross_validation import backtest_origins, cross_validation
     from crime.training.forecaster.forecaster import Forecaster
+    from crime.training.forecaster.scores import summarise
 
     with explained_errors(), data_source(data) as path, progress_bar() as bar:
         tally = Tally(rejects)
         task = bar.add_task(f"read {path.name}", total=None)
         reports = read_history(path, tally)
         backtest_origins(reports)
-        forecaster = Forecaster(reports, [by.value])
-
+        forecaster = Forecaster(reports, [by])
         city = city_of(path)
         truth = city.truth if city else None
-        found = summarise(
-            run_trials(forecaster, by.value, every.value, truth, progress_callback(bar, task)),
-            by.value,
-            every.value,
-        )
+        trials = cross_validation(forecaster, by, every, truth, progress=progress_callback(bar, task))
+        summary = summarise(trials, by, every)
     show_tally(tally)
-    title = (
-        f"{'SIMULATED: ' if tally.simulated else ''}reports by {by.value} and {every.value}, {found['origins']} origins"
-    )
+    simulated = "SIMULATED: " if tally.simulated else ""
+    title = f"{simulated}reports by {by} and {every}, {summary.origins} origins"
     table = Table(title=title)
     shown = ("deviance", "pinball", "hit5", "hit20", "pai20", "pei20", "coverage80", "coverage95")
     for column in ("method", *shown):
         table.add_column(column, justify="left" if column == "method" else "right")
-    for name, figures in found["methods"].items():
-        table.add_row(name, *(f"{figures[column]:.3f}" for column in shown))
+    for name, scores in summary.methods.items():
+        table.add_row(name, *(f"{getattr(scores, column):.3f}" for column in shown))
     out.print(table)
-    out.print(
-        f"deviance {found['gain']:+.1%} better than the best baseline; chosen: {found['chosen']}", highlight=False
-    )
-    if "reached" in found:
-        out.print(f"{found['reached']:.0%} of the way from the best baseline to the truth", highlight=False)
+    out.print(f"deviance {summary.gain:+.1%} better than the best baseline; chosen: {summary.chosen}", highlight=False)
+    if summary.reached is not None:
+        out.print(f"{summary.reached:.0%} of the way from the best baseline to the truth", highlight=False)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(summary.as_json()))

@@ -6,6 +6,10 @@ a cell and returns `(value, repair)`, where `repair` names what had to be mended
 """
 
 from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -21,3 +25,9 @@ def day_number(text: str) -> int:
         return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
     except ValueError:
         raise ValueError(f"expected a day as 2020-01-31, got {text!r}") from None
+
+
+def weekday(day: "np.ndarray") -> "np.ndarray":
+    """0 for Monday to 6 for Sunday, of day numbers."""
+    result: np.ndarray = (day + 3) % 7  # 1970-01-01, day 0, was a Thursday
+    return result

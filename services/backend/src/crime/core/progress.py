@@ -1,9 +1,9 @@
-"""How good forecasts were: made anew at past origins from what was known then, held against what was reported.
-
-Intervals come from a negative binomial whose variance is mean (1 + a) + b mean², fitted with its levels to forecasts
-of earlier origins alone, for each method its own.
-"""
+"""How long-running work reports what it is doing."""
 
 from collections.abc import Callable
 
-Progress = Callable[[str, float], None]
+Progress = Callable[[str, float], None]  # what is being done, and the share of it that is done (0 to 1)
+
+
+def no_progress(what: str, share: float) -> None:
+    """Reports nothing."""

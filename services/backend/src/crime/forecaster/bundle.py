@@ -1,25 +1,22 @@
-"""The bundle of `crime-risk`: expected reports of the next 28 days, with intervals. Read with numpy alone.
+"""The bundle of `crime-risk`: expected reports of the next 28 days, with intervals. Reading it takes numpy alone.
 
-`forecast.npz` holds for each kind of place (`city`, `area`, `district`) its ids (P,), expected reports by day (P, 28),
-shares of shifts and categories by weekday (P, 7, 3, 7), and intervals as tables over a grid of expectations (4, grid)
-for four cuts: all reports of a day, of a shift, of a category, of both. `online.json` holds the latest features.
+`spec.json` describes it, `forecast.npz` holds the forecasts of each kind of place, `online.json` the latest features.
 """
 
-import io
 import json
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from crime.core.bundle_files import SPEC_FILE
+from crime.core.bundle_files import check_hashes, read_spec
+from crime.core.days import weekday
 from crime.core.errors import BundleError
+from crime.forecaster.arrays import Cut, ForecastArrays
+from crime.forecaster.spec import ForecastSpec
 from crime.reports.categories import CATEGORIES
+from crime.reports.places import PlaceKind
 
 ARRAYS_FILE, FEATURES_FILE = "forecast.npz", "online.json"
-PLACE_KINDS = ("city", "area", "district")
-CUTS = ("all", "shift", "category", "both")
 INTERVAL_BOUNDS = ("low80", "high80", "low95", "high95")
 
 
@@ -27,59 +24,66 @@ class ForecastBundle:
     """A loaded forecast. `origin` is the day at whose end it was made; day 0 of the horizon is the next one."""
 
     def __init__(self, directory: Path, version: str | None = None):
+        """Raises `BundleError` if the directory holds no forecast, or a damaged one."""
+        self.spec = read_spec(directory, ForecastSpec)
         try:
-            self.spec: dict[str, Any] = json.loads((directory / SPEC_FILE).read_text())
-            contents = {name: (directory / name).read_bytes() for name in (ARRAYS_FILE, FEATURES_FILE)}
-            for name, content in contents.items():
-                if sha256(content).hexdigest() != self.spec["sha256"][name]:
-                    raise BundleError(f"{directory / name} is not the file that was made: its hash differs")
-            with np.load(io.BytesIO(contents[ARRAYS_FILE]), allow_pickle=False) as arrays:
-                self.arrays: dict[str, np.ndarray] = dict(arrays)
-            self.online: dict[str, dict[str, dict[str, int]]] = json.loads(contents[FEATURES_FILE])
-            self.version = str(version or self.spec["version"])
-            self.origin: int = self.spec["origin"]
-            self.horizon: int = self.arrays["city_mean"].shape[1]
+            check_hashes(directory, self.spec.sha256)
+            arrays = ForecastArrays.read(directory / ARRAYS_FILE)
+            self.grid, self.places = arrays.grid, arrays.places
+            self.online: dict[str, dict[str, dict[str, int]]] = json.loads((directory / FEATURES_FILE).read_text())
+            self.horizon = self.places["city"].mean.shape[1]
+        except BundleError:
+            raise
         except (OSError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, BundleError):
-                raise
             raise BundleError(f"no forecast in {directory}: {error}") from error
+        self.version = version or self.spec.version
+        self.origin = self.spec.origin
 
     @property
     def name(self) -> str:
-        return self.spec["model"]
+        return self.spec.model
 
     def verify(self) -> None:
-        """Raise `BundleError` unless every expectation is a number of reports."""
-        for kind in PLACE_KINDS:
-            mean = self.arrays.get(f"{kind}_mean", np.zeros(1))
-            if not (np.isfinite(mean).all() and (mean >= 0).all()):
-                raise BundleError(f"{self.name} version {self.version} expects what is no number of reports")
+        """Raise `BundleError` unless every forecast is finite and not negative."""
+        for kind, places in self.places.items():
+            if not (np.isfinite(places.mean).all() and (places.mean >= 0).all()):
+                raise BundleError(f"{self.name} version {self.version}: not every {kind}'s forecast is 0 or more")
 
-    def ids(self, kind: str) -> np.ndarray:
-        return self.arrays.get(f"{kind}_ids", np.zeros(0, int))
-
-    def find(self, kind: str, id_: int) -> int:
-        """Index of a place; raises `KeyError` if it had no report."""
-        at = int(np.searchsorted(self.ids(kind), id_))
-        if at == len(self.ids(kind)) or self.ids(kind)[at] != id_:
+    def index_of(self, kind: PlaceKind, id_: int) -> int:
+        """Index of a place in its `PlaceForecasts`; raises `KeyError` if the table had no report of it."""
+        if kind not in self.places:
             raise KeyError(id_)
-        return at
+        ids = self.places[kind].ids
+        index = int(np.searchsorted(ids, id_))
+        if index == len(ids) or ids[index] != id_:
+            raise KeyError(id_)
+        return index
+
+    def features_of(self, kind: PlaceKind, id_: int) -> dict[str, int]:
+        """The latest features of a place; raises `KeyError` if the table had no report of it."""
+        return self.online.get(kind, {})[str(id_)]
 
     def expected(
-        self, kind: str, days: np.ndarray, shift: int | None = None, category: str | None = None
+        self, kind: PlaceKind, days: np.ndarray, shift: int | None = None, category: str | None = None
     ) -> np.ndarray:
         """(P, len(days)) expected reports of every place on days of the horizon, of a shift and category if given."""
-        mean = self.arrays[f"{kind}_mean"][:, days].astype(float)
+        places = self.places[kind]
+        mean: np.ndarray = places.mean[:, days].astype(float)
         if shift is None and category is None:
             return mean
-        share = self.arrays[f"{kind}_share"][:, (self.origin + 1 + days + 3) % 7]
+        share = places.share[:, weekday(self.origin + 1 + days)]
         share = share.sum(2) if shift is None else share[:, :, shift]
-        return mean * (share.sum(-1) if category is None else share[..., list(CATEGORIES).index(category)])
+        mean *= share.sum(-1) if category is None else share[..., list(CATEGORIES).index(category)]
+        return mean
 
-    def bounds(self, kind: str, mean: np.ndarray, shift: int | None = None, category: str | None = None) -> np.ndarray:
-        """(4, ...) bounds of the 80 % and 95 % intervals around expected reports, in the order of `BOUNDS`."""
-        cut = CUTS[(shift is not None) + 2 * (category is not None)]
-        return np.array([np.interp(mean, self.arrays["grid"], row) for row in self.arrays[f"{kind}_{cut}"]]).round()
-
-
-HORIZON_DAYS = 28
+    def bounds(
+        self, kind: PlaceKind, mean: np.ndarray, shift: int | None = None, category: str | None = None
+    ) -> np.ndarray:
+        """(4, ...) bounds of the 80 % and 95 % intervals around expected reports, in the order of `INTERVAL_BOUNDS`."""
+        cut: Cut = "all"
+        if shift is not None:
+            cut = "shift" if category is None else "both"
+        elif category is not None:
+            cut = "category"
+        table = self.places[kind].intervals[cut]
+        return np.array([np.interp(mean, self.grid, row) for row in table]).round()

@@ -129,19 +129,18 @@ def publish_forecast(
     """
     connect(registry, made.name)
     with mlflow.start_run() as run:
-        mlflow.set_tags(
-            {"data.until": made.spec["data"]["until"], "simulated": str(bool(made.spec["data"]["simulated"]))}
-        )
-        mlflow.log_params({key: made.spec["data"][key] for key in ("reports", "from", "until")})
+        mlflow.set_tags({"data.until": made.spec.data.until, "simulated": str(bool(made.spec.data.simulated))})
+        data = made.spec.data
+        mlflow.log_params({"reports": data.reports, "from": data.first_day, "until": data.until})
         mlflow.log_metrics(
             {
                 f"{by}.{method.replace(' ', '_')}.{figure}": value
-                for by, found in made.spec["backtest"].items()
-                for method, figures in found["methods"].items()
-                for figure, value in figures.items()
+                for by, backtest in made.spec.backtest.items()
+                for method, scores in backtest.methods.items()
+                for figure, value in scores
             }
         )
-        mlflow.log_dict(made.spec, "spec.json")
+        mlflow.log_dict(made.spec.as_json(), "spec.json")
         logged = log_bundle(made.name, directory, forecast_signature())
     return _register(registry, made.name, logged.model_uri, {"run": run.info.run_id} | (tags or {}))
 

@@ -153,13 +153,12 @@ def _median_latency(model: CategoryBundle, reports: HeldOutReports) -> float:
 
 def forecast_gates(challenger: ForecastBundle, champion: ForecastBundle) -> list[Gate]:
     """At least as recent as the champion, and in its backtest not worse than the best baseline."""
-    until, champion_until = (model.spec["data"]["until"] for model in (challenger, champion))
+    until, champion_until = challenger.spec.data.until, champion.spec.data.until
     reason = f"made on reports until {until}, version {champion.version} until {champion_until}"
     gates = [Gate(GateName.NEWER, challenger.origin >= champion.origin, reason)]
-    for kind, summary in challenger.spec["backtest"].items():
-        gain, origins = summary["gain"], summary["origins"]
-        reason = f"by {kind} deviance {gain:+.1%} better than the best baseline over {origins} origins"
-        gates.append(Gate(GateName(f"baseline_{kind}"), gain >= -BASELINE_MARGIN, reason))
+    for kind, summary in challenger.spec.backtest.items():
+        reason = f"by {kind} deviance {summary.gain:+.1%} better than the best baseline over {summary.origins} origins"
+        gates.append(Gate(GateName(f"baseline_{kind}"), summary.gain >= -BASELINE_MARGIN, reason))
     return gates
 
 

@@ -115,15 +115,15 @@ def _forecast_inputs(spec: dict[str, Any]) -> list[SignatureColumn]:
 
 
 def _forecast_run(model: ForecastBundle) -> RunRecord:
-    spec, data = model.spec, model.spec["data"]
+    spec, data = model.spec, model.spec.data
     return RunRecord(
-        tags={"data.until": data["until"], "simulated": str(bool(data["simulated"]))},
-        parameters={key: data[key] for key in ("reports", "from", "until")},
+        tags={"data.until": data.until, "simulated": str(bool(data.simulated))},
+        parameters={"reports": data.reports, "from": data.first_day, "until": data.until},
         metrics={
             f"{kind}.{method.replace(' ', '_')}.{metric}": value
-            for kind, summary in spec["backtest"].items()
-            for method, metrics in summary["methods"].items()
-            for metric, value in metrics.items()
+            for kind, summary in spec.backtest.items()
+            for method, scores in summary.methods.items()
+            for metric, value in scores
         },
     )
 

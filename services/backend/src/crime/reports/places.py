@@ -1,56 +1,61 @@
-"""Reports as events: where and when they happened, and when each became known.
+"""The places that reports are counted by: the city, its 21 areas, their reporting districts."""
 
-Whoever looks at a day sees only what had been reported by then (`Date Rptd`): a report of an earlier day that came
-in later is not there yet. Days are whole days since 1970-01-01.
-"""
-
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from crime.core.errors import DataError
 from crime.reports.history import EventHistory
 
+PlaceKind = Literal["city", "area", "district"]
+PLACE_KINDS: tuple[PlaceKind, ...] = get_args(PlaceKind)
+
 
 @dataclass(frozen=True)
 class Places:
-    """The places of one kind in a history: `ids` (P,), and of each report the index of its place, -1 where unknown.
+    """The P places of one kind in a history of n reports."""
 
-    `area` (P,) is the area each lies in: for districts the one most of its reports name.
-    """
-
-    kind: str
-    ids: np.ndarray
-    area: np.ndarray
-    index: np.ndarray
+    kind: PlaceKind
+    ids: np.ndarray  # (P,) ascending; the city's is 0
+    area: np.ndarray  # (P,) number of the area each lies in, for a district the one most of its reports name; 0: city
+    index: np.ndarray  # (n,) index of each report's place, -1 where unknown
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def places_of(history: EventHistory, kind: str) -> Places:
-    """The `city` (one place, id 0), its `area`s or its `district`s. Raises `DataError` where none is known."""
-    ids = {"city": np.zeros(len(history), int), "area": history.area, "district": history.district}[kind]
-    known = ids > 0 if kind != "city" else np.ones(len(ids), bool)
+def places_of(history: EventHistory, kind: PlaceKind) -> Places:
+    """Raises `DataError` if no report names a place of this kind."""
+    if kind == "city":
+        return Places(kind, np.zeros(1, int), np.zeros(1, int), np.zeros(len(history), int))
+    ids = history.area if kind == "area" else history.district
+    known = ids > 0
     if not known.any():
         raise DataError("no reporting district is known: the column 'Rpt Dist No' is missing or empty")
-    found, inverse = np.unique(ids[known], return_inverse=True)
+    places, inverse = np.unique(ids[known], return_inverse=True)
     index = np.full(len(history), -1)
     index[known] = inverse
     areas = int(history.area.max()) + 1
-    votes = np.bincount(inverse * areas + history.area[known], minlength=len(found) * areas).reshape(-1, areas)
-    return Places(kind, found, votes.argmax(1) if kind != "city" else np.zeros(1, int), index)
+    votes = np.bincount(inverse * areas + history.area[known], minlength=len(places) * areas).reshape(-1, areas)
+    return Places(kind, places, votes.argmax(1), index)
+
+
+def area_index(places: Mapping[PlaceKind, Places]) -> np.ndarray:
+    """(districts,) index of each district's area among the areas."""
+    return np.searchsorted(places["area"].ids, places["district"].area)
 
 
 def daily_counts(
-    history: EventHistory, where: Places, first: int, last: int, known_by: int | None = None
+    history: EventHistory, places: Places, first: int, last: int, known_by: int | None = None
 ) -> np.ndarray:
     """(P, days) reports of each place on each day `first` to `last`, of those known by `known_by` if given."""
     days = last - first + 1
     rows = slice(*np.searchsorted(history.occurred, [first, last + 1]))
-    index = where.index[rows]
-    chosen = index >= 0
+    index = places.index[rows]
+    counted = index >= 0
     if known_by is not None:
-        chosen &= history.known[rows] <= known_by
-    cells = index[chosen] * days + (history.occurred[rows][chosen] - first)
-    return np.bincount(cells, minlength=len(where) * days).astype(np.int32).reshape(len(where), days)
+        counted &= history.known[rows] <= known_by
+    cells = index[counted] * days + (history.occurred[rows][counted] - first)
+    return np.bincount(cells, minlength=len(places) * days).astype(np.int32).reshape(len(places), days)

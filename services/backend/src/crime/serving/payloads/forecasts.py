@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from crime.core.days import day_text
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
+from crime.reports.places import PlaceKind
 
 
 class Interval(BaseModel):
@@ -82,12 +83,12 @@ def provenance(forecast: ForecastBundle) -> dict[str, Any]:
         "model_name": forecast.name,
         "model_version": forecast.version,
         "made_at": day_text(forecast.origin),
-        "simulated": bool(forecast.spec["data"]["simulated"]),
+        "simulated": bool(forecast.spec.data.simulated),
     }
 
 
 def intervals(
-    forecast: ForecastBundle, kind: str, mean: np.ndarray, shift: int | None = None, category: str | None = None
+    forecast: ForecastBundle, kind: PlaceKind, mean: np.ndarray, shift: int | None = None, category: str | None = None
 ) -> list[dict[str, float]]:
     """The fields of `Interval` for each expectation in `mean` (n,)."""
     bounds = forecast.bounds(kind, mean, shift, category)

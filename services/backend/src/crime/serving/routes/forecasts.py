@@ -10,6 +10,7 @@ from crime.core.days import day_number, day_text
 from crime.forecaster.bundle import ForecastBundle
 from crime.reports.categories import CATEGORIES
 from crime.reports.codes import code_names
+from crime.reports.places import PlaceKind
 from crime.reports.schema import SHIFTS
 from crime.serving.dependencies import ModelManagerDep, loaded_forecast
 from crime.serving.payloads.forecasts import (
@@ -45,8 +46,9 @@ def forecast(
     """Expected reports of a place by day, with intervals, and how well the forecast before did."""
     bundle = loaded_forecast(models)
     _check_category(category)
-    kind, id_ = ("district", district) if district else ("area", area) if area else ("city", 0)
-    place = _place_index(bundle, kind, id_ or 0)
+    kind: PlaceKind = "district" if district else "area" if area else "city"
+    id_ = district or area or 0
+    place = _place_index(bundle, kind, id_)
     mean = bundle.expected(kind, np.arange(horizon), shift, category)[place]
     days = [
         Day(date=day_text(bundle.origin + 1 + day), **interval)
@@ -55,7 +57,7 @@ def forecast(
     all_reports = shift is None and category is None  # the past is stored without shifts and categories
     return PlaceForecast(
         **provenance(bundle),
-        place=_place_name(kind, id_ or 0),
+        place=_place_name(kind, id_),
         days=days,
         total=round(float(mean.sum()), 3),
         recent=_recent(bundle, kind, place) if all_reports else [],
@@ -63,23 +65,23 @@ def forecast(
     )
 
 
-def _recent(bundle: ForecastBundle, kind: str, place: int) -> list[Recent]:
+def _recent(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Recent]:
     """Reports of the days up to the forecast origin."""
-    counts = bundle.arrays[f"{kind}_recent"][place]
+    counts = bundle.places[kind].recent[place]
     first = bundle.origin - len(counts) + 1
     return [Recent(date=day_text(first + day), reports=int(count)) for day, count in enumerate(counts)]
 
 
-def _outcomes(bundle: ForecastBundle, kind: str, place: int) -> list[Outcome]:
+def _outcomes(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Outcome]:
     """The forecast of four weeks earlier beside the reports that came, if the bundle has it."""
-    if f"{kind}_past" not in bundle.arrays:
+    past, outcome = bundle.places[kind].past, bundle.places[kind].outcome
+    if past is None or outcome is None:
         return []
-    mean = bundle.arrays[f"{kind}_past"][place].astype(float)
-    counts = bundle.arrays[f"{kind}_outcome"][place]
-    first = bundle.spec["past_origin"] + 1
+    ranges = intervals(bundle, kind, past[place].astype(float))
+    first = bundle.spec.past_origin + 1
     return [
         Outcome(date=day_text(first + day), reports=int(count), **interval)
-        for day, (count, interval) in enumerate(zip(counts, intervals(bundle, kind, mean), strict=True))
+        for day, (count, interval) in enumerate(zip(outcome[place], ranges, strict=True))
     ]
 
 
@@ -97,12 +99,12 @@ def hotspots(
     bundle = loaded_forecast(models)
     _check_category(category)
     day = _horizon_day(bundle, on)
-    if not len(bundle.ids(by)):
+    if by not in bundle.places:
         raise HTTPException(404, f"the forecast has no {by}s: the table it was made from names none")
     mean = bundle.expected(by, np.array([day]), shift, category)[:, 0]
     order = np.argsort(-mean, kind="stable")
     if area is not None:
-        order = order[bundle.arrays[f"{by}_area"][order] == area]
+        order = order[bundle.places[by].area[order] == area]
     order = order[:top]
     return Hotspots(
         **provenance(bundle),
@@ -130,15 +132,16 @@ def _horizon_day(bundle: ForecastBundle, date: str | None) -> int:
     return day
 
 
-def _ranked_place(bundle: ForecastBundle, kind: str, place: int, rank: int, interval: dict[str, float]) -> Place:
-    id_ = int(bundle.ids(kind)[place])
-    latitude, longitude = bundle.arrays[f"{kind}_centre"][place].tolist()
+def _ranked_place(bundle: ForecastBundle, kind: PlaceKind, place: int, rank: int, interval: dict[str, float]) -> Place:
+    places = bundle.places[kind]
+    id_ = int(places.ids[place])
+    latitude, longitude = places.centre[place].tolist()
     located = bool(latitude)  # 0 where no report of the place had coordinates
     return Place(
         rank=rank,
         id=id_,
         name=_place_name(kind, id_),
-        area=int(bundle.arrays[f"{kind}_area"][place]),
+        area=int(places.area[place]),
         latitude=round(latitude, 4) if located else None,
         longitude=round(longitude, 4) if located else None,
         **interval,
@@ -153,9 +156,10 @@ def _ranked_place(bundle: ForecastBundle, kind: str, place: int, rank: int, inte
 def entity_features(entity: Literal["area", "district"], id: int, models: ModelManagerDep) -> EntityFeatures:
     """The latest values of a place's features, of the same version as the forecast."""
     bundle = loaded_forecast(models)
-    values = bundle.online.get(entity, {}).get(str(id))
-    if values is None:
-        raise _no_reports(entity, id)
+    try:
+        values = bundle.features_of(entity, id)
+    except KeyError:
+        raise _no_reports(entity, id) from None
     return EntityFeatures(**provenance(bundle), entity=entity, id=id, features=values)
 
 
@@ -170,18 +174,18 @@ def _query_problem(parameter: str, value: Any, message: str) -> RequestValidatio
     return RequestValidationError([problem])
 
 
-def _place_index(bundle: ForecastBundle, kind: str, id_: int) -> int:
+def _place_index(bundle: ForecastBundle, kind: PlaceKind, id_: int) -> int:
     try:
-        return bundle.find(kind, id_)
+        return bundle.index_of(kind, id_)
     except KeyError:
         raise _no_reports(kind, id_) from None
 
 
-def _no_reports(kind: str, id_: int) -> HTTPException:
+def _no_reports(kind: PlaceKind, id_: int) -> HTTPException:
     return HTTPException(404, f"{kind} {id_}: no report of it in the table the forecast was made from")
 
 
-def _place_name(kind: str, id_: int) -> str:
+def _place_name(kind: PlaceKind, id_: int) -> str:
     if kind == "area":
         return code_names("area").get(str(id_), "")
     return "Los Angeles" if kind == "city" else f"District {id_:04}"

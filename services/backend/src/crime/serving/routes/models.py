@@ -147,7 +147,7 @@ def _gates(outcomes: list[GateOutcome]) -> list[Gate]:
 
 def _details(serving: LoadedModel) -> dict[str, Any]:
     """What training wrote about a model, and the version it answers as."""
-    spec = serving.spec.as_json() if isinstance(serving, CategoryBundle) else serving.spec
+    spec = serving.spec.as_json()
     return {"version": serving.version} | {key: spec[key] for key in SHOWN_DETAILS if key in spec}
 
 

@@ -1,52 +1,64 @@
-"""Expected reports by place and day, up to 28 days ahead: the model `crime-risk`, and the baselines it has to beat.
-
-A smoothed rate first, then what is left. At an origin (the end of a day) every place has several rates, each an
-exponentially weighted mean of its known reports over their exposure (calendar x share known by now), with another
-half-life; long rates of districts are shrunk towards their area (gamma-Poisson). Their non-negative combination
-maximises the Poisson likelihood of the weeks before the origin, apart for four ranges of the horizon: short
-half-lives carry near repeats, and fade. LightGBM starts from that (`init_score`) and learns what it leaves.
-All of it sees what had been reported by the origin, nothing later.
-"""
+"""The baselines that `crime-risk` has to beat: simple methods on the same known counts."""
 
 import numpy as np
 from scipy import signal
 
-from crime.forecaster.bundle import HORIZON_DAYS
-from crime.training.forecaster.view import OriginView
+from crime.forecaster.arrays import HORIZON_DAYS
+from crime.reports.places import PlaceKind
+from crime.training.forecaster.origin_view import OriginView
 
-KERNEL_KM = 0.5
-KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and longitude in Los Angeles
-MEAN_FLOOR = 0.1  # of a place's long-run mean: no forecast says that nothing can happen
 BASELINES = ("seasonal naive", "4-week mean", "long-run mean", "exponential smoothing", "KDE hot spots")
+SMOOTHING_PARAMETERS = (0.02, 0.05, 0.1, 0.2, 0.4)  # weights of the newest day that exponential smoothing chooses from
+KERNEL_KM = 0.5  # standard deviation of the Gaussian kernel
+KERNEL_DAYS = 91  # of reports that the kernel spreads
+KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and of longitude, at Los Angeles's 34 degrees north
+MEAN_FLOOR = 0.1  # of a place's long-run mean: no forecast says that nothing can happen
 
 
-def baseline_forecasts(view: OriginView, kind: str) -> dict[str, np.ndarray]:
-    """(P, 28) expected reports by each of `BASELINES`, from the same known counts."""
-    counts = view.counts[kind].astype(float)
-    days = np.flatnonzero(view.observed)
-    counts = counts[:, days]
-    ahead = np.arange(HORIZON_DAYS)
-    flat = np.ones(HORIZON_DAYS)
+def baseline_forecasts(view: OriginView, kind: PlaceKind) -> dict[str, np.ndarray]:
+    """(P, 28) expected reports by each of `BASELINES`."""
+    counts = view.counts[kind].astype(float)[:, view.observed]
     long_run = counts.mean(1)
-    recent = counts[:, -28:].mean(1)
-    week = counts[:, -7:]
-    best: tuple[float, np.ndarray] | None = None
-    for alpha in (0.02, 0.05, 0.1, 0.2, 0.4):
-        start = counts[:, :28].mean(1)
+    four_weeks = counts[:, -28:].mean(1)
+    constant = {
+        "4-week mean": four_weeks,
+        "long-run mean": long_run,
+        "exponential smoothing": exponential_smoothing(counts),
+        "KDE hot spots": kernel_density(counts, view.centres[kind]) * four_weeks.sum(),
+    }
+    forecasts = {name: np.repeat(mean[:, None], HORIZON_DAYS, 1) for name, mean in constant.items()}
+    forecasts["seasonal naive"] = seasonal_naive(counts) if counts.shape[1] >= 7 else forecasts["4-week mean"]
+    return {name: np.maximum(forecasts[name], MEAN_FLOOR * long_run[:, None]) for name in BASELINES}
+
+
+def seasonal_naive(counts: np.ndarray) -> np.ndarray:
+    """(P, 28) the last week of counts (P, T), repeated."""
+    return np.asarray(counts[:, -7:][:, np.arange(HORIZON_DAYS) % 7])
+
+
+def exponential_smoothing(counts: np.ndarray) -> np.ndarray:
+    """(P,) level at the end of counts (P, T), by simple exponential smoothing (Brown 1959).
+
+    It starts from the first 28 days' mean. The smoothing parameter is the one with the least squared error, one day
+    ahead, over all places.
+    """
+    start = counts[:, :28].mean(1)
+    candidates: list[tuple[float, np.ndarray]] = []
+    for alpha in SMOOTHING_PARAMETERS:
         smooth, _ = signal.lfilter([alpha], [1, alpha - 1], counts, axis=1, zi=(1 - alpha) * start[:, None])
         error = float(np.square(counts[:, 28:] - smooth[:, 27:-1]).mean())
-        if best is None or error < best[0]:
-            best = error, smooth[:, -1]
-    assert best
-    centres = view.centres[kind] * KM_PER_DEGREE
-    distance = np.square(centres[:, None] - centres[None]).sum(2)
+        candidates.append((error, smooth[:, -1]))
+    return min(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def kernel_density(counts: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(P,) share of each place in the reports of the last 91 days, spread over neighbours by a Gaussian kernel.
+
+    Hot spots by kernel density estimation: Chainey, Tompson and Uhlig, The utility of hotspot mapping for predicting
+    spatial patterns of crime, Security Journal 2008. `centres` (P, 2) are latitudes and longitudes.
+    """
+    position = centres * KM_PER_DEGREE
+    distance = np.square(position[:, None] - position[None]).sum(2)
     kernel = np.exp(-distance / (2 * KERNEL_KM**2))
-    spread = kernel @ (counts[:, -91:].sum(1) / kernel.sum(0))
-    found = {
-        "seasonal naive": week[:, ahead % 7] if week.shape[1] == 7 else recent[:, None] * flat,
-        "4-week mean": recent[:, None] * flat,
-        "long-run mean": long_run[:, None] * flat,
-        "exponential smoothing": best[1][:, None] * flat,
-        "KDE hot spots": spread[:, None] / max(1e-9, spread.sum()) * recent.sum() * flat,
-    }
-    return {name: np.maximum(mean, MEAN_FLOOR * long_run[:, None]) for name, mean in found.items()}
+    density = kernel @ (counts[:, -KERNEL_DAYS:].sum(1) / kernel.sum(0))
+    return np.asarray(density / max(1e-9, density.sum()))

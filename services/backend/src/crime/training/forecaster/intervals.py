@@ -1,7 +1,8 @@
-"""How good forecasts were: made anew at past origins from what was known then, held against what was reported.
+"""Intervals: how far reports lie around their expectation.
 
-Intervals come from a negative binomial whose variance is mean (1 + a) + b mean², fitted with its levels to forecasts
-of earlier origins alone, for each method its own.
+Reports follow a negative binomial with variance mean (1 + a) + b mean², the shape of overdispersed counts (Cameron and
+Trivedi, Regression Analysis of Count Data). It is fitted to past forecasts and their outcomes; so is the nominal level
+that each interval needs to hold 80 and 95 % of them.
 """
 
 from dataclasses import dataclass
@@ -10,15 +11,16 @@ import numpy as np
 from scipy import optimize, stats
 
 COVERAGE_LEVELS = (0.80, 0.95)
-QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
-MAX_FITTED_CELLS = 20_000
-LEVEL_PRIOR_CELLS = 500
-MEAN_GRID = np.geomspace(1e-4, 1e4, 400)  # expectations for which intervals are tabulated
+QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)  # of the pinball loss: the median and the edges of both intervals
+MAX_CELLS = 20_000  # places x days that are fitted to; a random sample of more
+LEVEL_PRIOR_CELLS = 500  # outcomes' worth of trust that nominal levels need no correction (docs/method.md)
+NOMINAL_LEVELS = np.linspace(0.5, 0.999, 40)  # that the correction chooses from
+MEAN_GRID = np.geomspace(1e-4, 1e4, 400)  # expected reports for which intervals are tabulated
 
 
 @dataclass(frozen=True)
 class IntervalModel:
-    """How far reports lie around their expectation. `levels`: what is asked of the distribution for 80 % and 95 %."""
+    """The variance is mean (1 + a) + b mean²; `levels` are the nominal levels of the 80 % and the 95 % interval."""
 
     a: float
     b: float
@@ -26,66 +28,70 @@ class IntervalModel:
 
     @classmethod
     def fit(cls, mean: np.ndarray, reports: np.ndarray) -> "IntervalModel":
-        """By likelihood from past forecasts (n,) and their outcomes; then the levels that held 80 and 95 %."""
-        if len(mean) > MAX_FITTED_CELLS:
-            some = np.random.default_rng(0).choice(len(mean), MAX_FITTED_CELLS, replace=False)
-            mean, reports = mean[some], reports[some]
+        """To past forecasts (n,) and their outcomes (n,), by maximum likelihood and then by coverage."""
+        if len(mean) > MAX_CELLS:
+            sample = np.random.default_rng(0).choice(len(mean), MAX_CELLS, replace=False)
+            mean, reports = mean[sample], reports[sample]
 
         def loss(logs: np.ndarray) -> float:
             r, p = cls(*np.exp(logs))._parameters(mean)
             return -float(stats.nbinom.logpmf(reports, r, p).mean())
 
-        found = optimize.minimize(loss, np.log([0.1, 0.01]), method="Nelder-Mead", options={"maxiter": 120})
-        plain = cls(*np.exp(np.clip(found.x, -12, 5)).tolist())
-        asked = np.linspace(0.5, 0.999, 40)
-        held = np.maximum.accumulate([plain.coverage(mean, reports, level) for level in asked])
-        trust = len(mean) / (len(mean) + LEVEL_PRIOR_CELLS)  # few outcomes say little about how levels are off
-        levels = tuple(level + trust * (float(np.interp(level, held, asked)) - level) for level in COVERAGE_LEVELS)
-        return cls(plain.a, plain.b, levels)  # type: ignore[arg-type]
+        fitted = optimize.minimize(loss, np.log([0.1, 0.01]), method="Nelder-Mead", options={"maxiter": 120})
+        a, b = np.exp(np.clip(fitted.x, -12, 5)).tolist()
+        uncorrected = cls(a, b)
+        reached = np.maximum.accumulate([uncorrected.coverage_at(level, mean, reports) for level in NOMINAL_LEVELS])
+        trust = len(mean) / (len(mean) + LEVEL_PRIOR_CELLS)
+        lower, upper = (
+            level + trust * (float(np.interp(level, reached, NOMINAL_LEVELS)) - level) for level in COVERAGE_LEVELS
+        )
+        return cls(a, b, (lower, upper))
 
-    def _parameters(self, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        extra = np.maximum(self.a * mean + self.b * mean**2, 1e-6 * mean)
-        return mean**2 / extra, mean / (mean + extra)
-
-    def coverage(self, mean: np.ndarray, reports: np.ndarray, asked: float) -> float:
-        """Share of reports inside the central interval, 'asked' by the distribution, in the sense that counts allow.
+    def coverage_at(self, level: float, mean: np.ndarray, reports: np.ndarray) -> float:
+        """Share of reports (n,) inside the central interval of a nominal level.
 
         A count at the interval's edge counts by the part of its probability that lies inside: the non-randomised
         PIT of Czado, Gneiting and Held (Predictive model assessment for count data, Biometrics 2009).
         """
         r, p = self._parameters(mean)
-        high, size = stats.nbinom.cdf(reports, r, p), np.maximum(stats.nbinom.pmf(reports, r, p), 1e-300)
-        edge = (1 - asked) / 2
-        inside = np.minimum(high, 1 - edge) - np.maximum(high - size, edge)
-        return float(np.clip(inside / size, 0, 1).mean())
+        cumulative = stats.nbinom.cdf(reports, r, p)
+        probability = np.maximum(stats.nbinom.pmf(reports, r, p), 1e-300)
+        tail = (1 - level) / 2
+        inside = np.minimum(cumulative, 1 - tail) - np.maximum(cumulative - probability, tail)
+        return float(np.clip(inside / probability, 0, 1).mean())
 
-    def covered(self, mean: np.ndarray, reports: np.ndarray) -> tuple[float, float]:
-        """Coverage of the 80 % and the 95 % interval."""
-        first, second = (self.coverage(mean, reports, asked) for asked in self.levels)
-        return first, second
+    def coverage(self, mean: np.ndarray, reports: np.ndarray) -> tuple[float, float]:
+        """Share of reports (n,) inside the 80 % and the 95 % interval."""
+        at80, at95 = self.levels
+        return self.coverage_at(at80, mean, reports), self.coverage_at(at95, mean, reports)
 
     def table(self) -> np.ndarray:
-        """(4, grid) least and most of the 80 % interval, then of the 95 % one, for the expectations in `GRID`.
+        """(4, grid) bounds of the 80 % interval, then of the 95 % one, for the expectations of `MEAN_GRID`.
 
-        Whole numbers whose probability between them is as near as can be to what the level asks.
+        Whole numbers, whose probability outside is on either side as near as can be to what the level leaves.
         """
         r, p = self._parameters(MEAN_GRID)
         rows = []
-        for asked in self.levels:
-            edge = (1 - asked) / 2
-            low, high = stats.nbinom.ppf(edge, r, p), stats.nbinom.ppf(1 - edge, r, p)
-            over = np.maximum(stats.nbinom.cdf(low - 1, r, p), 0)
-            low = np.where(stats.nbinom.cdf(low, r, p) - edge < edge - over, low + 1, low)
-            under = stats.nbinom.cdf(high - 1, r, p)
-            high = np.where((1 - edge) - under < stats.nbinom.cdf(high, r, p) - (1 - edge), high - 1, high)
+        for level in self.levels:
+            tail = (1 - level) / 2
+            low, high = stats.nbinom.ppf(tail, r, p), stats.nbinom.ppf(1 - tail, r, p)
+            below = np.maximum(stats.nbinom.cdf(low - 1, r, p), 0)
+            low = np.where(stats.nbinom.cdf(low, r, p) - tail < tail - below, low + 1, low)
+            below = stats.nbinom.cdf(high - 1, r, p)
+            high = np.where((1 - tail) - below < stats.nbinom.cdf(high, r, p) - (1 - tail), high - 1, high)
             rows += [low, np.maximum(low, high)]
         return np.array(rows)
 
     def pinball(self, mean: np.ndarray, reports: np.ndarray) -> float:
-        """Mean pinball loss over the quantiles 2.5, 10, 50, 90 and 97.5 %."""
+        """Mean pinball loss over `QUANTILES` (Koenker and Bassett, Regression quantiles, Econometrica 1978)."""
         r, p = self._parameters(MEAN_GRID)
         losses = []
-        for q in QUANTILES:
-            miss = reports - np.interp(mean, MEAN_GRID, stats.nbinom.ppf(q, r, p))
-            losses.append(np.maximum(q * miss, (q - 1) * miss).mean())
+        for quantile in QUANTILES:
+            error = reports - np.interp(mean, MEAN_GRID, stats.nbinom.ppf(quantile, r, p))
+            losses.append(np.maximum(quantile * error, (quantile - 1) * error).mean())
         return float(np.mean(losses))
+
+    def _parameters(self, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`r` and `p` of scipy's negative binomial."""
+        extra = np.maximum(self.a * mean + self.b * mean**2, 1e-6 * mean)  # variance beyond Poisson's
+        return mean**2 / extra, mean / (mean + extra)

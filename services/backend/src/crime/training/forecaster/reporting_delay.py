@@ -1,53 +1,48 @@
-"""Reports as events: where and when they happened, and when each became known.
-
-Whoever looks at a day sees only what had been reported by then (`Date Rptd`): a report of an earlier day that came
-in later is not there yet. Days are whole days since 1970-01-01.
-"""
+"""Reporting delay: how complete the counts of recent days are, and which days the table does not cover."""
 
 import numpy as np
 
 from crime.reports.history import EventHistory
 
-MIN_SILENT_REPORTS = 20  # reports that would have come; days without one are then not observed, rather than quiet
-MAX_DELAY_DAYS = 400  # days; what is reported later is too little to reckon with
+MAX_DELAY_DAYS = 400  # longer delays count as 400 days: too few reports come later to matter
+MIN_COMPLETENESS = 0.05  # of a day's reports; a lower estimate would blow up rates, which are divided by it
+MIN_GAP_DAYS = 3
+MIN_MISSING_REPORTS = 20  # reports expected on the days of a gap; with fewer, chance explains a quiet week
+GAP_MARGIN_DAYS = 28  # on either side of a silence, whose counts say how many reports it should have had
 
 
 def completeness(history: EventHistory, origin: int) -> np.ndarray:
-    """Share of a day's reports that is known k days later, k = 0 to 400, from what was known by `origin`.
+    """(401,) share of a day's reports that is known k days later, estimated from what was known by `origin`.
 
-    Delays are seen only where they are short enough to have ended: the reverse-time hazard takes account of that
-    (Kalbfleisch and Lawless, Inference based on retrospective ascertainment, JASA 1989).
+    A delay can only be seen if it ended by `origin`: delays of recent reports are truncated. The reverse-time hazard
+    allows for that (Kalbfleisch and Lawless, Inference based on retrospective ascertainment, JASA 1989).
     """
-    seen = history.known <= origin
-    delay = np.minimum(history.known[seen] - history.occurred[seen], MAX_DELAY_DAYS)
-    age = np.minimum(origin - history.occurred[seen], MAX_DELAY_DAYS)
+    known = history.known <= origin
+    delay = np.minimum(history.known[known] - history.occurred[known], MAX_DELAY_DAYS)
+    age = np.minimum(origin - history.occurred[known], MAX_DELAY_DAYS)
     size = MAX_DELAY_DAYS + 1
     table = np.bincount(delay * size + age, minlength=size * size).reshape(size, size)
-    by_age = np.cumsum(table[:, ::-1], axis=1)[:, ::-1]  # [k, a]: delay k, age a or more
+    by_age = np.cumsum(table[:, ::-1], axis=1)[:, ::-1]  # [k, a]: reports of delay k and age a or more
     k = np.arange(size)
-    at_k = by_age[k, k]
-    up_to_k = np.cumsum(by_age, axis=0)[k, k]
-    stays = 1 - at_k / np.maximum(up_to_k, 1)
-    stays[up_to_k == 0] = 1
+    delay_k = by_age[k, k]
+    delay_up_to_k = np.cumsum(by_age, axis=0)[k, k]
+    complement = 1 - delay_k / np.maximum(delay_up_to_k, 1)  # 1 - reverse-time hazard
+    complement[delay_up_to_k == 0] = 1
     share = np.ones(size)
-    share[:-1] = np.cumprod(stays[:0:-1])[::-1]
-    return np.maximum(share, 0.05)
+    share[:-1] = np.cumprod(complement[:0:-1])[::-1]
+    return np.maximum(share, MIN_COMPLETENESS)
 
 
 def observed_days(counts: np.ndarray) -> np.ndarray:
-    """Which days (T,) were observed, of the whole city's counts (T,).
+    """(T,) bool: the days that the table covers, from the whole city's daily counts (T,).
 
-    False in runs of days without a report in which 20 or more would have come: a gap in the table, not a quiet week.
+    A run of days without any report is a gap in the table, not a quiet time, if 20 or more were to be expected.
     """
-    seen = np.ones(len(counts), bool)
-    some = counts[counts > 0]
-    if not len(some):
-        return seen
+    observed = np.ones(len(counts), bool)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], counts == 0, [0]])))
-    for begin, finish in zip(edges[::2], edges[1::2], strict=True):
-        around = counts[max(0, begin - 28) : finish + 28]
-        if (finish - begin) * around.sum() / max(
-            1, np.count_nonzero(around)
-        ) >= MIN_SILENT_REPORTS and finish - begin >= 3:
-            seen[begin:finish] = False
-    return seen
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        around = counts[max(0, begin - GAP_MARGIN_DAYS) : end + GAP_MARGIN_DAYS]
+        expected = (end - begin) * around.sum() / max(1, np.count_nonzero(around))
+        if expected >= MIN_MISSING_REPORTS and end - begin >= MIN_GAP_DAYS:
+            observed[begin:end] = False
+    return observed

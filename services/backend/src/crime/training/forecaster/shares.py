@@ -1,65 +1,70 @@
-"""Fit `crime-risk` on all that is known and write its bundle: the forecast itself, how it was tried, the features."""
+"""Shares of shifts and categories in a place's reports, which split its forecast."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
+from crime.core.days import weekday
+from crime.forecaster.arrays import Cut
 from crime.reports.categories import CATEGORIES
 from crime.reports.history import EventHistory
-from crime.training.forecaster.forecaster import Forecaster
+from crime.reports.places import PlaceKind, Places, area_index
 
-SHARE_DAYS = 364  # of history from which shifts' and categories' shares are taken
-AREA_STRENGTH, PLACE_STRENGTH = 100.0, 50.0  # reports' worth of trust in the city's, and in the area's, shares
+SHARE_DAYS = 364  # of history that shares are taken from: whole weeks, every season once
+CELL_PRIOR = 0.1  # reports added to each of the city's 21 cells, so that none is impossible
+# Reports' worth of trust (docs/method.md) in the city's shares, for a weekday's and for an area's; in the area's, for a
+# district's.
+WEEKDAY_STRENGTH, AREA_STRENGTH, DISTRICT_STRENGTH = 50.0, 100.0, 50.0
+SHIFTS_BY_CATEGORIES = (3, len(CATEGORIES))
 
 
-def count_cells(history: EventHistory, index: np.ndarray, places: int, first: int, last: int) -> np.ndarray:
-    """(places, days, 3, 7) reports by shift and category."""
+def shift_category_counts(history: EventHistory, places: Places, first: int, last: int) -> np.ndarray:
+    """(P, days, 3, 7) reports by shift and category, on days `first` to `last`."""
     rows = slice(*np.searchsorted(history.occurred, [first, last + 1]))
-    keep = index[rows] >= 0
-    shape = (places, last - first + 1, 3, len(CATEGORIES))
-    at = np.ravel_multi_index(
-        (
-            index[rows][keep],
-            history.occurred[rows][keep] - first,
-            history.shift[rows][keep],
-            history.category[rows][keep],
-        ),
-        shape,
-    )
-    return np.bincount(at, minlength=int(np.prod(shape))).reshape(shape)
+    known = places.index[rows] >= 0
+    columns = places.index[rows], history.occurred[rows] - first, history.shift[rows], history.category[rows]
+    shape = (len(places), last - first + 1, *SHIFTS_BY_CATEGORIES)
+    cells = np.ravel_multi_index(tuple(column[known] for column in columns), shape)
+    return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
 
 
-def shift_category_shares(forecaster: Forecaster, kind: str, origin: int) -> np.ndarray:
-    """(P, 7, 3, 7) share of each shift and category in a place's reports, by weekday, of what was known at `origin`.
+def shift_category_shares(
+    history: EventHistory, places: Mapping[PlaceKind, Places], kind: PlaceKind, origin: int
+) -> np.ndarray:
+    """(P, 7, 3, 7) share of each shift and category in a place's reports, by weekday, from what `origin` knew.
 
-    Districts are shrunk to their area, areas to the city; the weekday's effect is the city's.
+    Districts are shrunk to their area and areas to the city (the mean of a Dirichlet posterior); the effect of the
+    weekday is the city's.
     """
-    history = forecaster.history.known_by(origin)
     first = max(history.first, origin - SHARE_DAYS + 1)
-    rows = slice(*np.searchsorted(history.occurred, [first, origin + 1]))
-    weekday = np.zeros((7, 3, len(CATEGORIES)))
-    np.add.at(weekday, ((history.occurred[rows] + 3) % 7, history.shift[rows], history.category[rows]), 1)
-    city = (weekday.sum(0) + 0.1) / (weekday.sum() + 2.1)
-    weekday = (weekday + 50 * city) / (weekday.sum((1, 2), keepdims=True) + 50)
+    recent = (history.occurred >= first) & (history.occurred <= origin) & (history.known <= origin)
+    shift, category = history.shift[recent], history.category[recent]
 
-    def smoothed(which: str, towards: np.ndarray, strength: float) -> np.ndarray:
-        where = forecaster.places[which]
-        ids = history.area if which == "area" else history.district
-        known = np.isin(ids[rows], where.ids)
-        counts = np.zeros((len(where), 3, len(CATEGORIES)))
-        at = np.searchsorted(where.ids, ids[rows][known])
-        np.add.at(counts, (at, history.shift[rows][known], history.category[rows][known]), 1)
-        return (counts + strength * towards) / (counts.sum((1, 2), keepdims=True) + strength)
+    def counts(index: np.ndarray, size: int) -> np.ndarray:
+        table = np.zeros((size, *SHIFTS_BY_CATEGORIES))
+        located = index >= 0
+        np.add.at(table, (index[located], shift[located], category[located]), 1)
+        return table
 
-    base = city[None]
+    by_weekday = counts(weekday(history.occurred[recent]), 7)
+    city = (by_weekday.sum(0) + CELL_PRIOR) / (by_weekday.sum() + CELL_PRIOR * by_weekday[0].size)
+    shares = city[None]
     if kind != "city":
-        base = smoothed("area", city, AREA_STRENGTH)
+        shares = _shrunk(counts(places["area"].index[recent], len(places["area"])), city, AREA_STRENGTH)
     if kind == "district":
-        area = np.searchsorted(forecaster.places["area"].ids, forecaster.places["district"].area)
-        base = smoothed("district", base[area], PLACE_STRENGTH)
-    found = base[:, None] * (weekday / city)[None]
-    return found / found.sum((2, 3), keepdims=True)
+        of_area = shares[area_index(places)]
+        shares = _shrunk(counts(places[kind].index[recent], len(places[kind])), of_area, DISTRICT_STRENGTH)
+    effect = _shrunk(by_weekday, city, WEEKDAY_STRENGTH) / city
+    split = shares[:, None] * effect[None]
+    return np.asarray(split / split.sum((2, 3), keepdims=True))
 
 
-def sum_cut(values: np.ndarray, cut: str) -> np.ndarray:
-    """(P, days, 3, 7) summed to what an interval is for."""
-    axes = {"all": (2, 3), "shift": (3,), "category": (2,), "both": ()}[cut]
-    return values.sum(axes) if axes else values
+def sum_cut(values: np.ndarray, cut: Cut) -> np.ndarray:
+    """(P, days, 3, 7) summed over what the cut does not split by."""
+    axes: dict[Cut, tuple[int, ...]] = {"all": (2, 3), "shift": (3,), "category": (2,), "both": ()}
+    return np.asarray(values.sum(axes[cut]))
+
+
+def _shrunk(counts: np.ndarray, towards: np.ndarray, strength: float) -> np.ndarray:
+    """Shares of cells (..., 3, 7) in each table, with `strength` reports of the shares `towards` added."""
+    return np.asarray((counts + strength * towards) / (counts.sum((1, 2), keepdims=True) + strength))

@@ -1,109 +1,127 @@
-"""Fit `crime-risk` on all that is known and write its bundle: the forecast itself, how it was tried, the features."""
+"""Fit `crime-risk` on all that is known and write its bundle: the forecast, its backtest, the latest features."""
 
 import json
 import platform
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lightgbm
 import numpy as np
 
-from crime.core.bundle_files import SPEC_FILE
-from crime.core.days import day_text
+from crime.core.bundle_files import Versions, file_hashes, write_spec
+from crime.core.days import day_text, weekday
 from crime.core.errors import DataError
 from crime.core.model_names import FORECAST_MODEL
-from crime.core.progress import Progress
-from crime.forecaster.bundle import ARRAYS_FILE, CUTS, FEATURES_FILE, HORIZON_DAYS, PLACE_KINDS, ForecastBundle
+from crime.core.progress import Progress, no_progress
+from crime.forecaster.arrays import CUTS, HORIZON_DAYS, Cut, ForecastArrays, PlaceForecasts
+from crime.forecaster.bundle import ARRAYS_FILE, FEATURES_FILE, ForecastBundle
+from crime.forecaster.spec import BacktestSummary, ForecastData, ForecastSpec
 from crime.reports.history import EventHistory
+from crime.reports.places import PLACE_KINDS, PlaceKind
 from crime.reports.tally import Tally
-from crime.training.forecaster.backtest import OriginTrial, backtest_origins, run_trials, summarise
+from crime.training.forecaster.cross_validation import OriginTrial, backtest_origins, cross_validation
 from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster
-from crime.training.forecaster.intervals import MEAN_GRID, IntervalModel
-from crime.training.forecaster.shares import count_cells, shift_category_shares, sum_cut
+from crime.training.forecaster.intervals import MAX_CELLS, MEAN_GRID, IntervalModel
+from crime.training.forecaster.scores import summarise
+from crime.training.forecaster.shares import shift_category_counts, shift_category_shares, sum_cut
 
-RECENT_DAYS = 91  # shown before the forecast
-
-
-def _interval_models(forecaster: Forecaster, kind: str, tried: list[OriginTrial]) -> dict[str, IntervalModel]:
-    """How far outcomes lay around forecasts, for each cut, over the latest trials."""
-    means: dict[str, list[np.ndarray]] = {cut: [] for cut in CUTS}
-    reports: dict[str, list[np.ndarray]] = {cut: [] for cut in CUTS}
-    rng = np.random.default_rng(0)
-    where = forecaster.places[kind]
-    for trial in tried[-6:]:
-        seen = np.flatnonzero(forecaster.view(trial.origin).counts[kind].any(1))
-        if trial.reports.shape[1] != HORIZON_DAYS:
-            continue  # a gap in the table
-        share = shift_category_shares(forecaster, kind, trial.origin)[seen]
-        days = np.arange(trial.origin + 1, trial.origin + HORIZON_DAYS + 1)
-        expected = trial.means[OUR_METHOD][:, :, None, None] * share[:, (days + 3) % 7]
-        outcome = count_cells(forecaster.history, where.index, len(where), int(days[0]), int(days[-1]))[seen]
-        for cut in CUTS:
-            m, y = sum_cut(expected, cut).ravel(), sum_cut(outcome, cut).ravel()
-            some = rng.choice(len(m), min(len(m), 20_000), replace=False)
-            means[cut].append(m[some])
-            reports[cut].append(y[some])
-    if not means["all"]:
-        raise DataError("the table has gaps in every four weeks a forecast could be tried on")
-    return {cut: IntervalModel.fit(np.concatenate(means[cut]), np.concatenate(reports[cut])) for cut in CUTS}
+RECENT_DAYS = 91  # of reports shown before the forecast
+INTERVAL_TRIALS = 6  # the latest, that intervals are fitted to
 
 
 def train_forecast(
-    history: EventHistory, tally: Tally, directory: Path, progress: Progress = lambda what, share: None
+    history: EventHistory, tally: Tally, directory: Path, progress: Progress = no_progress
 ) -> ForecastBundle:
-    """Try and make the forecast, and write its bundle to `directory`.
+    """Backtest and make the forecast, and write its bundle to `directory`.
 
-    Raises `DataError` where the reports can't carry one.
+    Raises `DataError` if there are too few reports, or too short a time of them.
     """
-    backtest_origins(history)
+    backtest_origins(history)  # fails at once rather than after minutes
     kinds = [kind for kind in PLACE_KINDS if kind != "district" or (history.district > 0).any()]
     forecaster = Forecaster(history, kinds)
-    origin = history.last
-    arrays: dict[str, np.ndarray] = {"grid": MEAN_GRID.astype(np.float32)}
-    trial_of: dict[str, Any] = {}
-    for at, kind in enumerate(kinds):
+    places: dict[PlaceKind, PlaceForecasts] = {}
+    summaries: dict[PlaceKind, BacktestSummary] = {}
+    past_origin = history.last
+    for index, kind in enumerate(kinds):
 
-        def show(what: str, share: float, at: int = at, kind: str = kind) -> None:
-            progress(f"{kind}: {what}", (at + share) / len(kinds))
+        def kind_progress(what: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
+            progress(f"{kind}: {what}", (index + share) / len(kinds))
 
-        where = forecaster.places[kind]
-        tried = run_trials(forecaster, kind, "day", None, show)
+        trials = cross_validation(forecaster, kind, "day", progress=kind_progress)
         if kind != "city":
-            trial_of[kind] = summarise(tried, kind, "day")
-        arrays[f"{kind}_ids"] = where.ids.astype(np.int32)
-        arrays[f"{kind}_area"] = where.area.astype(np.int32)
-        arrays[f"{kind}_mean"] = forecaster.forecast(kind, origin).astype(np.float32)
-        arrays[f"{kind}_share"] = shift_category_shares(forecaster, kind, origin).astype(np.float32)
-        arrays[f"{kind}_centre"] = forecaster.view(origin).centres[kind].astype(np.float32)
-        for cut, spread in _interval_models(forecaster, kind, tried).items():
-            arrays[f"{kind}_{cut}"] = spread.table().astype(np.float32)
-        last = tried[-1]
-        seen = forecaster.view(last.origin).counts[kind].any(1)
-        if kind != "district" and last.reports.shape[1] == HORIZON_DAYS:
-            arrays[f"{kind}_past"] = np.zeros((len(where), HORIZON_DAYS), np.float32)
-            arrays[f"{kind}_past"][seen] = last.means[OUR_METHOD]
-            arrays[f"{kind}_outcome"] = np.zeros((len(where), HORIZON_DAYS), np.int32)
-            arrays[f"{kind}_outcome"][seen] = last.reports
-        arrays[f"{kind}_recent"] = forecaster.view(origin).counts[kind][:, -RECENT_DAYS:].astype(np.int32)
-    online = {entity: forecaster.store.latest(entity, origin) for entity in ("area", "district") if entity in kinds}
+            summaries[kind] = summarise(trials, kind, "day")
+        places[kind] = _place_forecasts(forecaster, kind, trials)
+        past_origin = trials[-1].origin
+    entities = [kind for kind in kinds if kind != "city"]
+    online = {entity: forecaster.boosted.store.latest(entity, history.last) for entity in entities}
     directory.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(directory / ARRAYS_FILE, **arrays)  # type: ignore[arg-type]
+    ForecastArrays(MEAN_GRID.astype(np.float32), places).write(directory / ARRAYS_FILE)
     (directory / FEATURES_FILE).write_text(json.dumps(online) + "\n")
-    spec = {
-        "model": FORECAST_MODEL,
-        "version": "unregistered",
-        "origin": origin,
-        "past_origin": tried[-1].origin,
-        "backtest": trial_of,
-        "data": {
-            "reports": len(history),
-            "from": day_text(history.first),
-            "until": day_text(origin),
+    spec = ForecastSpec(
+        model=FORECAST_MODEL,
+        version="unregistered",
+        origin=history.last,
+        past_origin=past_origin,
+        backtest=summaries,
+        data=ForecastData(
+            reports=len(history),
+            first_day=day_text(history.first),
+            until=day_text(history.last),
             **tally.as_dict(),
-        },
-        "versions": {"python": platform.python_version(), "lightgbm": lightgbm.__version__, "numpy": np.__version__},
-        "sha256": {name: sha256((directory / name).read_bytes()).hexdigest() for name in (ARRAYS_FILE, FEATURES_FILE)},
-    }
-    (directory / SPEC_FILE).write_text(json.dumps(spec, indent=1) + "\n")
+        ),
+        versions=Versions(python=platform.python_version(), lightgbm=lightgbm.__version__, numpy=np.__version__),
+        sha256=file_hashes(directory, (ARRAYS_FILE, FEATURES_FILE)),
+    )
+    write_spec(directory, spec)
     return ForecastBundle(directory)
+
+
+def _place_forecasts(forecaster: Forecaster, kind: PlaceKind, trials: Sequence[OriginTrial]) -> PlaceForecasts:
+    known, places = forecaster.known, forecaster.known.places[kind]
+    origin = known.history.last
+    last = trials[-1]
+    past = outcome = None
+    if kind != "district" and last.covers_horizon:
+        past = np.zeros((len(places), HORIZON_DAYS), np.float32)
+        past[last.places] = last.means[OUR_METHOD]
+        outcome = np.zeros((len(places), HORIZON_DAYS), np.int32)
+        outcome[last.places] = last.reports
+    view = known.view(origin)
+    intervals = interval_models(forecaster, kind, trials)
+    return PlaceForecasts(
+        ids=places.ids.astype(np.int32),
+        area=places.area.astype(np.int32),
+        mean=forecaster.forecast(kind, origin).astype(np.float32),
+        share=shift_category_shares(known.history, known.places, kind, origin).astype(np.float32),
+        centre=view.centres[kind].astype(np.float32),
+        recent=view.counts[kind][:, -RECENT_DAYS:].astype(np.int32),
+        intervals={cut: model.table().astype(np.float32) for cut, model in intervals.items()},
+        past=past,
+        outcome=outcome,
+    )
+
+
+def interval_models(forecaster: Forecaster, kind: PlaceKind, trials: Sequence[OriginTrial]) -> dict[Cut, IntervalModel]:
+    """An interval model for each cut, fitted to the latest trials whose horizon has no gap.
+
+    Raises `DataError` if there is none.
+    """
+    means: dict[Cut, list[np.ndarray]] = {cut: [] for cut in CUTS}
+    reports: dict[Cut, list[np.ndarray]] = {cut: [] for cut in CUTS}
+    rng = np.random.default_rng(0)
+    history, places = forecaster.known.history, forecaster.known.places
+    for trial in trials[-INTERVAL_TRIALS:]:
+        if not trial.covers_horizon:
+            continue
+        days = np.arange(trial.origin + 1, trial.origin + HORIZON_DAYS + 1)
+        share = shift_category_shares(history, places, kind, trial.origin)[trial.places]
+        expected = trial.means[OUR_METHOD][:, :, None, None] * share[:, weekday(days)]
+        counts = shift_category_counts(history, places[kind], int(days[0]), int(days[-1]))[trial.places]
+        for cut in CUTS:
+            cut_mean, cut_reports = sum_cut(expected, cut).ravel(), sum_cut(counts, cut).ravel()
+            sample = rng.choice(len(cut_mean), min(len(cut_mean), MAX_CELLS), replace=False)
+            means[cut].append(cut_mean[sample])
+            reports[cut].append(cut_reports[sample])
+    if not means["all"]:
+        raise DataError("the table has gaps in every four weeks a forecast could be tried on")
+    return {cut: IntervalModel.fit(np.concatenate(means[cut]), np.concatenate(reports[cut])) for cut in CUTS}

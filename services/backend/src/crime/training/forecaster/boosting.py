@@ -1,0 +1,153 @@
+"""What LightGBM adds: Poisson trees that start from the smoothed rates and learn what these leave unexplained.
+
+Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS 2017. The trees are used only where they
+lower the deviance of the latest weeks, which they were not trained on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import lightgbm
+import numpy as np
+
+from crime.core.cpu import available_cpus
+from crime.features.calendar import calendar_features
+from crime.features.store import FeatureStore
+from crime.features.windows import WINDOW_FEATURES
+from crime.forecaster.arrays import HORIZON_DAYS
+from crime.metrics.counts import poisson_deviance
+from crime.reports.places import PlaceKind
+from crime.training.forecaster.origin_view import MAX_TRAINING_ORIGINS, KnownHistory
+from crime.training.forecaster.smoothed_rates import SmoothedRates
+
+MIN_RATE = 1e-9  # reports a day, of a place that has had none yet: its logarithm has to be finite
+MAX_TRAINING_ROWS = 200_000  # places x days; days are sampled from the horizon if there are more
+MIN_TRAINING_ORIGINS = 4
+VALIDATION_SHARE = 4  # one in so many past origins, the latest, tells whether the trees help
+MIN_DEVIANCE_GAIN = 0.0005  # share of the deviance of these origins that the trees must save (docs/method.md)
+MAX_ROUNDS, STOPPING_ROUNDS = 150, 15
+PARAMETERS = {  # few leaves, strong regularisation: the signal left is small (docs/method.md)
+    "objective": "poisson",
+    "learning_rate": 0.05,
+    "num_leaves": 7,
+    "min_data_in_leaf": 200,
+    "lambda_l2": 20.0,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+    "seed": 0,
+}
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """n places and days after past origins."""
+
+    features: np.ndarray  # (n, features)
+    expected: np.ndarray  # (n,) by the smoothed rates, of the reports known by now
+    reports: np.ndarray  # (n,) known by now
+
+    def dataset(self, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+        start = np.log(self.expected)
+        return lightgbm.Dataset(self.features, self.reports, reference, init_score=start, params={"verbose": -1})
+
+
+class BoostedRates:
+    """The smoothed rates with what LightGBM adds. Forecasts are cached."""
+
+    def __init__(self, known: KnownHistory, rates: SmoothedRates):
+        self.known = known
+        self.rates = rates
+        self._forecasts: dict[tuple[PlaceKind, int], np.ndarray] = {}
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        return FeatureStore(self.known.history)
+
+    def forecast(self, kind: PlaceKind, origin: int) -> np.ndarray:
+        """(P, 28) expected reports."""
+        if (kind, origin) not in self._forecasts:
+            rates = self.rates.combined(kind, origin)
+            model = self._train(kind, origin)
+            if model:
+                features = self._features(kind, origin, np.arange(HORIZON_DAYS))
+                rates = rates * _factor(model, features).reshape(rates.shape)
+            self._forecasts[kind, origin] = rates
+        return self._forecasts[kind, origin]
+
+    def _train(self, kind: PlaceKind, origin: int) -> lightgbm.Booster | None:
+        """None where there is too little history, or the trees do not help."""
+        past = self.known.training_origins(origin)
+        late = past[: len(past) // VALIDATION_SHARE]
+        early = [earlier for earlier in past if late and earlier <= late[-1] - HORIZON_DAYS]
+        if not late or len(early) < MIN_TRAINING_ORIGINS:
+            return None
+        training = self._rows(kind, early, origin).dataset()
+        rows = self._rows(kind, late, origin)
+        model = lightgbm.train(
+            PARAMETERS | {"num_threads": available_cpus()},
+            training,
+            MAX_ROUNDS,
+            [rows.dataset(training)],
+            callbacks=[lightgbm.early_stopping(STOPPING_ROUNDS, verbose=False)],
+        )
+        before = poisson_deviance(rows.reports, rows.expected)
+        after = poisson_deviance(rows.reports, rows.expected * _factor(model, rows.features))
+        return model if after <= before * (1 - MIN_DEVIANCE_GAIN) else None
+
+    def _rows(self, kind: PlaceKind, origins: Sequence[int], now: int) -> TrainingRows:
+        rng = np.random.default_rng(now)
+        size = MAX_TRAINING_ROWS // (len(self.known.places[kind]) * MAX_TRAINING_ORIGINS)
+        sampled_days = max(1, min(HORIZON_DAYS, size))
+        features, expected, reports = [], [], []
+        for origin in origins:
+            days = np.sort(rng.choice(HORIZON_DAYS, sampled_days, replace=False))
+            exposure = np.maximum(self.known.outcome_exposure(origin, now)[days], 1e-9)
+            features.append(self._features(kind, origin, days))
+            expected.append((self.rates.combined(kind, origin)[:, days] * exposure).ravel())
+            reports.append(self.known.outcome(kind, origin, now)[:, days].ravel())
+        possible = np.concatenate(expected) > 0  # False for places without a report before the origin
+        return TrainingRows(
+            np.concatenate(features)[possible], np.concatenate(expected)[possible], np.concatenate(reports)[possible]
+        )
+
+    def _features(self, kind: PlaceKind, origin: int, days: np.ndarray) -> np.ndarray:
+        """(P * len(days), features) of the places at `origin`, for days of the horizon (0 to 27).
+
+        The windows' counts against what the smoothed rate makes expect (of a district, also those of its area), the
+        rate, the area, weekday, holidays, the day of the horizon, and the smoothed forecast of that day.
+        """
+        places, combined = self.known.places[kind], self.rates.combined(kind, origin)
+        windows = np.minimum([window.days for window in WINDOW_FEATURES], self.known.view(origin).days)
+        at_origin = np.full(len(places), origin)
+        rate = combined.mean(1)
+        ratios = [_log_ratio(self.store.as_of(kind, places.ids, at_origin), rate, windows)]
+        if kind == "district":
+            group = self.known.area_of_district
+            area_counts = self.store.as_of("area", places.area, at_origin)
+            ratios.append(_log_ratio(area_counts, np.bincount(group, rate)[group], windows))
+        of_place = np.column_stack([*ratios, np.log(np.maximum(rate, MIN_RATE)), places.area])
+        ahead = calendar_features(origin + 1, origin + HORIZON_DAYS)[days]
+        of_day = np.column_stack([ahead[:, :7].argmax(1), ahead[:, 7:].sum(1), days])
+        return np.column_stack(
+            [
+                np.repeat(of_place, len(days), 0),
+                np.tile(of_day, (len(places), 1)),
+                np.log(np.maximum(combined[:, days], MIN_RATE)).ravel(),
+            ]
+        )
+
+
+def _log_ratio(counts: np.ndarray, rate: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """(P, windows) log of counts (P, windows) over what a rate a day (P,) makes expect in windows of days."""
+    return np.asarray(np.log((counts + 1) / (rate[:, None] * windows + 1)))
+
+
+def _factor(model: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
+    """(n,) by which the trees multiply the expected reports."""
+    raw = np.asarray(model.predict(features, raw_score=True, num_iteration=model.best_iteration))
+    return np.asarray(np.exp(raw))

@@ -1,0 +1,43 @@
+"""How weekdays, holidays and the season move the city's reports.
+
+Each effect is a ridge-penalised Poisson regression with log link (Nelder and Wedderburn, Generalized linear models,
+JRSS A 1972) of the city's daily counts around their sliding mean.
+"""
+
+import numpy as np
+from sklearn.linear_model import PoissonRegressor
+
+from crime.features.calendar import calendar_features
+
+CALENDAR_WINDOW = 29  # days of the sliding mean that weekdays and holidays are measured against
+SEASON_WINDOW = 365  # days of the sliding mean that the season is measured against
+DAYS_PER_YEAR = 365.25
+COEFFICIENT_PRECISION = 50.0  # of each coefficient's normal prior, 1/variance (docs/method.md)
+
+
+def calendar_effect(first: int, last: int, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+    """(days,) multiplicative effect of weekdays and holidays on days `first` to `last`, with mean 1.
+
+    `counts` and `exposure` (T,) are the city's, of the first T of these days.
+    """
+    return _effect(calendar_features(first, last), counts, exposure, CALENDAR_WINDOW)
+
+
+def season_effect(first: int, last: int, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+    """(days,) multiplicative effect of the season: a yearly and a half-yearly wave. Arguments as `calendar_effect`."""
+    phase = 2 * np.pi * np.arange(first, last + 1)[:, None] / DAYS_PER_YEAR * np.array([1, 2])
+    return _effect(np.column_stack([np.sin(phase), np.cos(phase)]), counts, exposure, SEASON_WINDOW)
+
+
+def _effect(design: np.ndarray, counts: np.ndarray, exposure: np.ndarray, window: int) -> np.ndarray:
+    ones = np.ones(window)
+    level = np.convolve(counts, ones, "same") / np.maximum(np.convolve(exposure, ones, "same"), 1e-9)
+    weight = exposure * level
+    fitted_days = weight > 0
+    if not fitted_days.any():
+        return np.ones(len(design))
+    weight, response = weight[fitted_days], counts[fitted_days] / weight[fitted_days]
+    regression = PoissonRegressor(alpha=COEFFICIENT_PRECISION / weight.sum(), solver="newton-cholesky")
+    regression.fit(design[: len(counts)][fitted_days], response, sample_weight=weight)
+    effect = np.exp(design @ regression.coef_)
+    return np.asarray(effect / np.average(effect[: len(counts)], weights=np.maximum(exposure, 1e-9)))
