@@ -1,6 +1,8 @@
 """What the tests share: a store trained once, and real servers."""
 
 import atexit
+import csv
+import gzip
 import json
 import os
 import shutil
@@ -9,13 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+from crime.sample import sample_table
 
+EARLY_UNTIL = "2020-07-25"
 LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
 
 
@@ -41,19 +46,57 @@ class Store:
 
 
 @cache
+def session_folder() -> Path:
+    """A folder of this test session, removed at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="crime-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def early_reports() -> Path:
+    """The embedded sample's 914 reports of its first 207 days: both models can be trained on them in seconds."""
+    path = session_folder() / "early.csv"
+    with sample_table() as sample, gzip.open(sample, "rt", encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines)
+        rows = [row for row in reader if _iso_date(row["DATE OCC"]) <= EARLY_UNTIL]
+    write_table(path, rows)
+    return path
+
+
+def _iso_date(text: str) -> str:
+    month, day, year = text.partition(" ")[0].split("/")
+    return f"{year}-{month}-{day}"
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Reports as a CSV file."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@cache
 def trained_store() -> Store:
-    """A store of this test session, trained on the embedded sample by the command users run."""
-    place = Path(tempfile.mkdtemp(prefix="crime-tests-"))
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
-    empty = Store(place / "mlruns", {}, {})
-    found = [json.loads(empty.crime(c, "--json").stdout.splitlines()[-1]) for c in ("train", "forecast")]
-    return Store(place / "mlruns", *found)
+    """A store of this test session: `crime train` on the embedded sample, `crime forecast` on its early reports."""
+    empty = Store(session_folder() / "mlruns", {}, {})
+    trained = empty.crime("train", "--json")
+    forecast = empty.crime("forecast", "--data", early_reports(), "--json")
+    return Store(empty.mlruns, last_json(trained), last_json(forecast))
+
+
+def last_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The JSON object that a command run with `--json` ended with."""
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
 
 
 @dataclass

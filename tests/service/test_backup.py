@@ -11,7 +11,7 @@ from crime.core.settings import Settings
 from crime.registry.audit import read_decisions
 from crime.registry.lookup import open_registry
 from crime.registry.served import ServedRegistry
-from harness import LEAST, Backend, Mlflow, Store
+from harness import LEAST, Backend, Mlflow, Store, early_reports
 
 TOKEN = "to-be-written-with"
 
@@ -21,8 +21,8 @@ def used(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with two versions, a decision on record, and a recorded prediction."""
     place = tmp_path_factory.mktemp("used") / "mlruns"
     mine = Store(place, {}, {})
-    mine.crime("train")
-    mine.crime("train", "--seed", "1")
+    mine.crime("train", "--data", early_reports())
+    mine.crime("train", "--data", early_reports(), "--seed", "1")
     mine.crime("promote", "crime-category", "2", "--force", "to have one on record", "--by", "somebody")
     where = open_registry(Settings(mlruns=place))
     where.save("monitoring/predictions/2026-01-01/a.csv.gz", b"some predictions")

@@ -20,7 +20,7 @@ from crime.registry.lookup import find_version
 from crime.registry.protocol import CHAMPION
 from crime.registry.served import ServedRegistry
 from crime.simulation.city import CitySettings, SimulatedCity
-from harness import Mlflow, Store
+from harness import Mlflow, Store, early_reports
 
 ROWS = 1_500
 KILLS = int(os.environ.get("KILLS", "1"))  # of each command
@@ -107,8 +107,8 @@ def test_the_registry(store: Store, tmp_path: Path) -> None:
     """MLflow killed while a model is promoted and rolled back, over and over."""
     archive = tmp_path / "backup.tar.gz"
     mine = Store(tmp_path / "mlruns", {}, {})
-    mine.crime("train")
-    mine.crime("train", "--seed", "1")
+    mine.crime("train", "--data", early_reports())
+    mine.crime("train", "--data", early_reports(), "--seed", "1")
     mine.crime("backup", archive)
     server = Mlflow.start(tmp_path / "mlflow")
     mine.crime("restore", archive, CRIME_TRACKING_URI=server.url)

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crime.registry.embedded import EmbeddedRegistry
-from crime.sample import sample_table
+from harness import early_reports
 
 
 def crime(mlruns: Path, *arguments: str | Path) -> subprocess.Popen[str]:
@@ -25,38 +26,37 @@ def crime(mlruns: Path, *arguments: str | Path) -> subprocess.Popen[str]:
 
 
 def retrain(place: Path) -> dict[str, Any]:
-    with sample_table() as data:
-        done = crime(place / "mlruns", "retrain", "--data", data, "--work", place / "work", "--json")
-        out, err = done.communicate(timeout=300)
+    done = crime(place / "mlruns", "retrain", "--data", early_reports(), "--work", place / "work", "--json")
+    out, err = done.communicate(timeout=300)
     assert done.returncode == 0, out + err
-    found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return result
 
 
 def test_twice_is_once_and_a_kill_changes_nothing(tmp_path: Path) -> None:
+    began = time.monotonic()
     whole = retrain(tmp_path / "whole")
+    seconds = time.monotonic() - began
     assert whole["models"]["crime-category"]["verdict"] == "champion: the first one"
     assert retrain(tmp_path / "whole") == whole
     registry = EmbeddedRegistry(tmp_path / "whole" / "mlruns")
     assert [v.version for v in registry.versions("crime-category")] == ["1"]
 
     place = tmp_path / "cut"
-    for seconds in (6, 12, 20, 30):  # in training, while it is registered, in the forecast
-        with sample_table() as data:
-            cut = crime(place / "mlruns", "retrain", "--data", data, "--work", place / "work")
-            time.sleep(seconds)
-            cut.send_signal(signal.SIGKILL)
-            cut.communicate()
+    for share in (0.3, 0.5, 0.7, 0.9):  # in training, while it is registered, in the forecast
+        cut = crime(place / "mlruns", "retrain", "--data", early_reports(), "--work", place / "work")
+        with suppress(subprocess.TimeoutExpired):
+            cut.communicate(timeout=share * seconds)
+        cut.send_signal(signal.SIGKILL)
+        cut.communicate()
     again = retrain(place)
-    assert {name: found["verdict"] for name, found in again["models"].items()} == {
-        name: found["verdict"] for name, found in whole["models"].items()
-    }
     for name in ("crime-category", "crime-risk"):
-        specs = []
-        for each, found in ((tmp_path / "whole", whole), (place, again)):
-            bundle = EmbeddedRegistry(each / "mlruns").bundle(name, found["models"][name]["version"])
-            specs.append(json.loads((bundle / "spec.json").read_text()))
-        assert specs[0]["sha256"] == specs[1]["sha256"]
+        assert again["models"][name]["verdict"] == whole["models"][name]["verdict"]
+        hashes = []
+        for folder, result in ((tmp_path / "whole", whole), (place, again)):
+            bundle = EmbeddedRegistry(folder / "mlruns").bundle(name, result["models"][name]["version"])
+            hashes.append(json.loads((bundle / "spec.json").read_text())["sha256"])
+        assert hashes[0] == hashes[1]
         assert EmbeddedRegistry(place / "mlruns").version(name) == again["models"][name]["version"]
 
 
@@ -75,9 +75,8 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with sample_table() as data:
-            done = crime(tmp_path / "mlruns", "retrain", "--data", data, "--work", tmp_path)
-            assert "another retraining runs" in done.communicate(timeout=120)[1]
+        done = crime(tmp_path / "mlruns", "retrain", "--data", early_reports(), "--work", tmp_path)
+        assert "another retraining runs" in done.communicate(timeout=120)[1]
     assert done.returncode == 1
 
 

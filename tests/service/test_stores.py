@@ -14,9 +14,8 @@ from crime.registry.lookup import find_version
 from crime.registry.served import ServedRegistry
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
-from crime.sample import sample_table
 from crime.training.classifier.train import train_category_model
-from harness import Mlflow, free_port
+from harness import Mlflow, early_reports, free_port
 
 
 @pytest.fixture
@@ -79,9 +78,8 @@ def test_models_and_predictions_live_in_a_database_and_an_object_store(
         **object_store,
     }
     server = Mlflow.start(tmp_path / "mlflow", **stores)
-    with sample_table() as path:
-        tally = Tally()
-        reports = load_reports(path, tally)
+    tally = Tally()
+    reports = load_reports(early_reports(), tally)
     bundle, _ = train_category_model(reports, tally, tmp_path / "bundle")
     code = (
         "import sys; from pathlib import Path; from crime.classifier.bundle import CategoryBundle;"
