@@ -121,16 +121,6 @@ def test_predictions_are_recorded_and_judged_when_labels_come(
     assert (week["version"], week["reports"]) == ("1", 300)
 
 
-def test_nothing_is_recorded_where_nothing_should_be(
-    start: Callable[..., Backend], rows: list[dict[str, str]], tmp_path: Path, store: Store
-) -> None:
-    server = start(record_seconds=0.2, record_share=0, model_dir=bundle_of(store), mlruns=tmp_path)
-    httpx.post(f"{server.url}/predict/batch", json=rows[:300], timeout=60).raise_for_status()
-    time.sleep(1)
-    assert httpx.get(f"{server.url}/drift").json()["reports"] == 0
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_store_that_fails_is_counted_and_answers_go_on(
     start: Callable[..., Backend], rows: list[dict[str, str]], tmp_path: Path, store: Store
 ) -> None:

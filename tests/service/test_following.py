@@ -215,30 +215,6 @@ def test_a_challenger_scores_along_and_answers_its_share(
     assert httpx.get(f"{pod.url}/models/crime-category/challenger").status_code == 404
 
 
-@pytest.mark.parametrize(("token", "status"), [(None, 401), ("wrong", 401), (TOKEN[:-1], 401)])
-def test_only_the_token_writes(token: str | None, status: int, pod: Backend) -> None:
-    assert call(pod, "rollback", {}, token).status_code == status
-    assert version(pod) == "1"
-
-
-def test_a_token_is_changed_without_a_restart(pod: Backend, token_file: Path) -> None:
-    token_file.write_text("another")
-    assert call(pod, "promote", {"version": "77"}).status_code == 401
-    assert call(pod, "promote", {"version": "77"}, "another").status_code == 404
-    token_file.write_text(TOKEN)
-
-
-def test_without_a_token_writing_is_off(start: Callable[..., Backend], store: Any) -> None:
-    answer = call(start(), "rollback", {})
-    assert answer.status_code == 403
-    assert "no token is configured" in answer.json()["detail"]
-
-
-def test_what_does_not_exist_is_told(pod: Backend) -> None:
-    assert call(pod, "promote", {"version": "77"}).status_code == 404
-    assert call(pod, "promote", {"version": "latest"}).status_code == 422
-
-
 def test_a_broken_bundle_changes_nothing(pod: Backend, registry: Mlflow) -> None:
     client = ServedRegistry(registry.url)
     where = json.loads(

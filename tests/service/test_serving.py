@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 from harness import LEAST, Backend
@@ -99,17 +98,6 @@ def test_who_connected_before_the_end_may_still_ask(start: Callable[..., Backend
         slow.sendall(b"GET /health HTTP/1.1\r\nHost: crime\r\n\r\n")
         assert slow.recv(1024).startswith(b"HTTP/1.1 200 OK\r\n")
     assert server.process.wait(10) == -signal.SIGTERM
-
-
-def test_without_a_model_it_lives_and_says_what_to_do(start: Callable[..., Backend], tmp_path: Path) -> None:
-    server = start(mlruns=tmp_path)
-    assert httpx.get(f"{server.url}/health").status_code == 200
-    ready = httpx.get(f"{server.url}/ready")
-    assert ready.status_code == 503
-    assert "crime train" in ready.json()["why"]
-    answer = httpx.post(f"{server.url}/predict", json=LEAST)
-    assert answer.status_code == 503
-    assert "crime train" in answer.json()["detail"]
 
 
 def test_a_request_is_found_again_by_its_id(start: Callable[..., Backend]) -> None:

@@ -12,10 +12,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 
 from crime import __version__
+from crime.core.errors import CrimeError
 from crime.core.settings import Settings
 from crime.registry.lookup import open_file_store, open_registry
 from crime.serving.admission import AdmissionControl
-from crime.serving.errors import validation_problems
+from crime.serving.errors import crime_error, validation_problems
 from crime.serving.middleware import RequestLog
 from crime.serving.model_manager import ModelManager
 from crime.serving.recorder import Recorder
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestLog, state=state)
     app.add_middleware(AdmissionControl, state=state)
     app.add_exception_handler(RequestValidationError, validation_problems)
+    app.add_exception_handler(CrimeError, crime_error)
     return app
 
 

@@ -8,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from crime.core.errors import CrimeError
+
 
 async def validation_problems(request: Request, error: Exception) -> JSONResponse:
     """422: each problem names the field, the value and what was expected."""
@@ -73,3 +75,9 @@ def field_problem(field: str, value: Any, message: str) -> RequestValidationErro
 
 
 MAX_PROBLEMS = 100  # problems told of one request
+
+
+async def crime_error(request: Request, error: Exception) -> JSONResponse:
+    """One of the project's errors, answered with its own status and message."""
+    assert isinstance(error, CrimeError)
+    return JSONResponse({"detail": str(error)}, error.status)

@@ -78,6 +78,7 @@ class Recorder:
         """
         levels, now = list(DETAIL_LEVELS), self._clock()
         with self._lock:
+            pending_before = len(self._pending)
             rows = np.flatnonzero(np.random.random(len(used)) < self.share)
             slots = self._seen + np.arange(len(rows))
             self._seen += len(rows)
@@ -89,7 +90,7 @@ class Recorder:
                 prediction = Prediction(probabilities[row], levels[used[row]])
                 # a slot beyond the end appends
                 self._pending[slot : slot + 1] = [PredictionRecord(now, version, prediction, number, report)]
-            SAMPLED_OUT.inc(len(used) - int(has_slot.sum()))
+            SAMPLED_OUT.inc(len(used) - (len(self._pending) - pending_before))
 
     def flush(self) -> None:
         """Append pending predictions to the log. If the store fails, they count as lost and stay in this process."""

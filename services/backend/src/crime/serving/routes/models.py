@@ -1,8 +1,6 @@
 """Model management: versions and their metrics from MLflow, promotion, rollback, challengers and the audit log."""
 
 import hmac
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from crime.classifier.bundle import CategoryBundle
-from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
+from crime.core.errors import RegistryError
 from crime.core.model_names import CATEGORY_MODEL
 from crime.registry import promotion
 from crime.registry.audit import read_decisions
@@ -83,17 +81,6 @@ WRITE_RESPONSES: dict[int | str, dict[str, Any]] = BAD_BODY_RESPONSE | {
 }
 
 
-@contextmanager
-def _http_errors() -> Iterator[None]:
-    """Answers errors of the registry with the codes of `WRITE_RESPONSES`."""
-    try:
-        yield
-    except (GatesFailedError, BundleError) as error:
-        raise HTTPException(409, str(error)) from None
-    except RegistryError as error:
-        raise HTTPException(404 if isinstance(error, ModelNotFoundError) else 503, str(error)) from None
-
-
 @router.get("/models", responses={503: {"description": "no model yet"}})
 def models(manager: ModelManagerDep) -> Models:
     """Registered models with their latest versions and aliases, from MLflow."""
@@ -155,9 +142,8 @@ def _details(serving: LoadedModel) -> dict[str, Any]:
 def promote(name: str, manager: ModelManagerDep, wanted: Promotion | None = None) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod loads it at once, the others in seconds."""
     wanted = wanted or Promotion()
-    with _http_errors():
-        version = wanted.version or promotion.latest_version(manager.registry, name)
-        verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.force)
+    version = wanted.version or promotion.latest_version(manager.registry, name)
+    verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.force)
     log.info("promoted", model=name, version=version, by=wanted.by, forced_because=wanted.force)
     manager.refresh()
     return Decision(name=name, version=version, gates=_gates(verdict.gates))
@@ -167,8 +153,7 @@ def promote(name: str, manager: ModelManagerDep, wanted: Promotion | None = None
 def rollback(name: str, manager: ModelManagerDep, wanted: Rollback | None = None) -> Decision:
     """Make the previous champion champion again."""
     wanted = wanted or Rollback()
-    with _http_errors():
-        version = promotion.rollback(manager.registry, name, wanted.by)
+    version = promotion.rollback(manager.registry, name, wanted.by)
     log.info("rolled back", model=name, version=version, by=wanted.by)
     manager.refresh()
     return Decision(name=name, version=version, gates=[])
@@ -177,8 +162,7 @@ def rollback(name: str, manager: ModelManagerDep, wanted: Rollback | None = None
 @router.get(f"/models/{CATEGORY_MODEL}/challenger", responses={404: {"description": "no challenger"}})
 def challenger(recorder: RecorderDep) -> Challenger:
     """How the challenger does beside the champion, among the latest 20,000 recorded predictions."""
-    with _http_errors():
-        comparison = recorder.compare_challenger()
+    comparison = recorder.compare_challenger()
     if comparison is None:
         raise HTTPException(404, f"no challenger of {CATEGORY_MODEL}")
     return Challenger(**asdict(comparison))
@@ -187,8 +171,7 @@ def challenger(recorder: RecorderDep) -> Challenger:
 @router.post(f"/models/{CATEGORY_MODEL}/challenger", responses=WRITE_RESPONSES, dependencies=TOKEN_REQUIRED)
 def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenge:
     """Let a version make shadow predictions and answer its canary share; every pod loads it in seconds."""
-    with _http_errors():
-        set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by)
+    set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by)
     manager.refresh()
     return wanted
 
@@ -201,13 +184,11 @@ def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenge:
 )
 def withdraw(manager: ModelManagerDep, by: Who = "api") -> None:
     """Withdraw the challenger: the champion answers alone."""
-    with _http_errors():
-        withdraw_challenger(manager.registry, CATEGORY_MODEL, by)
+    withdraw_challenger(manager.registry, CATEGORY_MODEL, by)
     manager.refresh()
 
 
 @router.get("/audit", responses={503: {"description": "the registry can't be reached"}})
 def audit(manager: ModelManagerDep) -> list[Act]:
     """Every decision about which version answers, the newest first."""
-    with _http_errors():
-        return [Act(**decision.as_json()) for decision in read_decisions(manager.registry)]
+    return [Act(**decision.as_json()) for decision in read_decisions(manager.registry)]

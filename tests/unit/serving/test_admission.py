@@ -1,0 +1,172 @@
+"""Admission control: what goes beyond a bound is refused at once, and the rest is answered."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+from crime.serving.admission import (
+    MAX_BATCHES,
+    MAX_BODY_BYTES,
+    MAX_REQUESTS,
+    MAX_WAITING_BATCHES,
+    AdmissionControl,
+    TokenBucket,
+)
+from crime.serving.state import AppState
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+MakeState = Callable[..., AppState]
+
+
+class Clock:
+    """Replaces the `time` module."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("crime.serving.admission.time", clock)
+    return clock
+
+
+async def _length(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+PATHS = ("/predict", "/predict/batch", "/invocations", "/v2/models/crime-category/infer", "/ready")
+ECHO = Starlette(routes=[Route(path, _length, methods=["GET", "POST"]) for path in PATHS])
+
+
+def client(app: ASGIApp, address: str = "10.0.0.1") -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://backend")
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(5.0, 5), (0.25, 1), (1.0, 1)])
+def test_a_token_bucket_allows_a_burst_and_then_its_rate(rate: float, burst: int, clock: Clock) -> None:
+    bucket = TokenBucket(rate)
+    assert [bucket.take() for _ in range(burst + 2)] == [True] * burst + [False] * 2
+    clock.now += 0.5 / rate
+    assert not bucket.take()
+    clock.now += 0.75 / rate
+    assert bucket.take()
+    clock.now += 3600  # saves up no more than one burst
+    assert sum(bucket.take() for _ in range(burst + 5)) == burst
+
+
+def test_one_client_is_slowed_down_and_others_are_not(
+    make_state: MakeState, clock: Clock, metric: Callable[..., float]
+) -> None:
+    app = AdmissionControl(ECHO, make_state(rate_limit=5))
+    refused = metric("crime_requests_refused_total", bound="client")
+
+    async def run() -> None:
+        async with client(app) as one, client(app, "10.0.0.2") as other:
+            answers = [await one.post("/predict") for _ in range(7)]
+            assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+            assert answers[-1].headers["retry-after"] == "1"
+            assert "try again" in answers[-1].json()["detail"]
+            assert (await other.post("/predict")).status_code == 200
+            assert (await one.get("/ready")).status_code == 200  # probes are never refused
+            clock.now += 1
+            assert (await one.post("/predict")).status_code == 200
+
+    asyncio.run(run())
+    assert metric("crime_requests_refused_total", bound="client") == refused + 2
+
+
+def test_the_client_seen_longest_ago_is_forgotten_first(
+    make_state: MakeState, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crime.serving.admission.MAX_CLIENTS", 2)
+    app = AdmissionControl(ECHO, make_state(rate_limit=1))
+
+    async def status(address: str) -> int:
+        async with client(app, address) as one:
+            return (await one.post("/predict")).status_code
+
+    async def run() -> list[int]:
+        return [await status(address) for address in ("a", "b", "a", "c", "a", "b")]
+
+    assert asyncio.run(run()) == [200, 200, 429, 200, 429, 200]  # `b` was forgotten when `c` came
+
+
+def test_beyond_the_bound_on_open_requests_new_ones_are_refused(
+    make_state: MakeState, metric: Callable[..., float]
+) -> None:
+    state = make_state()
+    app = AdmissionControl(ECHO, state)
+    refused = metric("crime_requests_refused_total", bound="requests")
+
+    async def run() -> None:
+        state.open_requests = {asyncio.create_task(asyncio.sleep(60)) for _ in range(MAX_REQUESTS + 1)}
+        async with client(app) as one:
+            answer = await one.post("/predict")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert answer.json() == {"detail": "too many requests at once: try again in a second"}
+            assert (await one.get("/ready")).status_code == 200
+            assert (await one.post("/predict/batch")).status_code == 200  # tables have a bound of their own
+            state.open_requests.pop().cancel()
+            assert (await one.post("/predict")).status_code == 200
+
+    asyncio.run(run())
+    assert metric("crime_requests_refused_total", bound="requests") == refused + 1
+
+
+@pytest.mark.parametrize("path", ["/predict/batch", "/invocations", "/v2/models/crime-category/infer"])
+def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(path: str, make_state: MakeState) -> None:
+    running: list[int] = []
+
+    async def run() -> tuple[Counter[int], int, int]:
+        release = asyncio.Event()
+
+        async def slow_table(request: Request) -> PlainTextResponse:
+            running.append(1)
+            await release.wait()
+            return PlainTextResponse("scored")
+
+        routes = [Route("/predict", _length, methods=["POST"]), Route(path, slow_table, methods=["POST"])]
+        async with client(AdmissionControl(Starlette(routes=routes), make_state())) as one:
+            tables = [asyncio.create_task(one.post(path)) for _ in range(MAX_BATCHES + MAX_WAITING_BATCHES + 3)]
+            while sum(table.done() for table in tables) < 3:  # noqa: ASYNC110 (no event for it)
+                await asyncio.sleep(0.01)
+            at_once, report = len(running), (await one.post("/predict")).status_code
+            release.set()
+            answers = await asyncio.gather(*tables)
+            again = await one.post(path)
+        return Counter(answer.status_code for answer in [*answers, again]), at_once, report
+
+    codes, at_once, report = asyncio.run(run())
+    assert (at_once, report) == (MAX_BATCHES, 200)
+    assert codes == {200: MAX_BATCHES + MAX_WAITING_BATCHES + 1, 503: 3}
+
+
+async def _pieces(size: int) -> AsyncIterator[bytes]:
+    """A body sent in pieces, without a length."""
+    for _ in range(size // 1024):
+        yield b"x" * 1024
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1024, 413)])
+def test_the_body_of_a_report_is_bounded(size: int, status: int, make_state: MakeState) -> None:
+    app = AdmissionControl(ECHO, make_state())
+
+    async def run() -> None:
+        async with client(app) as one:
+            for body in (b"x" * size, _pieces(size)):
+                answer = await one.post("/predict", content=body)
+                assert answer.status_code == status, answer.text
+            assert (await one.post("/predict/batch", content=b"x" * size)).status_code == 200  # bounded by its route
+
+    asyncio.run(run())

@@ -1,0 +1,195 @@
+"""Routes of model management: what they show, who may change something, and which errors become which codes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from memory_registry import MemoryRegistry
+from starlette.testclient import TestClient
+from structlog.testing import capture_logs
+
+NAME = "crime-category"
+TOKEN = "a-token-of-this-test"
+StartApp = Callable[..., TestClient]
+WRITES = [
+    ("POST", f"/models/{NAME}/promote", {"version": "1"}),
+    ("POST", f"/models/{NAME}/rollback", {}),
+    ("POST", f"/models/{NAME}/challenger", {"version": "1"}),
+    ("DELETE", f"/models/{NAME}/challenger", None),
+]
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    """As a Secret is mounted."""
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\n")
+    return path
+
+
+@pytest.fixture
+def client(start_app: StartApp, registry: MemoryRegistry, small_bundle: CategoryBundle, token_file: Path) -> TestClient:
+    """An application whose registry has two versions, the first champion."""
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register(NAME, small_bundle.directory)
+    return start_app(token_file=token_file)
+
+
+def call(client: TestClient, path: str, body: object = None, token: str | None = TOKEN) -> httpx.Response:
+    return client.post(
+        f"/models/{NAME}/{path}", json=body, headers={"Authorization": f"Bearer {token}"} if token else {}
+    )
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+@pytest.mark.parametrize("token", [None, "wrong", TOKEN[:-1], f"{TOKEN}!", ""])
+def test_only_the_token_writes(
+    token: str | None, method: str, path: str, body: object, client: TestClient, registry: MemoryRegistry
+) -> None:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    answer = client.request(method, path, json=body, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert registry.aliases[NAME] == {"champion": "1"}
+    assert registry.contents == {}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+@pytest.mark.parametrize("file", [None, "missing", "empty"])
+def test_without_a_token_writing_is_off(
+    file: str | None, method: str, path: str, body: object, start_app: StartApp, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").write_text("\n")
+    settings = {} if file is None else {"token_file": tmp_path / file}
+    for token in ("", "x"):
+        answer = start_app(**settings).request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 403
+        assert "no token is configured" in answer.json()["detail"]
+
+
+def test_a_token_is_changed_without_a_restart(client: TestClient, token_file: Path) -> None:
+    token_file.write_text("another")
+    assert call(client, "promote", {"version": "77"}).status_code == 401
+    assert call(client, "promote", {"version": "77"}, "another").status_code == 404
+
+
+def test_the_token_is_told_to_nobody(client: TestClient) -> None:
+    texts = []
+    with capture_logs() as lines:
+        for sent in (TOKEN, f"{TOKEN}!", TOKEN[:-1]):
+            for path, body in (("promote", {"version": "99"}), ("rollback", {})):
+                answer = call(client, path, body, sent)
+                assert answer.status_code in (401, 404, 503)
+                texts += [answer.text, str(answer.headers)]
+    texts += [client.get(path).text for path in ("/metrics", "/ready", "/models", "/audit", "/pod")]
+    assert not [text for text in [*texts, str(lines)] if TOKEN in text]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("promote", {"version": "77"}, 404),
+        ("promote", {"version": "latest"}, 422),
+        ("promote", {"version": "2", "force": "x"}, 422),
+        ("rollback", {}, 503),  # there is no previous champion
+        ("challenger", {"version": "77"}, 404),
+        ("challenger", {"version": "2", "canary": 1.5}, 422),
+    ],
+)
+def test_what_can_not_be_done_changes_nothing(
+    path: str, body: object, status: int, client: TestClient, registry: MemoryRegistry
+) -> None:
+    answer = call(client, path, body)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["detail"]
+    assert registry.aliases[NAME] == {"champion": "1"}
+    assert client.get("/audit").json() == []
+
+
+def test_a_promotion_is_a_recorded_decision_and_taken_up_at_once(client: TestClient, registry: MemoryRegistry) -> None:
+    answer = call(client, "promote", {"version": 2, "by": "an analyst", "force": "to try it"})
+    assert answer.status_code == 200, answer.text
+    gates = {gate["name"]: gate for gate in answer.json()["gates"]}
+    assert gates.keys() == {"log_loss", "area", "calibration", "latency", "size"}
+    assert client.get("/ready").json()["version"] == "2"
+    assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
+    newest, *_ = client.get(f"/models/{NAME}").json()["versions"]
+    assert (newest["version"], newest["aliases"]) == ("2", ["champion"])
+    assert {gate["name"]: gate for gate in newest["gates"]} == gates
+    assert newest["tags"]["promoted_by"] == "an analyst"
+    assert call(client, "rollback", {"by": "an analyst"}).json() == {"name": NAME, "version": "1", "gates": []}
+    assert client.get("/ready").json()["version"] == "1"
+    decisions = client.get("/audit").json()
+    assert [(act["what"], act["version"], act["by"]) for act in decisions] == [
+        ("rollback", "1", "an analyst"),
+        ("promote", "2", "an analyst"),
+    ]
+
+
+def test_gates_that_failed_are_shown_with_their_version(client: TestClient, registry: MemoryRegistry) -> None:
+    registry.set_tags(NAME, "2", {"gate.log_loss": "failed: log loss 0.3: worse", "gate.size": "passed: 1 MB"})
+    newest, oldest = client.get(f"/models/{NAME}").json()["versions"]
+    assert newest["gates"] == [
+        {"name": "log_loss", "passed": False, "reason": "log loss 0.3: worse"},
+        {"name": "size", "passed": True, "reason": "1 MB"},
+    ]
+    assert oldest["gates"] == []
+
+
+def test_a_version_that_can_not_be_used_is_a_conflict(
+    client: TestClient, registry: MemoryRegistry, tmp_path: Path
+) -> None:
+    registry.register(NAME, tmp_path / "nothing")
+    assert call(client, "promote", {}).status_code == 409  # the latest
+    assert call(client, "challenger", {"version": "3"}).status_code == 409
+    assert registry.aliases[NAME] == {"champion": "1"}
+
+
+def test_a_challenger_comes_and_goes(client: TestClient, registry: MemoryRegistry) -> None:
+    path = f"/models/{NAME}/challenger"
+    assert client.get(path).status_code == 404
+    answer = call(client, "challenger", {"version": 2, "canary": 0.5, "by": "a test"})
+    assert answer.json() == {"version": "2", "canary": 0.5, "by": "a test"}
+    comparison = client.get(path).json()
+    assert (comparison["version"], comparison["canary"], comparison["answered"]) == ("2", 0.5, 0)
+    assert comparison["log_loss"] is None
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    assert client.delete(path, headers=headers).status_code == 204
+    assert client.get(path).status_code == 404
+    assert client.delete(path, headers=headers).status_code == 404
+    assert [act["what"] for act in client.get("/audit").json()] == ["withdraw", "challenge"]
+
+
+def test_a_registry_that_can_not_be_reached(client: TestClient, registry: MemoryRegistry) -> None:
+    registry.reachable = False
+    models = client.get("/models").json()
+    assert models["source"] == "bundle"
+    assert [(model["name"], model["latest_version"]) for model in models["models"]] == [(NAME, "1")]
+    model = client.get(f"/models/{NAME}").json()
+    assert (model["source"], len(model["versions"])) == ("bundle", 1)
+    assert model["versions"][0]["metrics"]["overall"]["accuracy"] > 0.5
+    assert client.get("/audit").status_code == 503
+    assert call(client, "rollback", {}).status_code == 503
+    assert call(client, "promote", {"version": "2"}).status_code == 503
+
+
+def test_models_and_the_details_of_the_one_that_answers(client: TestClient, small_bundle: CategoryBundle) -> None:
+    assert client.get("/models").json() == {
+        "source": "mlflow",
+        "models": [{"name": NAME, "description": "", "latest_version": "2", "aliases": {"champion": "1"}}],
+    }
+    model = client.get(f"/models/{NAME}").json()
+    assert [version["version"] for version in model["versions"]] == ["2", "1"]
+    assert model["serving"]["version"] == "1"
+    assert model["serving"]["metrics"] == small_bundle.spec.metrics
+    assert client.get("/models/other").status_code == 404
+
+
+def test_without_any_model_there_is_nothing_to_show(start_app: StartApp, registry: MemoryRegistry) -> None:
+    client = start_app()
+    assert client.get("/models").json() == {"source": "bundle", "models": []}
+    registry.reachable = False
+    assert client.get("/models").status_code == 503
+    assert client.get(f"/models/{NAME}").status_code == 404
