@@ -69,7 +69,7 @@ def lightgbm(path: Path, place: Path) -> float:
     """The same models from ready arrays; only LightGBM's own work counts."""
     past, _ = split_by_time(load_reports(path, Tally()))
     table, _ = build_training_table(
-        past, choose_features(past.fields["mocodes"].tolist()), TREE_PARAMETERS | {"seed": 0}
+        past, choose_features(past.fields["mocodes"].tolist()), {**TREE_PARAMETERS, "seed": 0}
     )
     made = {(level, hidden): table.inputs(level, hidden) for level in DETAIL_LEVELS for hidden in (False, True)}
     ready = Ready(table.names, table.matrix, table.label, table.folds, table.parameters, made)

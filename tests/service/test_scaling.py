@@ -61,7 +61,7 @@ def test_a_killed_worker_changes_nothing(
             workers[0].kill()
         told.append(what)
 
-    train_category_model(load_reports(table, Tally()), Tally(), tmp_path / "there", engine=engine, progress=kill)
+    train_category_model(load_reports(table, Tally()), Tally(), tmp_path / "there", executor=engine, progress=kill)
     train_category_model(load_reports(table, Tally()), Tally(), tmp_path / "here")
     assert len(told) == 4
     for file in ("place_time.txt", "premise.txt", "weapon.txt", "report.txt", "evidence.npz"):

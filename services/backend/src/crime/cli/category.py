@@ -70,7 +70,7 @@ def train(
                 seed=seed,
                 victim=victim,
                 parameters=parameters,
-                engine=workers,
+                executor=workers,
                 progress=progress_callback(bar, task, "train: "),
             )
             bar.update(task, description="register in MLflow", total=None)

@@ -164,7 +164,7 @@ def _category(
         model = CategoryBundle(place)
         model.verify()
     except BundleError:  # not trained yet, or cut off
-        model, _ = train_category_model(*labelled(), place, engine=engine, progress=progress)
+        model, _ = train_category_model(*labelled(), place, executor=engine, progress=progress)
     return model, place
 
 

@@ -18,7 +18,7 @@ from crime.pipelines.publishing import connect
 from crime.registry.protocol import Registry
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.table import Reports
-from crime.training.classifier import train
+from crime.training.classifier.facts import fingerprint
 from crime.training.classifier.table import TrainingTable, build_training_table
 from crime.training.classifier.train import split_by_time
 from crime.training.classifier.trees import TREE_PARAMETERS, level_loss
@@ -58,8 +58,8 @@ def tune(
     """Search until there are `trials` trials of these reports; the first is of `PARAMETERS`. Raises `DataError`."""
     past, _ = split_by_time(reports)
     names = choose_features(past.fields["mocodes"].tolist())
-    table, _ = build_training_table(past, names, TREE_PARAMETERS | {"seed": seed})
-    store = _TrialStore(registry, train.fingerprint(past))
+    table, _ = build_training_table(past, names, {**TREE_PARAMETERS, "seed": seed})
+    store = _TrialStore(registry, fingerprint(past))
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),

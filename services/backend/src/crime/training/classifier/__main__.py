@@ -1,4 +1,4 @@
-"""`python -m crime.training.classifier DIRECTORY`: a bundle of the embedded sample, for an image; needs no MLflow."""
+"""`python -m crime.training.classifier DIRECTORY`: write a bundle of the embedded sample, without MLflow."""
 
 import sys
 from pathlib import Path

@@ -1,10 +1,10 @@
-"""Train and evaluate the category model. Pure computation: MLflow is `tracking`'s affair."""
+"""The table that trees are trained on: features of the newest reports, and out-of-fold naive Bayes inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from crime.classifier.bundle import level_inputs
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
@@ -13,72 +13,79 @@ from crime.features.encoder import FeatureEncoder
 from crime.reports.table import Reports
 from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
 
-HIDDEN_SHARE = 0.4  # of each group of fields in such a copy
-FOLDS = 5  # evidence for training comes from the other folds' reports
-ROWS_PER_BLOCK = 30_000  # rows of a dense matrix at a time; a multiple of FOLDS
-MAX_TREE_REPORTS = 1_000_000  # reports that trees learn from, the newest; the evidence learns from all
+MASKED_SHARE = 0.4  # of the rows, in which a group of fields is masked; docs/method.md
+FOLDS = 5  # for out-of-fold naive Bayes inputs
+ROWS_PER_BLOCK = 30_000  # rows of a dense matrix at a time, which bounds memory; a multiple of FOLDS
+MAX_TREE_REPORTS = 1_000_000  # trees learn from the newest, which bounds memory; naive Bayes learns from all
+
+TreeParameters = Mapping[str, bool | int | float | str]  # of LightGBM, and `seed`
 
 
 def row_blocks(rows: int) -> Iterator[slice]:
+    """Consecutive slices that cover `rows` rows, each of at most `ROWS_PER_BLOCK`."""
     for first in range(0, rows, ROWS_PER_BLOCK):
         yield slice(first, min(first + ROWS_PER_BLOCK, rows))
 
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """What trees learn from: the features of reports in time's order, sparse since few MO codes are given at once.
+    """Features and labels of reports in order of time.
 
-    `matrix` (rows, features) is a scipy CSR matrix; `folds` is the evidence of all reports but every fifth one each,
-    and the evidence of row i comes from `folds[i % FOLDS]`, which did not learn from it.
+    matrix (rows, features): sparse, since a report has few of the MO codes.
+    label (rows,): index of the category.
+    folds: naive Bayes models; `folds[i % FOLDS]` did not learn from row i and gives its inputs.
     """
 
     names: list[str]
-    matrix: Any
+    matrix: sparse.csr_matrix
     label: np.ndarray
     folds: list[NaiveBayes]
-    parameters: dict[str, Any]
+    parameters: TreeParameters
 
-    def with_parameters(self, parameters: dict[str, Any]) -> "TrainingTable":
-        """The same rows for trees with other parameters."""
-        return replace(self, parameters=self.parameters | parameters)
+    def with_parameters(self, parameters: TreeParameters) -> "TrainingTable":
+        """The same rows with other parameters for the trees."""
+        return replace(self, parameters={**self.parameters, **parameters})
 
-    def inputs(self, level: str, hidden: bool) -> Any:
-        """(rows, inputs) of a level's model, CSR; if `hidden` each group of fields is hidden in 40 % of the rows."""
-        from scipy import sparse
-
+    def inputs(self, level: str, masked: bool) -> sparse.csr_matrix:
+        """(rows, inputs) of a detail level's model; if `masked`, each group of fields is unknown in 40 % of rows."""
         columns = level_inputs(self.names, level)
         above = sorted(set(range(len(self.names))) - set(columns))
-        rng, groups = np.random.default_rng(self.parameters["seed"]), []
-        for group in sorted({describe_feature(name).hidden_with or "" for name in self.names} - {""}) if hidden else ():
-            members = [at for at, name in enumerate(self.names) if describe_feature(name).hidden_with == group]
-            groups.append((members, rng.random(len(self.label)) < HIDDEN_SHARE))
+        groups = self._masks() if masked else []
         parts = []
         for block in row_blocks(len(self.label)):
             rows = self.matrix[block].toarray()
             rows[:, above] = np.nan
-            for members, hide in groups:
-                rows[np.ix_(hide[block], np.array(members))] = np.nan
-            found = np.empty((len(rows), len(NAIVE_BAYES_INPUTS)), np.float32)
-            for at, fold in enumerate(self.folds):
-                found[at :: len(self.folds)] = fold.predict(rows[at :: len(self.folds)])
-            parts.append(sparse.csr_matrix(np.hstack([rows, found])[:, columns]))
+            for members, mask in groups:
+                rows[np.ix_(mask[block], members)] = np.nan
+            naive_bayes = np.empty((len(rows), len(NAIVE_BAYES_INPUTS)), np.float32)
+            for index, fold in enumerate(self.folds):
+                naive_bayes[index :: len(self.folds)] = fold.predict(rows[index :: len(self.folds)])
+            parts.append(sparse.csr_matrix(np.hstack([rows, naive_bayes])[:, columns]))
         return sparse.vstack(parts, format="csr")
+
+    def _masks(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Columns of each group of features that are masked together, and whether they are, (rows,)."""
+        rng = np.random.default_rng(int(self.parameters["seed"]))
+        group_of = [describe_feature(name).hidden_with or "" for name in self.names]
+        masks = []
+        for group in sorted(set(group_of) - {""}):
+            members = np.array([column for column, name in enumerate(group_of) if name == group])
+            masks.append((members, rng.random(len(self.label)) < MASKED_SHARE))
+        return masks
 
 
 def build_training_table(
-    past: Reports, names: list[str], parameters: dict[str, Any]
+    past: Reports, names: list[str], parameters: TreeParameters
 ) -> tuple[TrainingTable, NaiveBayes]:
-    """The table of the newest reports (at most `MOST`), and the evidence of all; `past` is in time's order."""
-    from scipy import sparse
-
+    """The table of the newest `MAX_TREE_REPORTS`, and naive Bayes of all reports; they are in order of time."""
     encoder = FeatureEncoder(names)
     total, parts, newest = CodeCounts(names), [CodeCounts(names) for _ in range(FOLDS)], []
     for block in row_blocks(len(past)):
         rows = past.take(block)
         matrix = encoder.matrix(rows.fields, len(rows))
         total.add(matrix, rows.code)
-        for at, part in enumerate(parts):  # a block begins with a row of the first fold
-            part.add(matrix[at::FOLDS], rows.code[at::FOLDS])
+        for index, part in enumerate(parts):  # every block begins with a row of the first fold
+            part.add(matrix[index::FOLDS], rows.code[index::FOLDS])
         if block.stop > len(past) - MAX_TREE_REPORTS:
             newest.append(sparse.csr_matrix(matrix))
     matrix = sparse.vstack(newest, format="csr")

@@ -1,22 +1,23 @@
-"""Train and evaluate the category model. Pure computation: MLflow is `tracking`'s affair."""
+"""Train the LightGBM model of one detail level."""
 
-from collections.abc import Callable
 from typing import Any
 
 import lightgbm
 import numpy as np
+from scipy import sparse
 
 from crime.classifier.bundle import level_inputs
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
 from crime.core.cpu import available_cpus
+from crime.core.executors import ShareDone
 from crime.reports.categories import CATEGORIES
-from crime.training.classifier.table import TrainingTable
+from crime.training.classifier.table import TrainingTable, TreeParameters
 
-HELD_OUT_SHARE = 0.2
-MASKED_WEIGHT = 0.5  # of a copy with fields hidden, beside 1 for the report as it is
-MAX_ROUNDS, PATIENCE = 400, 20
-MIN_ROWS_FOR_THREADS = 50_000  # rows
-TREE_PARAMETERS: dict[str, Any] = {
+VALIDATION_SHARE = 0.2  # of the training reports, the newest: the number of rounds is chosen on them
+MASKED_WEIGHT = 0.5  # of a report's masked copy, beside 1 for the report as it is; docs/method.md
+MAX_ROUNDS, PATIENCE = 400, 20  # rounds; training stops after PATIENCE rounds without a better log loss
+MIN_ROWS_FOR_THREADS = 50_000  # rows; on fewer, waiting OpenMP threads can take ten times as long on a busy machine
+TREE_PARAMETERS: TreeParameters = {  # chosen by experiment: docs/method.md
     "objective": "multiclass",
     "num_class": len(CATEGORIES),
     "learning_rate": 0.1,
@@ -32,56 +33,56 @@ TREE_PARAMETERS: dict[str, Any] = {
 }
 
 
-def fit_level(table: TrainingTable, level: str, progress: Callable[[float], None] = lambda share: None) -> str:
-    """One level's model, as LightGBM writes it; the rounds are chosen on the last fifth of the rows.
-
-    The rows are trained on as they are and, weighing half, with fields hidden.
-    """
-    trees, rounds, _ = _choose_rounds(table, level, lambda share: progress(share / 2))
-    fitted = lightgbm.train(
-        _parameters(table),
-        trees(slice(None)),
+def fit_level(table: TrainingTable, level: str, progress: ShareDone = lambda share: None) -> str:
+    """The model of a detail level in LightGBM's text format, trained on all rows of the table."""
+    rows = _LevelRows(table, level)
+    rounds, _ = rows.choose_rounds(lambda share: progress(share / 2))
+    booster = lightgbm.train(
+        rows.parameters,
+        rows.dataset(slice(None)),
         rounds,
         callbacks=[lambda env: progress(0.5 + 0.5 * env.iteration / rounds)],
     )
-    # the file must not tell how many processors it was trained on
-    return "\n".join(line for line in fitted.model_to_string().splitlines() if not line.startswith("[num_threads:"))
+    # the same file from every machine: the number of threads is left out
+    return "\n".join(line for line in booster.model_to_string().splitlines() if not line.startswith("[num_threads:"))
 
 
 def level_loss(table: TrainingTable, level: str) -> float:
-    """Log loss of one level's model on the last fifth of the rows, trained on those before."""
-    return _choose_rounds(table, level, lambda share: None)[2]
+    """Log loss of a detail level's model on the validation rows, trained on the rows before them."""
+    return _LevelRows(table, level).choose_rounds()[1]
 
 
-def _parameters(table: TrainingTable) -> dict[str, Any]:
-    # OpenMP's threads spin while they wait for each other: on few rows and a busy machine that costs tenfold
-    return table.parameters | {"num_threads": available_cpus() if len(table.label) >= MIN_ROWS_FOR_THREADS else 1}
+class _LevelRows:
+    """Training rows of a detail level: each report as it is and a copy with fields masked at random."""
 
+    def __init__(self, table: TrainingTable, level: str):
+        self.label = table.label
+        self.plain, self.masked = table.inputs(level, False), table.inputs(level, True)
+        self.names = [[*table.names, *NAIVE_BAYES_INPUTS][column] for column in level_inputs(table.names, level)]
+        threads = available_cpus() if len(table.label) >= MIN_ROWS_FOR_THREADS else 1
+        self.parameters: dict[str, Any] = {**table.parameters, "num_threads": threads}
 
-def _choose_rounds(
-    table: TrainingTable, level: str, progress: Callable[[float], None]
-) -> tuple[Callable[[slice], lightgbm.Dataset], int, float]:
-    """What makes a level's dataset of some rows, how many rounds do best on the last fifth, and their log loss."""
-    from scipy import sparse
+    def dataset(self, rows: slice) -> lightgbm.Dataset:
+        """LightGBM's data of some reports and their masked copies."""
+        inputs = sparse.vstack([self.plain[rows], self.masked[rows]], format="csr")
+        label = np.tile(self.label[rows], 2)
+        weight = np.repeat([1.0, MASKED_WEIGHT], len(label) // 2)
+        return lightgbm.Dataset(inputs, label, weight=weight, feature_name=self.names, params={"verbose": -1})
 
-    whole, hidden = table.inputs(level, False), table.inputs(level, True)
-    seen = [[*table.names, *NAIVE_BAYES_INPUTS][at] for at in level_inputs(table.names, level)]
-
-    def dataset(rows: slice) -> lightgbm.Dataset:
-        x, y = sparse.vstack([whole[rows], hidden[rows]], format="csr"), np.tile(table.label[rows], 2)
-        weight = np.repeat([1.0, MASKED_WEIGHT], len(y) // 2)
-        return lightgbm.Dataset(x, y, weight=weight, feature_name=seen, params={"verbose": -1})
-
-    border = int((1 - HELD_OUT_SHARE) * len(table.label))
-    first = dataset(slice(0, border))
-    late = lightgbm.Dataset(whole[border:], table.label[border:], reference=first)
-    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    trial = lightgbm.train(
-        _parameters(table),
-        first,
-        MAX_ROUNDS,
-        [late],
-        callbacks=[stop, lambda env: progress((env.iteration + 1) / env.end_iteration)],
-    )
-    progress(1)
-    return dataset, max(1, trial.best_iteration), trial.best_score["valid_0"]["multi_logloss"]
+    def choose_rounds(self, progress: ShareDone = lambda share: None) -> tuple[int, float]:
+        """The number of rounds with the smallest log loss on the validation rows, and that loss."""
+        border = int((1 - VALIDATION_SHARE) * len(self.label))
+        earlier = self.dataset(slice(0, border))
+        validation = lightgbm.Dataset(self.plain[border:], self.label[border:], reference=earlier)
+        booster = lightgbm.train(
+            self.parameters,
+            earlier,
+            MAX_ROUNDS,
+            [validation],
+            callbacks=[
+                lightgbm.early_stopping(PATIENCE, verbose=False),
+                lambda env: progress((env.iteration + 1) / env.end_iteration),
+            ],
+        )
+        progress(1)
+        return max(1, booster.best_iteration), booster.best_score["valid_0"]["multi_logloss"]

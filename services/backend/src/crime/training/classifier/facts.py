@@ -1,0 +1,59 @@
+"""What a bundle records of the reports it was trained and tested on."""
+
+from collections import Counter
+from hashlib import sha256
+
+import numpy as np
+
+from crime.classifier.spec import CategoryData
+from crime.core.days import day_text
+from crime.reports.table import Reports
+from crime.reports.tally import Tally
+from crime.training.classifier.table import row_blocks
+
+
+def category_data(reports: Reports, held_out: Reports, tally: Tally) -> CategoryData:
+    """Facts of all reports, in order of time, and of the last of them, which were held out."""
+    return CategoryData(
+        fingerprint=fingerprint(reports),
+        trained_on=len(reports) - len(held_out),
+        held_out=len(held_out),
+        first_day=day_text(int(reports.fields["date_occ"].min())),
+        until=day_text(int(reports.fields["date_occ"].max())),
+        held_out_from=day_text(int(held_out.fields["date_occ"].min())),
+        frequency=_code_frequency(reports),
+        **tally.as_dict(),
+    )
+
+
+def fingerprint(reports: Reports) -> str:
+    """SHA-256 of the fields and labels of reports in order of time; the same for every file format and dialect."""
+    digest = sha256()
+    for name in sorted(reports.fields):
+        column = reports.fields[name]
+        for block in row_blocks(len(reports)):
+            digest.update(repr(column[block].tolist()).encode() if column.dtype == object else column[block].tobytes())
+    digest.update(reports.label.tobytes())
+    return digest.hexdigest()
+
+
+def count_cells(reports: Reports) -> np.ndarray:
+    """(cells, 6) int32: month since 1970-01, area, category, weekday (Monday 0), hour, and the number of reports."""
+    days = reports.fields["date_occ"].astype("int64")
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
+    keys = np.column_stack(
+        [months, reports.fields["area"], reports.label, (days + 3) % 7, reports.fields["time_occ"] // 60]
+    ).astype(np.int32)
+    cells, counts = np.unique(keys, axis=0, return_counts=True)
+    return np.column_stack([cells, counts]).astype(np.int32)
+
+
+def _code_frequency(reports: Reports) -> dict[str, dict[str, int]]:
+    """Number of reports with each code; forms offer codes in this order."""
+    premise, weapon = reports.fields["premis_cd"], reports.fields["weapon_used_cd"]
+    counts = {
+        "premis": Counter(f"{code:g}" for code in premise[premise > 0]),
+        "weapon": Counter(f"{code:g}" for code in weapon[weapon > 0]),
+        "mo": Counter(code for codes in reports.fields["mocodes"] for code in codes),
+    }
+    return {kind: dict(sorted(by_code.items())) for kind, by_code in counts.items()}

@@ -1,0 +1,97 @@
+"""Counts of reports add up, and become the likelihoods that a hand computes from them."""
+
+import numpy as np
+import pytest
+from crime.classifier.naive_bayes import BINNED_FEATURES, NAIVE_BAYES_INPUTS, PROBABILITY_FLOOR
+from crime.features.definitions import choose_features
+from crime.features.encoder import FeatureEncoder
+from crime.reports.categories import CATEGORIES, category_of_crime_code
+from crime.reports.table import Reports
+from crime.training.classifier.naive_bayes import CRIME_CODES, CodeCounts, fit_naive_bayes
+
+NAMES = [*BINNED_FEATURES, "mo_0100"]
+THEFT, BURGLARY, BATTERY = 440, 310, 624  # crime codes; the first two are of one category
+
+
+def matrix(*reports: dict[str, float]) -> np.ndarray:
+    return np.array([[report.get(name, np.nan) for name in NAMES] for report in reports], np.float32)
+
+
+def counts_of(rows: np.ndarray, codes: list[int]) -> CodeCounts:
+    counts = CodeCounts(NAMES)
+    counts.add(rows, np.array(codes))
+    return counts
+
+
+def assert_equal(left: CodeCounts, right: CodeCounts) -> None:
+    for name in ("reports", "bins", "mo_known", "mo"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
+
+
+def test_counts_of_parts_add_up_and_can_be_taken_out_again(small_reports: Reports) -> None:
+    names = choose_features(small_reports.fields["mocodes"].tolist())
+    rows = FeatureEncoder(names).matrix(small_reports.fields, len(small_reports))
+    whole, parts = CodeCounts(names), [CodeCounts(names), CodeCounts(names)]
+    whole.add(rows, small_reports.code)
+    for index, part in enumerate(parts):
+        part.add(rows[index::2], small_reports.code[index::2])
+    assert_equal(whole.without(parts[0]), parts[1])
+    parts[0].add(rows[1::2], small_reports.code[1::2])
+    assert_equal(parts[0], whole)
+
+
+def test_counts_are_by_code_and_bin() -> None:
+    rows = matrix({"area": 7, "minute_of_day": 59}, {"area": 7, "minute_of_day": 60, "mo_0100": 1}, {"mo_0100": 0})
+    counts = counts_of(rows, [THEFT, THEFT, BATTERY])
+    theft, battery = np.searchsorted(CRIME_CODES, [THEFT, BATTERY])
+    area, minute = (list(BINNED_FEATURES).index(name) for name in ("area", "minute_of_day"))
+    assert (counts.reports[theft], counts.reports[battery]) == (2, 1)
+    assert counts.bins[area, theft, 7] == 2
+    assert counts.bins[area, battery].sum() == 0
+    assert counts.bins[minute, theft, :2].tolist() == [1, 1]
+    assert counts.mo_known[[theft, battery]].tolist() == [1, 1]
+    assert counts.mo[[theft, battery], 0].tolist() == [1, 0]
+
+
+def test_without_anything_known_the_answer_is_the_share_of_each_category() -> None:
+    tables = fit_naive_bayes(counts_of(matrix({}, {}, {}, {}), [THEFT, BURGLARY, THEFT, BATTERY]))
+    shares = np.exp(tables.predict_one(matrix({})[0])) - PROBABILITY_FLOOR
+    category = category_of_crime_code()
+    assert shares[category[THEFT]] == pytest.approx(0.75, abs=1e-6)
+    assert shares[category[BATTERY]] == pytest.approx(0.25, abs=1e-6)
+
+
+def test_likelihoods_are_shrunk_to_the_category_and_it_to_all_reports() -> None:
+    reports = [{"area": 1}] * 3 + [{"area": 2}] + [{"area": 2}] * 6
+    tables = fit_naive_bayes(counts_of(matrix(*reports), [THEFT] * 3 + [BURGLARY] + [BATTERY] * 6))
+    city = 3.5 / 11  # area 1: 3 of 10 reports, each of two areas with half a report more
+    thefts = (3 + 20 * city) / (4 + 20)
+    batteries = 20 * city / (6 + 20)
+    wanted = {
+        THEFT: 0.3 * (3 + 10 * thefts) / (3 + 10),
+        BURGLARY: 0.1 * (0 + 10 * thefts) / (1 + 10),
+        BATTERY: 0.6 * (0 + 10 * batteries) / (6 + 10),
+    }
+    shares = np.zeros(len(CATEGORIES))
+    for code, weight in wanted.items():
+        shares[category_of_crime_code()[code]] += weight
+    answer = tables.predict_one(matrix({"area": 1})[0])
+    np.testing.assert_allclose(answer, np.log(shares / shares.sum() + PROBABILITY_FLOOR), rtol=1e-5)
+
+
+def test_an_mo_code_and_its_absence_are_told_apart() -> None:
+    reports = [{"mo_0100": 1}] * 8 + [{"mo_0100": 0}] * 2 + [{"mo_0100": 0}] * 10
+    tables = fit_naive_bayes(counts_of(matrix(*reports), [THEFT] * 10 + [BATTERY] * 10))
+    city = (8 + 0.5) / (20 + 1)
+    likelihoods = [(count + 10 * (count + 20 * city) / 30) / 20 for count in (8, 0)]
+    for present in (1, 0):
+        theft, battery = (share if present else 1 - share for share in likelihoods)
+        answer = np.exp(tables.predict_one(matrix({"mo_0100": present})[0])) - PROBABILITY_FLOOR
+        assert answer[category_of_crime_code()[THEFT]] == pytest.approx(theft / (theft + battery), rel=1e-5)
+
+
+def test_categories_without_a_report_get_the_floor() -> None:
+    tables = fit_naive_bayes(counts_of(matrix({}, {}), [THEFT, BATTERY]))
+    answer = tables.predict_one(matrix({})[0])
+    absent = sorted(set(range(len(NAIVE_BAYES_INPUTS))) - {category_of_crime_code()[c] for c in (THEFT, BATTERY)})
+    np.testing.assert_allclose(answer[absent], np.log(PROBABILITY_FLOOR), rtol=1e-6)

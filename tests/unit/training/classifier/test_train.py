@@ -1,0 +1,92 @@
+"""Training is deterministic, keeps the newest reports out, and refuses what can't carry a model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.core.errors import DataError
+from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.table import Reports
+from crime.reports.tally import Tally
+from crime.training.classifier.train import evaluate_levels, split_by_time, train_category_model
+
+SMALL = {"learning_rate": 0.3, "num_leaves": 4}
+
+
+def test_held_out_reports_are_the_newest_fifth(small_reports: Reports) -> None:
+    order = small_reports.fields["dr_no"].tolist()
+    past, held_out = split_by_time(small_reports)
+    assert (len(past), len(held_out)) == (1262, 316)
+    assert past.minute.max() <= held_out.minute.min()
+    assert small_reports.fields["dr_no"].tolist() == order
+
+
+def test_same_reports_and_seed_give_the_same_model(
+    small_reports: Reports, small_bundle: CategoryBundle, tmp_path: Path
+) -> None:
+    shuffled = small_reports.take(np.random.default_rng(5).permutation(len(small_reports)))
+    again = train_category_model(shuffled, Tally(), tmp_path / "bundle", parameters=SMALL).bundle
+    assert again.spec.sha256 == small_bundle.spec.sha256
+    assert again.spec.data.fingerprint == small_bundle.spec.data.fingerprint
+    assert again.spec.golden == small_bundle.spec.golden
+
+
+def test_the_spec_holds_what_an_evaluation_of_the_held_out_reports_gives(
+    small_reports: Reports, small_bundle: CategoryBundle
+) -> None:
+    _, held_out = split_by_time(small_reports)
+    spec, scores = small_bundle.spec, evaluate_levels(small_bundle, held_out)
+    assert spec.metrics == {level: figures.short() for level, figures in scores.items()}
+    assert spec.confusion == {level: figures.confusion for level, figures in scores.items()}
+    assert set(scores) == {"overall", *DETAIL_LEVELS}
+    assert sum(map(sum, spec.confusion["overall"])) == len(held_out)
+    assert (
+        spec.metrics["report"]["log_loss"] < spec.metrics["weapon"]["log_loss"] < spec.metrics["place_time"]["log_loss"]
+    )
+
+
+def test_the_spec_describes_the_model(small_bundle: CategoryBundle) -> None:
+    spec = small_bundle.spec
+    assert sum(spec.gain.values()) == pytest.approx(1, abs=1e-3)
+    assert list(spec.gain) == small_bundle.names
+    assert all(rounds >= 1 for rounds in spec.rounds.values())
+    assert (spec.parameters["num_leaves"], spec.parameters["lambda_l2"]) == (4, 3.0)
+    small_bundle.verify()
+
+
+def test_victim_columns_only_when_asked_for(
+    small_reports: Reports, small_bundle: CategoryBundle, tmp_path: Path
+) -> None:
+    columns = {"victim_age", "victim_sex", "victim_descent"}
+    assert not columns & set(small_bundle.spec.features)
+    some = small_reports.take(np.arange(0, len(small_reports), 2))
+    bundle = train_category_model(some, Tally(), tmp_path / "bundle", victim=True, parameters=SMALL).bundle
+    assert columns <= set(bundle.spec.features)
+    assert bundle.spec.victim
+
+
+def test_progress_of_each_level_goes_up_to_the_end(small_reports: Reports, tmp_path: Path) -> None:
+    calls: list[tuple[str, float]] = []
+    some = small_reports.take(np.arange(0, len(small_reports), 2))
+    train_category_model(
+        some, Tally(), tmp_path / "bundle", parameters=SMALL, progress=lambda what, share: calls.append((what, share))
+    )
+    assert list(dict.fromkeys(what for what, _ in calls)) == list(DETAIL_LEVELS.values())
+    for name in DETAIL_LEVELS.values():
+        shares = [share for what, share in calls if what == name]
+        assert shares == sorted(shares)
+        assert 0 < shares[0] <= shares[-1] <= 1
+
+
+def test_too_few_reports_are_refused(small_reports: Reports, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="100 good reports are too few"):
+        train_category_model(small_reports.take(np.arange(100)), Tally(), tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_reports_without_mo_codes_are_refused(small_reports: Reports, tmp_path: Path) -> None:
+    unknown = small_reports.take(slice(None))
+    unknown.fields["mocodes"] = np.full(len(unknown), None, object)
+    with pytest.raises(DataError, match="training needs the columns Premis Cd, Weapon Used Cd, Mocodes"):
+        train_category_model(unknown, Tally(), tmp_path / "bundle")
