@@ -1,6 +1,6 @@
-"""The `crime` command."""
+"""Entry point of the `crime` command."""
 
-from crime.cli import category, forecasts, operations, registry, tables  # noqa: F401 (each adds its commands)
+from crime.cli import category, forecasts, operations, registry, tables  # noqa: F401 (each registers its commands)
 from crime.cli.app import app
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The `crime` command: train, evaluate, predict, export, serve."""
+"""Commands of the category model: train, tune, evaluate, predict."""
 
 import json
 from dataclasses import asdict
@@ -7,19 +7,10 @@ from typing import Annotated
 
 import typer
 
+from crime.cli import rendering
 from crime.cli.app import app
-from crime.cli.errors import explained_errors
+from crime.cli.console import out, progress_bar, progress_on, readable_errors, table_or_sample
 from crime.cli.options import Data, Json, Rejects, Workers
-from crime.cli.rendering import (
-    out,
-    progress_bar,
-    progress_callback,
-    score_summary,
-    show_bayes_limits,
-    show_scores,
-    show_tally,
-)
-from crime.cli.source import data_source
 from crime.core.settings import Settings
 
 
@@ -44,23 +35,10 @@ def train(
     from crime.simulation.city import bayes_log_losses
     from crime.training.classifier.train import train_category_model
 
-    with explained_errors():
-        from crime.pipelines.publishing import publish, temporary_bundle
-        from crime.pipelines.tune import best_parameters
-        from crime.registry.lookup import open_registry
-        from crime.simulation.city import bayes_log_losses
-        from crime.training.classifier.train import train_category_model  # seconds: after the arguments were accepted
-
-        tally, workers, parameters = Tally(rejects), connect_executor(dask), None
-        if tuned:
-            from crime.pipelines.publishing import publish, temporary_bundle
-            from crime.pipelines.tune import best_parameters
-            from crime.registry.lookup import open_registry
-            from crime.simulation.city import bayes_log_losses
-            from crime.training.classifier.train import train_category_model
-
-            parameters = best_parameters(open_registry(Settings()))
-        with temporary_bundle() as place, progress_bar() as bar, data_source(data) as path:
+    with readable_errors():
+        tally, executor, registry = Tally(rejects), connect_executor(dask), open_registry(Settings())
+        parameters = best_parameters(registry) if tuned else None
+        with temporary_bundle() as place, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
             directory = Path(place) / "bundle"
             model, held_out = train_category_model(
@@ -70,20 +48,20 @@ def train(
                 seed=seed,
                 victim=victim,
                 parameters=parameters,
-                executor=workers,
-                progress=progress_callback(bar, task, "train: "),
+                executor=executor,
+                progress=progress_on(bar, task, "train: "),
             )
             bar.update(task, description="register in MLflow", total=None)
-            version, verdict = publish(model, directory, open_registry(Settings()))
+            version, verdict = publish(model, directory, registry)
             model = CategoryBundle(directory, version)
             limits = bayes_log_losses(path, held_out)
-        show_tally(tally)
-        show_scores(model.spec.metrics, f"{model.name} version {version}: {len(held_out):,} held-out reports")
-        show_bayes_limits(limits, model.spec.metrics)
-        out.print(verdict, highlight=False, soft_wrap=True)
-        if as_json:
-            summary = score_summary(model.name, version, len(held_out), tally, model.spec.metrics)
-            typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
+    scores = model.spec.metrics
+    rendering.print_tally(tally)
+    rendering.print_scores(scores, f"{model.name} version {version}: {len(held_out):,} held-out reports")
+    rendering.print_bayes_limits(limits, scores)
+    out.print(verdict, highlight=False, soft_wrap=True)
+    if as_json:
+        rendering.print_score_json(model, len(held_out), tally, scores, limits)
 
 
 @app.command()
@@ -95,60 +73,49 @@ def tune(
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Search better parameters for `crime train --tuned`; every trial is a run in MLflow, and a cut search goes on."""
+    """Search better parameters for `crime train --tuned`; each trial is an MLflow run; a stopped search goes on."""
     from crime.core.executors import connect_executor
     from crime.pipelines import tune
     from crime.registry.lookup import open_registry
     from crime.reports.files import load_reports
     from crime.reports.tally import Tally
 
-    with explained_errors():
-        from crime.pipelines import tune
-        from crime.registry.lookup import open_registry
-
+    with readable_errors(), progress_bar() as bar, table_or_sample(data) as path:
         tally = Tally(rejects)
-        with progress_bar() as bar, data_source(data) as path:
-            task = bar.add_task(f"read {path.name}", total=None)
-            where, workers = open_registry(Settings()), connect_executor(dask)
-            found = tune.tune(
-                load_reports(path, tally), where, workers, trials, seed, progress_callback(bar, task, "tune: ")
-            )
-    show_tally(tally)
-    out.print(
-        f"log loss {found.loss:.4f}, {found.default:.4f} with the default parameters; "
-        f"{found.finished} trials finished, {found.pruned} given up early",
-        highlight=False,
-    )
-    for name, value in found.parameters.items():
-        out.print(f"  {name} {value:.4g}", highlight=False)
+        task = bar.add_task(f"read {path.name}", total=None)
+        registry, executor = open_registry(Settings()), connect_executor(dask)
+        result = tune.tune(
+            load_reports(path, tally), registry, executor, trials, seed, progress_on(bar, task, "tune: ")
+        )
+    rendering.print_tally(tally)
+    rendering.print_tuning(result)
     if as_json:
-        typer.echo(json.dumps(asdict(found)))
+        typer.echo(json.dumps(asdict(result)))
 
 
 @app.command()
 def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
-    """Score the champion on a table whose crime codes are known; on a twin's table, beside what could be known."""
+    """Score the champion on a table with crime codes; on a simulated table also show the Bayes limit."""
     from crime.registry.lookup import load_champion
     from crime.reports.files import load_reports
     from crime.reports.tally import Tally
     from crime.simulation.city import bayes_log_losses
     from crime.training.classifier.train import evaluate_levels
 
-    with explained_errors(), data_source(data) as path, progress_bar() as bar:
+    with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
         tally = Tally(rejects)
         model = load_champion(Settings())
         task = bar.add_task(f"read {path.name}", total=None)
         reports = load_reports(path, tally)
         bar.update(task, description="evaluate")
-        scores = {level: found.short() for level, found in evaluate_levels(model, reports).items()}
+        scores = {level: score.short() for level, score in evaluate_levels(model, reports).items()}
         limits = bayes_log_losses(path, reports)
-    show_tally(tally)
-    simulated = "SIMULATED: " if tally.simulated else ""
-    show_scores(scores, f"{simulated}{model.name} version {model.version}: {len(reports):,} reports")
-    show_bayes_limits(limits, scores)
+    rendering.print_tally(tally)
+    title = f"{rendering.simulated(tally)}{model.name} version {model.version}: {len(reports):,} reports"
+    rendering.print_scores(scores, title)
+    rendering.print_bayes_limits(limits, scores)
     if as_json:
-        summary = score_summary(model.name, model.version, len(reports), tally, scores)
-        typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
+        rendering.print_score_json(model, len(reports), tally, scores, limits)
 
 
 @app.command()
@@ -163,24 +130,17 @@ def predict(
     from crime.registry.lookup import load_champion
     from crime.reports.tally import Tally
 
-    with explained_errors(), data_source(data) as path, progress_bar() as bar:
+    with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
         tally = Tally(rejects)
         model = load_champion(Settings())
         task = bar.add_task(f"score {path.name}", total=None)
-        score_file(
-            model,
-            path,
-            output,
-            tally,
-            lambda rows: bar.update(task, description=f"score {path.name}: {rows:,} rows"),
-        )
-    show_tally(tally)
+
+        def show(rows: int) -> None:
+            bar.update(task, description=f"score {path.name}: {rows:,} rows")
+
+        score_file(model, path, output, tally, show)
+    rendering.print_tally(tally)
     out.print(f"{output}: scored by {model.name} version {model.version}", highlight=False, soft_wrap=True)
     if as_json:
-        summary = {
-            "model": model.name,
-            "version": model.version,
-            "rows": tally.rows,
-            "rejected": tally.rejected_rows,
-        }
+        summary = {"model": model.name, "version": model.version, "rows": tally.rows, "rejected": tally.rejected_rows}
         typer.echo(json.dumps(summary | {"output": str(output)}))

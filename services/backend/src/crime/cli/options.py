@@ -1,25 +1,12 @@
-"""The `crime` command: train, evaluate, predict, export, serve."""
+"""Options and arguments that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Data = Annotated[
-    Path | None,
-    typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Without it the embedded sample.", dir_okay=False),
-]
-Rejects = Annotated[Path | None, typer.Option(help="Write rejected rows here (CSV), the reason first.")]
-Workers = Annotated[
-    str | None,
-    typer.Option("--dask", envvar="CRIME_DASK", help="A Dask scheduler whose workers do it: tcp://HOST:8786."),
-]
-Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
-Name = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]
-By = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorded.")]
 
-
-def _day(text: str | None) -> str | None:
+def _check_day(text: str | None) -> str | None:
     from crime.core.days import day_number
 
     try:
@@ -30,5 +17,17 @@ def _day(text: str | None) -> str | None:
     return text
 
 
-Since = Annotated[str | None, typer.Option(help="Only what happened from this day on, 2020-01-01.", callback=_day)]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Without it the embedded sample.", dir_okay=False),
+]
+Rejects = Annotated[Path | None, typer.Option(help="Write rejected rows here (CSV), the reason first.")]
+Workers = Annotated[
+    str | None,
+    typer.Option("--dask", envvar="CRIME_DASK", help="Run on the workers of this Dask scheduler: tcp://HOST:8786."),
+]
+Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
+ModelName = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]
+DecidedBy = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorded.")]
+Since = Annotated[str | None, typer.Option(help="Only events from this day on, 2020-01-01.", callback=_check_day)]
 Archive = Annotated[Path, typer.Argument(help="A .tar.gz file.", dir_okay=False)]

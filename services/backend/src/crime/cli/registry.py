@@ -1,4 +1,4 @@
-"""The `crime` command: train, evaluate, predict, export, serve."""
+"""Commands of the model registry: promote, challenge, roll back, export, back up, restore."""
 
 import json
 import shutil
@@ -9,18 +9,17 @@ from typing import Annotated
 import typer
 
 from crime.cli.app import app
-from crime.cli.errors import explained_errors
-from crime.cli.options import Archive, By, Json, Name
-from crime.cli.rendering import err, out, progress_bar, progress_callback
+from crime.cli.console import err, out, progress_bar, progress_on, readable_errors
+from crime.cli.options import Archive, DecidedBy, Json, ModelName
 from crime.core.settings import Settings
 
 
 @app.command()
 def promote(
-    name: Name,
-    version: Annotated[str | None, typer.Argument(help="The version that should answer; else the latest.")] = None,
+    name: ModelName,
+    version: Annotated[str | None, typer.Argument(help="The version to promote; without it the latest.")] = None,
     force: Annotated[str | None, typer.Option(help="Why, although a gate failed; it is recorded.")] = None,
-    by: By = "unknown",
+    by: DecidedBy = "unknown",
     as_json: Json = False,
 ) -> None:
     """Make a version champion if it passes the gates against the present one, or by force."""
@@ -28,10 +27,10 @@ def promote(
     from crime.registry.lookup import open_registry
     from crime.registry.promotion import latest_version
 
-    with explained_errors():
-        where = open_registry(Settings())
-        version = version or latest_version(where, name)
-        verdict = promotion.promote(where, name, version, by, force)
+    with readable_errors():
+        registry = open_registry(Settings())
+        version = version or latest_version(registry, name)
+        verdict = promotion.promote(registry, name, version, by, force)
     for gate in verdict.gates:
         out.print(f"{'passed' if gate.passed else 'FAILED'} {gate.name}: {gate.reason}", highlight=False)
     out.print(f"{name} version {version} is champion", highlight=False)
@@ -41,33 +40,33 @@ def promote(
 
 @app.command()
 def challenge(
-    name: Name,
+    name: ModelName,
     version: Annotated[
         str | None, typer.Argument(help="The challenger; without one the present one is withdrawn.")
     ] = None,
     canary: Annotated[float, typer.Option(min=0, max=1, help="Share of predictions that it answers itself.")] = 0.0,
-    by: By = "unknown",
+    by: DecidedBy = "unknown",
 ) -> None:
     """Let a version score what the champion answers (shadow), and answer a share of the requests itself (canary)."""
     from crime.registry.lookup import open_registry
     from crime.registry.promotion import set_challenger, withdraw_challenger
 
-    with explained_errors():
+    with readable_errors():
         if version is None:
             withdraw_challenger(open_registry(Settings()), name, by)
         else:
             set_challenger(open_registry(Settings()), name, version, canary, by)
-    words = f"version {version} challenges, and answers {canary:.0%}" if version else "the challenger is withdrawn"
+    words = f"version {version} challenges, and answers {canary:.0}" if version else "the challenger is withdrawn"
     out.print(f"{name}: {words}", highlight=False)
 
 
 @app.command()
-def rollback(name: Name, by: By = "unknown") -> None:
+def rollback(name: ModelName, by: DecidedBy = "unknown") -> None:
     """Make the version that was champion before champion again."""
     from crime.registry import promotion
     from crime.registry.lookup import open_registry
 
-    with explained_errors():
+    with readable_errors():
         version = promotion.rollback(open_registry(Settings()), name, by)
     out.print(f"{name} version {version} is champion again", highlight=False)
 
@@ -84,7 +83,7 @@ def export(
     from crime.registry.kinds import MODEL_KINDS
     from crime.registry.lookup import find_version, open_registry
 
-    with explained_errors():
+    with readable_errors():
         for name, kind in MODEL_KINDS.items():
             place = output / kind.image_folder
             try:
@@ -105,13 +104,13 @@ def export(
 @app.command()
 def backup(output: Archive, as_json: Json = False) -> None:
     """Write every model version, with its metrics and tags, the aliases, and all recorded predictions and decisions."""
-    with explained_errors():
+    with readable_errors():
         from crime.pipelines.backup import save_backup
         from crime.registry.lookup import open_registry
 
         with progress_bar() as bar:
             task = bar.add_task("back up", total=None)
-            saved = save_backup(open_registry(Settings()), output, progress_callback(bar, task))
+            saved = save_backup(open_registry(Settings()), output, progress_on(bar, task))
     out.print(f"{output}: {saved.versions} versions, {saved.files} files beside them", highlight=False, soft_wrap=True)
     if as_json:
         typer.echo(json.dumps(asdict(saved)))
@@ -120,13 +119,13 @@ def backup(output: Archive, as_json: Json = False) -> None:
 @app.command()
 def restore(source: Archive, as_json: Json = False) -> None:
     """Put a backup into an empty registry, under the same version numbers; a run that was cut goes on."""
-    with explained_errors():
+    with readable_errors():
         from crime.pipelines.backup import restore_backup
         from crime.registry.lookup import open_registry
 
         with progress_bar() as bar:
             task = bar.add_task("restore", total=None)
-            saved = restore_backup(open_registry(Settings()), source, progress_callback(bar, task))
+            saved = restore_backup(open_registry(Settings()), source, progress_on(bar, task))
     out.print(f"{saved.versions} versions and {saved.files} files restored", highlight=False)
     if as_json:
         typer.echo(json.dumps(asdict(saved)))

@@ -1,67 +1,166 @@
-"""The `crime` command: train, evaluate, predict, export, serve."""
+"""What the commands print: tables for people on stdout, notes on stderr, one line of JSON for machines."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+import typer
 from rich.table import Table
 
-if TYPE_CHECKING:
+from crime.cli.console import err, out
+
+if TYPE_CHECKING:  # the commands import these when they run: the help must not wait for them
+    from crime.classifier.bundle import CategoryBundle
+    from crime.forecaster.bundle import ForecastBundle
+    from crime.forecaster.spec import BacktestSummary
+    from crime.monitoring.drift_report import DriftReport
+    from crime.pipelines.tune import TuningResult
     from crime.reports.tally import Tally
 
-
-out, err = Console(), Console(stderr=True)
-
-
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=err) as bar:
-        yield bar
+Scores = dict[str, dict[str, float]]  # figures by detail level, `overall` first
 
 
-def progress_callback(bar: Progress, task: TaskID, prefix: str = "") -> Callable[[str, float], None]:
-    """Shows on the bar what is being done and the share of it done."""
-    return lambda what, share: bar.update(task, description=prefix + what, total=1, completed=share)
+def _table(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
+    """A table whose columns are right-justified, but for those in `left`."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right")
+    return table
 
 
-def show_tally(tally: "Tally") -> None:
+def simulated(tally: "Tally") -> str:
+    """The mark that goes before the title of whatever rests on simulated reports."""
+    return "SIMULATED: " if tally.simulated else ""
+
+
+def print_tally(tally: "Tally") -> None:
     err.print(f"{tally.rows:,} rows read, {tally.rejected_rows:,} rejected, {tally.repaired.total():,} cells repaired")
     for kind, count in tally.repaired.most_common():
         err.print(f"  repaired {count:,}: {kind}", highlight=False)
     for reason, count in tally.rejected.most_common():
-        shown = ", ".join(f"row {row}: {cell!r}" for row, cell in tally.examples[reason])
-        err.print(f"  rejected {count:,}: {reason} ({shown})", highlight=False, markup=False)
+        examples = ", ".join(f"row {row}: {cell!r}" for row, cell in tally.examples[reason])
+        err.print(f"  rejected {count:,}: {reason} ({examples})", highlight=False, markup=False)
 
 
-def show_scores(scores: dict[str, dict[str, float]], title: str) -> None:
+def print_scores(scores: Scores, title: str) -> None:
     from crime.reports.schema import DETAIL_LEVELS
 
-    table = Table(title=title)
-    for column in ("known", "accuracy", "weighted F1", "macro AUC", "log loss", "ECE"):
-        table.add_column(column, justify="left" if column == "known" else "right")
+    table = _table(title, "known", "accuracy", "weighted F1", "macro AUC", "log loss", "ECE", left=("known",))
     for level, name in {"overall": "reports as they are", **DETAIL_LEVELS}.items():
         table.add_row(name, *(f"{value:.3f}" for value in scores[level].values()))
     out.print(table)
 
 
-def show_bayes_limits(limits: dict[str, float], scores: dict[str, dict[str, float]]) -> None:
-    """Of a simulated table: how close log loss came to what a model that knew the truth would reach."""
+def print_bayes_limits(limits: dict[str, float], scores: Scores) -> None:
+    """On a simulated table: the log loss beside that of a model that knows how the reports were drawn."""
     for level, limit in limits.items():
         loss = scores[level]["log_loss"]
         out.print(f"{level}: log loss {loss:.4f}, Bayes limit {limit:.4f}, {loss / limit - 1:+.1%}", highlight=False)
 
 
-def score_summary(
-    model: str, version: str, rows: int, tally: "Tally", scores: dict[str, dict[str, float]]
-) -> dict[str, Any]:
-    return {
-        "model": model,
-        "version": version,
-        "rows": rows,
+def print_score_json(
+    model: "CategoryBundle", reports: int, tally: "Tally", scores: Scores, limits: dict[str, float]
+) -> None:
+    summary: dict[str, Any] = {
+        "model": model.name,
+        "version": model.version,
+        "rows": reports,
         "rejected": tally.rejected_rows,
         "overall": scores["overall"],
-        "levels": {level: values for level, values in scores.items() if level != "overall"},
+        "levels": {level: figures for level, figures in scores.items() if level != "overall"},
     }
+    typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
+
+
+def print_tuning(result: "TuningResult") -> None:
+    out.print(
+        f"log loss {result.loss:.4f}, {result.default:.4f} with the default parameters; "
+        f"{result.finished} trials finished, {result.pruned} given up early",
+        highlight=False,
+    )
+    for name, value in result.parameters.items():
+        out.print(f"  {name} {value:.4g}", highlight=False)
+
+
+def print_forecast(bundle: "ForecastBundle", version: str, horizon: int, tally: "Tally") -> None:
+    """The first day by area, the busiest first, and how the backtest went."""
+    import numpy as np
+
+    from crime.core.days import day_text
+    from crime.reports.codes import code_names
+
+    means = bundle.expected("area", np.arange(horizon))
+    bounds, areas = bundle.bounds("area", means), bundle.places["area"].ids.tolist()
+    first_day = day_text(bundle.origin + 1)
+    title = f"{simulated(tally)}{bundle.name} version {version}: expected reports on {first_day}, with intervals"
+    table = _table(title, "area", "expected", "80 %", "95 %", f"in {horizon} days", left=("area",))
+    for row in np.argsort(-means[:, 0]):
+        low80, high80, low95, high95 = bounds[:, row, 0]
+        table.add_row(
+            f"{code_names('area').get(str(areas[row]), '')} ({areas[row]})",
+            f"{means[row, 0]:.1f}",
+            f"{low80:.0f} to {high80:.0f}",
+            f"{low95:.0f} to {high95:.0f}",
+            f"{means[row].sum():.0f}",
+        )
+    out.print(table)
+    for kind, summary in bundle.spec.backtest.items():
+        gain, origins = summary.gain, summary.origins
+        out.print(f"by {kind}: deviance {gain:+.1%} better than the best baseline over {origins} origins")
+
+
+def print_forecast_json(bundle: "ForecastBundle", version: str, horizon: int, tally: "Tally") -> None:
+    import numpy as np
+
+    from crime.core.days import day_text
+    from crime.forecaster.bundle import INTERVAL_BOUNDS
+
+    means = bundle.expected("area", np.arange(horizon))
+    bounds = bundle.bounds("area", means)
+
+    def day(row: int, step: int) -> dict[str, Any]:
+        interval = {name: float(bounds[bound, row, step]) for bound, name in enumerate(INTERVAL_BOUNDS)}
+        return {"date": day_text(bundle.origin + 1 + step), "mean": round(float(means[row, step]), 4)} | interval
+
+    summary = {
+        "model": bundle.name,
+        "version": version,
+        "rows": tally.rows,
+        "rejected": tally.rejected_rows,
+        "simulated": bool(tally.simulated),
+        "made_at": day_text(bundle.origin),
+        "horizon": horizon,
+        "areas": {
+            str(area): [day(row, step) for step in range(horizon)]
+            for row, area in enumerate(bundle.places["area"].ids.tolist())
+        },
+    }
+    typer.echo(json.dumps(summary))
+
+
+def print_backtest(summary: "BacktestSummary", tally: "Tally") -> None:
+    figures = ("deviance", "pinball", "hit5", "hit20", "pai20", "pei20", "coverage80", "coverage95")
+    title = f"{simulated(tally)}reports by {summary.by} and {summary.every}, {summary.origins} origins"
+    table = _table(title, "method", *figures, left=("method",))
+    for method, scores in summary.methods.items():
+        table.add_row(method, *(f"{getattr(scores, figure):.3f}" for figure in figures))
+    out.print(table)
+    out.print(f"deviance {summary.gain:+.1%} better than the best baseline; chosen: {summary.chosen}", highlight=False)
+    if summary.reached is not None:
+        out.print(f"{summary.reached:.0%} of the way from the best baseline to the truth", highlight=False)
+
+
+def print_drift(report: "DriftReport") -> None:
+    title = f"{report.reports:,} predictions beside {report.model_name} {report.model_version}'s data"
+    table = _table(title, "of", "reports", "PSI", "JS distance", "p", "", left=("of", ""))
+    for drift in report.features:
+        mark = "[red]drifted" if drift.drifted else ""
+        table.add_row(
+            drift.feature, f"{drift.reports:,}", f"{drift.psi:.3f}", f"{drift.js:.3f}", f"{drift.p:.1e}", mark
+        )
+    out.print(table)
+    for week in (performance.as_json() for performance in report.performance):
+        out.print(
+            f"week of {week['week']}, version {week['version']}: {week['reports']:,} labels, accuracy "
+            f"{week['accuracy']:.3f}, log loss {week['log_loss']:.3f}, calibration error {week['ece']:.3f}",
+            highlight=False,
+        )

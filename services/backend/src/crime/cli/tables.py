@@ -1,4 +1,4 @@
-"""The `crime` command: train, evaluate, predict, export, serve."""
+"""Commands of tables: fetch, check, simulate, build features, list codes."""
 
 import csv
 import json
@@ -8,44 +8,43 @@ from typing import Annotated
 import typer
 
 from crime.cli.app import app, features_app
-from crime.cli.errors import explained_errors
+from crime.cli.console import out, progress_bar, readable_errors, table_or_sample
 from crime.cli.options import Data, Json, Rejects, Since
-from crime.cli.rendering import out, progress_bar, show_tally
-from crime.cli.source import data_source
+from crime.cli.rendering import print_tally
 from crime.core.settings import Settings
 
 
 @app.command()
 def fetch(
     output: Annotated[
-        Path, typer.Option(help="A CSV file; a run that was cut goes on where it stopped.", dir_okay=False)
+        Path, typer.Option(help="A CSV file; an interrupted run continues where it stopped.", dir_okay=False)
     ],
     since: Since = None,
 ) -> None:
     """Fetch LAPD's reports from the city's open-data portal; a second run fetches what was added or changed since."""
     from crime.reports.portal import fetch_reports
 
-    with explained_errors(), progress_bar() as bar:
+    with readable_errors(), progress_bar() as bar:
         task = bar.add_task("ask the portal", total=None)
 
         def show(done: int, total: int) -> None:
             bar.update(task, description=f"{done:,} of {total:,} reports", total=total, completed=done)
 
-        found = fetch_reports(Settings(), output, since, show)
-    out.print(f"{output}: {found.rows:,} reports, {found.fetched:,} fetched now", highlight=False, soft_wrap=True)
+        result = fetch_reports(Settings(), output, since, show)
+    out.print(f"{output}: {result.rows:,} reports, {result.fetched:,} fetched now", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
-    """Read a table and say what was repaired and rejected; nothing is trained or scored."""
+    """Read a table and report what was repaired and rejected; nothing is trained or scored."""
     from crime.reports.files import parse_block, read_blocks
     from crime.reports.tally import Tally
 
-    with explained_errors(), data_source(data) as path:
+    with readable_errors(), table_or_sample(data) as path:
         tally = Tally(rejects)
         for batch in read_blocks(path, tally):
             parse_block(batch, tally)
-    show_tally(tally)
+    print_tally(tally)
     if as_json:
         typer.echo(json.dumps(tally.as_dict()))
 
@@ -55,9 +54,12 @@ def twin(
     output: Annotated[Path, typer.Option(help="Where to: .csv, .csv.gz or .parquet.", dir_okay=False)],
     rows: Annotated[int, typer.Option(min=1, max=9_999_999, help="How many reports, from 2020-01-01 on.")] = 1_000_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same city.")] = 1,
-    drift: Annotated[str | None, typer.Option(help="A day from which its habits are others, as 2021-06-01.")] = None,
+    drift: Annotated[
+        str | None,
+        typer.Option(help="From this day on, 2021-06-01, categories and premises are distributed differently."),
+    ] = None,
 ) -> None:
-    """Write a simulated city's reports, for trials whose truth is known. Every row says that it is simulated."""
+    """Write a simulated city's reports, whose true distribution is known. Every row says that it is simulated."""
     from crime.core.days import day_number
     from crime.simulation.city import CitySettings, SimulatedCity
 
@@ -66,7 +68,7 @@ def twin(
             day_number(drift)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--drift") from None
-    with explained_errors(), progress_bar() as bar:
+    with readable_errors(), progress_bar() as bar:
         task = bar.add_task("build the city", total=rows)
         city = SimulatedCity(CitySettings(seed, rows, drift))
         bar.update(task, description=f"write {output.name}")
@@ -79,7 +81,7 @@ def build_features(
     data: Data = None,
     rejects: Rejects = None,
     until: Annotated[str | None, typer.Option(help="Only what was reported by this day, 2020-12-31.")] = None,
-    output: Annotated[Path, typer.Option(help="A folder; months that are done stay.", file_okay=False)] = Path(
+    output: Annotated[Path, typer.Option(help="A folder; months up to date are kept.", file_okay=False)] = Path(
         "features"
     ),
     as_json: Json = False,
@@ -94,14 +96,14 @@ def build_features(
         last = day_number(until) if until else None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--until") from None
-    with explained_errors(), data_source(data) as path, progress_bar() as bar:
+    with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
         tally = Tally(rejects)
         task = bar.add_task(f"read {path.name}", total=None)
         written = kept = 0
         for month in build_feature_store(read_history(path, tally), output, last):
             written, kept = written + month.fresh, kept + (not month.fresh)
             bar.update(task, description=str(month.path.relative_to(output)))
-    show_tally(tally)
+    print_tally(tally)
     out.print(f"{output}: {written} months written, {kept} kept", highlight=False, soft_wrap=True)
     if as_json:
         summary = {"rows": tally.rows, "rejected": tally.rejected_rows, "written": written, "kept": kept}
@@ -114,5 +116,8 @@ def codes() -> None:
     from crime.reports.categories import CATEGORY_NAMES, category_of_crime_code
     from crime.reports.codes import code_names
 
-    rows = ((code, code_names("crime")[str(code)], CATEGORY_NAMES[at]) for code, at in category_of_crime_code().items())
+    rows = (
+        (code, code_names("crime")[str(code)], CATEGORY_NAMES[category])
+        for code, category in category_of_crime_code().items()
+    )
     csv.writer(typer.get_text_stream("stdout")).writerows([("Crm Cd", "Crm Cd Desc", "Category"), *rows])

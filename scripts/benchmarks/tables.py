@@ -1,6 +1,6 @@
-"""Tables: reading, features, training and batch prediction as they grow, beside DuckDB and bare LightGBM.
+"""Reading, features, training and batch prediction as tables grow, beside DuckDB and bare LightGBM.
 
-Every step runs in a process of its own on a simulated city's CSV of all 28 columns, so that its most memory is its own.
+Every step runs in a process of its own on a simulated city's CSV of all 28 columns: its peak memory is then its own.
 """
 
 import json
@@ -30,62 +30,62 @@ from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 from rich.console import Console
 from rich.table import Table
 
-REPEATS = 3  # of what takes seconds
+REPEATS = 3  # of steps that take seconds
 
 
 @dataclass(frozen=True)
-class Ready(TrainingTable):
-    """A table whose inputs are computed already."""
+class PrecomputedTable(TrainingTable):
+    """A training table whose inputs by level and masking are computed beforehand."""
 
-    made: Any = None
+    precomputed: Any = None
 
     def inputs(self, level: str, hidden: bool) -> Any:
-        return self.made[level, hidden]
+        return self.precomputed[level, hidden]
 
 
-def read(path: Path, place: Path) -> None:
+def read(path: Path, folder: Path) -> None:
     tally = Tally()
     for block in read_blocks(path, tally):
         parse_block(block, tally)
 
 
-def duckdb(path: Path, place: Path) -> None:
+def duckdb(path: Path, folder: Path) -> None:
     import duckdb
 
     duckdb.sql(f"CREATE TABLE reports AS SELECT * FROM read_csv('{path}', all_varchar = true)")
 
 
-def features(path: Path, place: Path) -> None:
-    for _ in build_feature_store(read_history(path, Tally()), place / "features"):
+def features(path: Path, folder: Path) -> None:
+    for _ in build_feature_store(read_history(path, Tally()), folder / "features"):
         pass
 
 
-def train(path: Path, place: Path) -> None:
+def train(path: Path, folder: Path) -> None:
     tally = Tally()
-    train_category_model(load_reports(path, tally), tally, place / "bundle")
+    train_category_model(load_reports(path, tally), tally, folder / "bundle")
 
 
-def lightgbm(path: Path, place: Path) -> float:
+def lightgbm(path: Path, folder: Path) -> float:
     """The same models from ready arrays; only LightGBM's own work counts."""
     past, _ = split_by_time(load_reports(path, Tally()))
     table, _ = build_training_table(
         past, choose_features(past.fields["mocodes"].tolist()), {**TREE_PARAMETERS, "seed": 0}
     )
-    made = {(level, hidden): table.inputs(level, hidden) for level in DETAIL_LEVELS for hidden in (False, True)}
-    ready = Ready(table.names, table.matrix, table.label, table.folds, table.parameters, made)
+    inputs = {(level, hidden): table.inputs(level, hidden) for level in DETAIL_LEVELS for hidden in (False, True)}
+    ready = PrecomputedTable(table.names, table.matrix, table.label, table.folds, table.parameters, inputs)
     began = time.perf_counter()
     for level in DETAIL_LEVELS:
         fit_level(ready, level)
     return time.perf_counter() - began
 
 
-def predict(path: Path, place: Path) -> None:
-    score_file(CategoryBundle(place / "bundle"), path, place / "answers.parquet", Tally())
+def predict(path: Path, folder: Path) -> None:
+    score_file(CategoryBundle(folder / "bundle"), path, folder / "answers.parquet", Tally())
 
 
-def trees(path: Path, place: Path) -> float:
+def trees(path: Path, folder: Path) -> float:
     """LightGBM's own batch prediction of the same rows, from ready arrays."""
-    model, reports = CategoryBundle(place / "bundle"), load_reports(path, Tally(), labelled=False)
+    model, reports = CategoryBundle(folder / "bundle"), load_reports(path, Tally(), labelled=False)
     took = 0.0
     for first in range(0, len(reports), 30_000):
         block = reports.take(slice(first, first + 30_000))
@@ -102,12 +102,12 @@ STEPS: dict[str, Callable[[Path, Path], float | None]] = {
 }  # fmt: skip
 
 
-def measured(step: str, path: Path, place: Path, repeats: int = 1) -> tuple[list[float], float]:
-    """Seconds of each run, and megabytes at most."""
+def measured(step: str, path: Path, folder: Path, repeats: int = 1) -> tuple[list[float], float]:
+    """Seconds of each run, and the peak memory in MB."""
     runs = []
     for _ in range(repeats):
         done = subprocess.run(
-            [sys.executable, __file__, step, str(path), str(place)], capture_output=True, text=True, check=True
+            [sys.executable, __file__, step, str(path), str(folder)], capture_output=True, text=True, check=True
         )
         runs.append(json.loads(done.stdout.splitlines()[-1]))
     return [run["seconds"] for run in runs], max(run["mb"] for run in runs)
@@ -116,25 +116,25 @@ def measured(step: str, path: Path, place: Path, repeats: int = 1) -> tuple[list
 def main(sizes: list[int]) -> None:
     console = Console()
     table = Table("rows", "step", "seconds", "µs a row", "MB at most", "beside")
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
+        folder = Path(name)
         for rows in sizes:
-            path = place / "reports.csv"
+            path = folder / "reports.csv"
             SimulatedCity(CitySettings(1, rows)).write(path)
-            of: dict[str, Any] = {}
+            steps: dict[str, Any] = {}
             for step in ("read", "duckdb", "features", "train", "lightgbm", "predict", "trees"):
                 quick = step not in ("train", "lightgbm")
-                seconds, mb = measured(step, path, place, REPEATS if quick and rows <= 1_000_000 else 1)
-                of[step] = {"seconds": seconds, "mb": mb}
+                seconds, mb = measured(step, path, folder, REPEATS if quick and rows <= 1_000_000 else 1)
+                steps[step] = {"seconds": seconds, "mb": mb}
             for step, peer in (("read", "duckdb"), ("features", ""), ("train", "lightgbm"), ("predict", "trees")):
-                took = median(of[step]["seconds"])
-                beside = f"{took / median(of[peer]['seconds']):.2f} times {peer}" if peer else ""
-                size = f"{of[step]['mb']:,.0f}"
+                took = median(steps[step]["seconds"])
+                beside = f"{took / median(steps[peer]['seconds']):.2f} times {peer}" if peer else ""
+                size = f"{steps[step]['mb']:,.0f}"
                 table.add_row(f"{rows:,}", step, f"{took:,.1f}", f"{took / rows * 1e6:.1f}", size, beside)
-            found[str(rows)] = of
+            results[str(rows)] = steps
             console.print(table)
-            Path("benchmark-tables.json").write_text(json.dumps(found, indent=1) + "\n")
+            Path("benchmark-tables.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

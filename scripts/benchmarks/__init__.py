@@ -1,0 +1,1 @@
+"""Benchmarks: `serving` (the backend beside its peers), `tables` (as they grow), `page` (many sessions)."""

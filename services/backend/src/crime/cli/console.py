@@ -1,0 +1,51 @@
+"""What all commands do around their work: progress on stderr, errors as one line, the embedded sample by default."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
+
+from crime.core.progress import Progress
+
+out, err = Console(), Console(stderr=True)
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Print errors that a user can act on as one line, and exit with the error's code."""
+    from crime.core.errors import CrimeError
+
+    try:
+        yield
+    except (CrimeError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        err.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(error.exit_code if isinstance(error, CrimeError) else 1) from None
+
+
+@contextmanager
+def table_or_sample(data: Path | None) -> Iterator[Path]:
+    """The table that `--data` names, or the embedded sample."""
+    from crime.sample import sample_table
+
+    if data is None:
+        with sample_table() as path:
+            err.print("no --data: reading the embedded sample, 7,888 real reports of 2020 to 2024, drawn at random")
+            yield path
+    else:
+        yield data
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressBar]:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with ProgressBar(*columns, console=err) as bar:
+        yield bar
+
+
+def progress_on(bar: ProgressBar, task: TaskID, prefix: str = "") -> Progress:
+    """A callback that shows on the bar what is being done and which share of it is done."""
+    return lambda what, share: bar.update(task, description=prefix + what, total=1, completed=share)
