@@ -1,0 +1,40 @@
+"""Documents name paths, commands and options that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from crime.cli.__main__ import app
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "services/backend/src"
+# where a path in a document may begin
+BASES = (ROOT, SOURCES, SOURCES / "crime", ROOT / "charts/crime-prediction", ROOT / "services/frontend/src/crime_ui")
+DOCUMENTS = [
+    str(path.relative_to(ROOT)) for glob in ("*.md", "docs/**/*.md", "charts/*/README.md") for path in ROOT.glob(glob)
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_module_that_a_document_names_exists(document: str) -> None:
+    paths = re.findall(r"`([\w./-]+/[\w-]+\.(?:py|csv|yaml|json))`", (ROOT / document).read_text())
+    missing = [path for path in paths if not any((base / path).exists() for base in BASES)]
+    assert not missing
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / document).read_text())
+    assert not [target for target in targets if not (ROOT / document).parent.joinpath(target).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_option_of_a_command_exists(document: str) -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    unknown = []
+    for name, rest in re.findall(r"crime ([a-z]+)([^`|#\n]*)", (ROOT / document).read_text()):
+        if name in commands and name != "features":  # a group: the options are those of `features build`
+            options = {option for parameter in commands[name].params for option in parameter.opts}
+            unknown += [f"{name} {option}" for option in re.findall(r" (--[a-z]+)", rest) if option not in options]
+    assert not unknown
