@@ -9,7 +9,7 @@ from crime.features.detail_levels import detail_levels, mask_above
 from crime.features.encoder import FeatureEncoder
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.table import Reports
-from crime.serving.payloads.report import Report, report_fields
+from crime.serving.payloads.report import Report, model_input
 
 LEAKS = ("Crm Cd", "Crm Cd Desc", "Part 1-2", "Status", "Status Desc", "Crm Cd 1", "Crm Cd 2", "Crm Cd 3", "Crm Cd 4")
 
@@ -20,7 +20,7 @@ def test_table_and_payload_give_the_same_vector_for_every_row(
     assert len(rows) == len(reports) == 10_000
     matrix = model.encoder.matrix(reports.fields, len(reports))
     for row, expected in zip(rows, matrix, strict=True):
-        fields, _, _ = report_fields(Report.model_validate(row))
+        fields = model_input(Report.model_validate(row)).fields
         np.testing.assert_array_equal(model.encoder.vector(fields), expected, str(row))
 
 
@@ -59,7 +59,7 @@ def test_features_mean_what_they_say() -> None:
         {"DATE OCC": "03/01/2024", "TIME OCC": "0030", "AREA": "7", "Date Rptd": "03/04/2024", "Mocodes": "0344 1300"}
     )
     names = choose_features([("0344",)] * 3)
-    vector = dict(zip(names, FeatureEncoder(names).vector(report_fields(report)[0]).tolist(), strict=True))
+    vector = dict(zip(names, FeatureEncoder(names).vector(model_input(report).fields).tolist(), strict=True))
     assert vector["area"] == 7
     assert vector["minute_of_day"] == 30
     assert vector["weekday"] == 4  # a Friday

@@ -14,7 +14,7 @@ import pytest
 from crime.classifier.scoring import ANSWER_COLUMNS
 from crime.registry.embedded import EmbeddedRegistry
 from crime.reports.categories import CATEGORIES
-from crime.serving.payloads.report import report_fields
+from crime.serving.payloads.report import model_input
 from crime.serving.payloads.report_list import parse_report_list
 from crime.serving.routes.predictions import REPORT_ADAPTER
 from fastapi.exceptions import RequestValidationError
@@ -54,14 +54,15 @@ def test_a_list_is_read_as_each_report_alone(rows: list[dict[str, str]]) -> None
             report = {name.lower().replace(" ", "_"): value for name, value in report.items()}
         report = json.loads(json.dumps(report))
         try:
-            fields, missing, unknown = report_fields(REPORT_ADAPTER.validate_python(report))
+            alone = model_input(REPORT_ADAPTER.validate_python(report))
         except ValidationError:
             with pytest.raises(RequestValidationError):
                 parse_report_list([LEAST, report])
             continue
         found = parse_report_list([LEAST, report])
-        assert {name: str(found.fields[name][1]) for name in fields} == {k: str(_float(v)) for k, v in fields.items()}
-        assert (found.missing[1], found.unknown[1]) == (missing, unknown)
+        values = {name: str(found.reports.fields[name][1]) for name in alone.fields}
+        assert values == {name: str(_float(value)) for name, value in alone.fields.items()}
+        assert (found.missing[1], found.unknown_codes[1]) == (alone.missing, alone.unknown_codes)
 
 
 def _float(value: Any) -> Any:

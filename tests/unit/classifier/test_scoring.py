@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import ANSWER_COLUMNS, plain_cells, score_columns
+from crime.classifier.scoring import ANSWER_COLUMNS, parse_table, plain_cells, score_columns, score_reports
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 
 COLUMNS = {
@@ -43,19 +43,19 @@ def test_mo_codes_may_be_a_list(small_bundle: CategoryBundle) -> None:
     assert as_text["level"][0] == "report"
 
 
-def test_the_callback_gets_what_was_scored(small_bundle: CategoryBundle) -> None:
-    calls: list[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]] = []
-    score_columns(small_bundle, COLUMNS, 3, lambda *scored: calls.append(scored))
-    ((fields, probabilities, levels),) = calls
-    assert fields["area"].tolist() == [1, 2]
-    assert (probabilities.shape, levels.tolist()) == ((2, 7), [1, 1])
+def test_probabilities_are_whole_and_rejected_rows_hold_none(small_bundle: CategoryBundle) -> None:
+    scored = score_reports(small_bundle, parse_table(COLUMNS, 3))
+    assert scored.accepted.tolist() == [True, True, False]
+    assert scored.probabilities[:2].sum(1) == pytest.approx(1)
+    assert np.isnan(scored.probabilities[2]).all()
+    assert scored.level.tolist() == [1, 1, 0]
+    assert scored.errors[2].column == "DATE OCC"
+    assert scored.seconds > 0
 
 
-def test_a_table_of_errors_alone_is_not_scored(small_bundle: CategoryBundle) -> None:
-    calls: list[object] = []
+def test_a_table_of_errors_alone_has_no_answers(small_bundle: CategoryBundle) -> None:
     only = {name: cells[2:] for name, cells in COLUMNS.items()}
-    assert score_columns(small_bundle, only, 1, lambda *scored: calls.append(scored))["label"] == [None]
-    assert not calls
+    assert score_columns(small_bundle, only, 1)["label"] == [None]
 
 
 def test_containers_become_text() -> None:

@@ -1,6 +1,8 @@
-"""Score a table of reports in memory: one list per answer column, in the order of `ANSWER_COLUMNS`."""
+"""Score tables with the category model, a block of rows at a time, whatever their size."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,27 +22,58 @@ ANSWER_COLUMNS = (
     *(f"p_{category}" for category in CATEGORIES),
     "error",
 )
-# called with the fields, probabilities (rows, 7) and levels (rows,) of the reports that were scored
-OnScored = Callable[[dict[str, np.ndarray], np.ndarray, np.ndarray], None]
+PROBABILITY_DECIMALS = 6
 
 
-def score_reports(model: CategoryBundle, reports: Reports, on_scored: OnScored | None = None) -> list[list[Any]]:
-    """Answer columns, each as long as the reports; a rejected report has an error and None elsewhere."""
-    good = np.array([error is None for error in reports.errors], bool)
-    label = np.full(len(reports), None, object)
-    level, top = label.copy(), label.copy()
-    shares = np.full((len(reports), len(CATEGORIES)), None, object)
-    if good.any():
-        fields = reports.take(np.flatnonzero(good)).fields
-        probabilities, levels = model.predict(fields, int(good.sum()))
-        if on_scored:
-            on_scored(fields, probabilities, levels)
-        rounded = probabilities.round(6)
-        label[good], level[good] = probabilities.argmax(1), np.array(list(DETAIL_LEVELS), object)[levels]
-        top[good], shares[good] = rounded.max(1), rounded
-    names = [None if index is None else CATEGORY_NAMES[index] for index in label]
-    errors = [None if error is None else str(error) for error in reports.errors]
-    return [label.tolist(), names, top.tolist(), level.tolist(), *shares.T.tolist(), errors]
+@dataclass(frozen=True)
+class ScoredReports:
+    """Answers to a block of reports, each array (rows,) or longer; rows of rejected reports hold NaN and level 0.
+
+    `probabilities`: (rows, 7); `level`: index into `DETAIL_LEVELS`; `errors`: None, or the `CellError` it was rejected for;
+    `seconds`: the time the model took for all of them.
+    """
+
+    probabilities: np.ndarray
+    level: np.ndarray
+    errors: np.ndarray
+    seconds: float
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """(rows,) whether each report was scored."""
+        accepted: np.ndarray = self.errors == None  # noqa: E711 (elementwise)
+        return accepted
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns named in `ANSWER_COLUMNS`; of a rejected report all but `error` are None."""
+        rows, accepted = len(self.errors), self.accepted
+        label = np.full(rows, None, object)
+        level, top = label.copy(), label.copy()
+        shares = np.full((rows, len(CATEGORIES)), None, object)
+        if accepted.any():
+            rounded = self.probabilities[accepted].round(PROBABILITY_DECIMALS)
+            label[accepted] = self.probabilities[accepted].argmax(1)
+            level[accepted] = np.array(list(DETAIL_LEVELS), object)[self.level[accepted]]
+            top[accepted], shares[accepted] = rounded.max(1), rounded
+        names = [None if index is None else CATEGORY_NAMES[index] for index in label]
+        errors = [None if error is None else str(error) for error in self.errors]
+        columns = (label.tolist(), names, top.tolist(), level.tolist(), *shares.T.tolist(), errors)
+        return dict(zip(ANSWER_COLUMNS, columns, strict=True))
+
+
+ScoreBlock = Callable[[Reports], ScoredReports]
+
+
+def score_reports(model: CategoryBundle, reports: Reports) -> ScoredReports:
+    """Score a block of reports; those with an error are left out."""
+    rows = len(reports)
+    accepted = np.flatnonzero(reports.errors == None)  # noqa: E711 (elementwise)
+    fields = reports.fields if len(accepted) == rows else reports.take(accepted).fields
+    probabilities, level = np.full((rows, len(CATEGORIES)), np.nan), np.zeros(rows, int)
+    start = perf_counter()
+    if len(accepted):
+        probabilities[accepted], level[accepted] = model.predict(fields, len(accepted))
+    return ScoredReports(probabilities, level, reports.errors, perf_counter() - start)
 
 
 def parse_table(columns: Mapping[str, Sequence[Any]], rows: int) -> Reports:
@@ -53,16 +86,13 @@ def parse_table(columns: Mapping[str, Sequence[Any]], rows: int) -> Reports:
     return parse_columns(encoded, rows, Tally())
 
 
-def score_columns(
-    model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int, on_scored: OnScored | None = None
-) -> dict[str, list[Any]]:
+def score_columns(model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int) -> dict[str, list[Any]]:
     """Answer columns by name, for the columns of a table in any known dialect. Raises `DataError`."""
-    answer = score_reports(model, parse_table(columns, rows), on_scored)
-    return dict(zip(ANSWER_COLUMNS, answer, strict=True))
+    return score_reports(model, parse_table(columns, rows)).columns()
 
 
 def plain_cells(cells: Sequence[Any]) -> Sequence[Any]:
-    """Hashable cells: a list of MO codes becomes text as LAPD writes it, any other container its text."""
+    """Cells that can be looked up: a list of MO codes as LAPD writes it."""
     if not {list, tuple, dict} & set(map(type, cells)):
         return cells
     return [

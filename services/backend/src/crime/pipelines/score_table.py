@@ -54,11 +54,9 @@ def _scored(
 
     kinds = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
     for batch, reports in prefetch((batch, parse_block(batch, tally)) for batch in read_blocks(source, tally)):
-        answer = score_reports(model, reports)
+        answer = score_reports(model, reports).columns()
         columns = [_text(column) for column in batch.columns]
-        columns += [
-            pa.array(values, kinds.get(name, pa.float64())) for name, values in zip(ANSWER_COLUMNS, answer, strict=True)
-        ]
+        columns += [pa.array(values, kinds.get(name, pa.float64())) for name, values in answer.items()]
         yield pa.RecordBatch.from_arrays(columns, [*batch.schema.names, *ANSWER_COLUMNS])
         progress(tally.rows)
 

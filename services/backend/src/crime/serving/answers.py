@@ -1,34 +1,81 @@
-"""What the API answers to a prediction."""
+"""Predictions as JSON. Rows are plain dictionaries: a pydantic model of each would take as long as the prediction."""
 
 from typing import Any
 
 import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
+from crime.classifier.scoring import ScoredReports
 from crime.reports.categories import CATEGORY_NAMES
-from crime.serving.metrics import prediction_counter
+from crime.reports.schema import DETAIL_LEVELS
+from crime.serving.explanation_words import reason_text, value_text
+from crime.serving.payloads.report_list import ReportList
+from crime.serving.prediction_service import ExplanationAnswer, FieldContribution, PredictionAnswer
 
-REPORT_REFERENCE = {"$ref": "#/components/schemas/Report"}
+PROBABILITY_DECIMALS, MILLISECOND_DECIMALS = 6, 4
 
 
-def by_category(values: Any) -> dict[str, float]:
-    return {name: round(float(value), 6) for name, value in zip(CATEGORY_NAMES, values, strict=True)}
-
-
-def prediction_answer(
-    model: CategoryBundle, missing: list[str], unknown: list[str], probabilities: np.ndarray, level: str, took: float
-) -> dict[str, Any]:
-    label = int(probabilities.argmax())
-    prediction_counter(CATEGORY_NAMES[label], model.version).inc()
+def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
+    """A `Prediction`."""
+    probabilities = _by_category(answer.prediction.probabilities)
+    label_name = CATEGORY_NAMES[answer.label]
     return {
-        "label": label,
-        "label_name": CATEGORY_NAMES[label],
-        "probability": round(float(probabilities[label]), 6),
-        "probabilities": by_category(probabilities),
-        "level": level,
-        "missing": missing,
-        "unknown_codes": unknown,
-        "model_name": model.name,
-        "model_version": model.version,
-        "inference_time_ms": round(took * 1000, 4),
+        "label": answer.label,
+        "label_name": label_name,
+        "probability": probabilities[label_name],
+        "probabilities": probabilities,
+        "level": answer.prediction.level,
+        "missing": answer.missing,
+        "unknown_codes": answer.unknown_codes,
+        "model_name": answer.model_name,
+        "model_version": answer.model_version,
+        "inference_time_ms": round(answer.seconds * 1000, MILLISECOND_DECIMALS),
     }
+
+
+def prediction_rows(
+    model: CategoryBundle, reports: ReportList, scored: ScoredReports, seconds: float
+) -> list[dict[str, Any]]:
+    """A `Prediction` for each report of a list, none of which was rejected. `seconds`: the time all of them took."""
+    levels, name, version = list(DETAIL_LEVELS), model.name, model.version
+    milliseconds = round(seconds / len(reports.missing) * 1000, MILLISECOND_DECIMALS)
+    labels = scored.probabilities.argmax(1).tolist()
+    rounded = scored.probabilities.round(PROBABILITY_DECIMALS).tolist()
+    rows = zip(labels, rounded, scored.level.tolist(), reports.missing, reports.unknown_codes, strict=True)
+    return [
+        {
+            "label": label,
+            "label_name": CATEGORY_NAMES[label],
+            "probability": probabilities[label],
+            "probabilities": dict(zip(CATEGORY_NAMES, probabilities, strict=True)),
+            "level": levels[level],
+            "missing": missing,
+            "unknown_codes": unknown_codes,
+            "model_name": name,
+            "model_version": version,
+            "inference_time_ms": milliseconds,
+        }
+        for label, probabilities, level, missing, unknown_codes in rows
+    ]
+
+
+def explanation_row(explanation: ExplanationAnswer) -> dict[str, Any]:
+    """An `Explanation`."""
+    reasons = [_reason(explanation, contribution) for contribution in explanation.contributions]
+    return {**prediction_row(explanation.answer), "reasons": reasons, "start": _by_category(explanation.start)}
+
+
+def _reason(explanation: ExplanationAnswer, contribution: FieldContribution) -> dict[str, Any]:
+    field, answer = contribution.field, explanation.answer
+    value = None if field in answer.missing else value_text(field, explanation.fields)
+    return {
+        "field": field,
+        "value": value,
+        "text": reason_text(field, value, contribution.push, CATEGORY_NAMES[answer.label]),
+        "log_odds": _by_category(contribution.log_odds),
+    }
+
+
+def _by_category(values: np.ndarray) -> dict[str, float]:
+    rounded = [round(value, PROBABILITY_DECIMALS) for value in values.tolist()]
+    return dict(zip(CATEGORY_NAMES, rounded, strict=True))

@@ -9,16 +9,15 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 
 from crime import __version__
-from crime.core.errors import CrimeError
 from crime.core.settings import Settings
 from crime.registry.lookup import open_file_store, open_registry
 from crime.serving.admission import AdmissionControl
-from crime.serving.errors import crime_error, validation_problems
+from crime.serving.errors import add_error_handlers
 from crime.serving.middleware import RequestLog
 from crime.serving.model_manager import ModelManager
+from crime.serving.prediction_service import PredictionService
 from crime.serving.recorder import Recorder
 from crime.serving.routes import (
     batches,
@@ -42,7 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The backend as an ASGI application; it loads its models when it starts."""
     registry = open_registry(settings)
     manager = ModelManager(settings, registry)
-    state = AppState(settings, manager, Recorder(settings, manager, open_file_store(settings, registry)))
+    recorder = Recorder(settings, manager, open_file_store(settings, registry))
+    state = AppState(settings, manager, recorder, PredictionService(manager, recorder))
     traced = any(os.environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
     app = FastAPI(
         title="Crime prediction",
@@ -59,8 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(DirectPredict, handlers=app.exception_handlers)
     app.add_middleware(RequestLog, state=state)
     app.add_middleware(AdmissionControl, state=state)
-    app.add_exception_handler(RequestValidationError, validation_problems)
-    app.add_exception_handler(CrimeError, crime_error)
+    add_error_handlers(app)
     return app
 
 

@@ -12,6 +12,7 @@ from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.core.settings import Settings
 from crime.forecaster.bundle import ForecastBundle
 from crime.serving.model_manager import ModelManager
+from crime.serving.prediction_service import PredictionService
 from crime.serving.recorder import Recorder
 from crime.serving.state import AppState
 
@@ -30,6 +31,11 @@ def manager_of(request: Request) -> ModelManager:
 def recorder_of(request: Request) -> Recorder:
     """The recorder of predictions."""
     return state_of(request).recorder
+
+
+def predictions_of(request: Request) -> PredictionService:
+    """The service that predicts."""
+    return state_of(request).predictions
 
 
 def settings_of(request: Request) -> Settings:

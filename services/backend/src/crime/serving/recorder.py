@@ -12,8 +12,7 @@ import numpy as np
 import structlog
 from fastapi.concurrency import run_in_threadpool
 
-from crime.classifier.bundle import CategoryBundle, Prediction
-from crime.classifier.scoring import OnScored
+from crime.classifier.bundle import Prediction
 from crime.core.errors import RegistryError
 from crime.core.file_store import FileStore
 from crime.core.memory import release_free_memory
@@ -24,9 +23,8 @@ from crime.monitoring.drift_report import DriftReport, drift_report
 from crime.monitoring.performance import read_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import PredictionRecord, RecordedPredictions, stack_fields
-from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
-from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED, prediction_counter
+from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
 from crime.serving.model_manager import ModelManager
 
 MAX_PENDING = 5_000  # predictions held between two flushes; of more, a random sample
@@ -172,15 +170,3 @@ class Recorder:
                 await run_in_threadpool(release_free_memory)  # comparing takes tens of MB
             except Exception as error:  # monitoring must never stop predictions
                 log.error("drift could not be looked at", why=str(error))
-
-
-def record_scored(model: CategoryBundle, recorder: Recorder) -> OnScored:
-    """A callback of the scoring functions that counts and records the answers to a table."""
-
-    def on_scored(fields: dict[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray) -> None:
-        recorder.add_table(model.version, fields, probabilities, used)
-        counts = np.bincount(probabilities.argmax(1), minlength=len(CATEGORY_NAMES)).tolist()
-        for name, count in zip(CATEGORY_NAMES, counts, strict=True):
-            prediction_counter(name, model.version).inc(count)
-
-    return on_scored

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from crime.core.settings import Settings
 from crime.serving.model_manager import ModelManager
+from crime.serving.prediction_service import PredictionService
 from crime.serving.recorder import Recorder
 
 
@@ -18,5 +19,6 @@ class AppState:
     settings: Settings
     models: ModelManager
     recorder: Recorder
+    predictions: PredictionService
     draining: bool = False
     open_requests: set[asyncio.Task[None]] = field(default_factory=set)

@@ -1,31 +1,30 @@
-"""Arrow IPC streams without pyarrow, which would double the image: Apache's nanoarrow reads and writes them.
+"""Answer Arrow IPC streams with Apache's nanoarrow, without pyarrow, which would double the size of the image.
 
-It does not read string views, nor dictionaries that are compressed; the error says so.
+nanoarrow reads neither string views nor compressed dictionaries; its error says so.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
 
-from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import ANSWER_COLUMNS, OnScored, plain_cells
+from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, ScoredReports, plain_cells
 from crime.core.errors import DataError
-from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
+from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.parsing import locate_columns, parse_columns
 from crime.reports.schema import COLUMNS, DETAIL_LEVELS
 from crime.reports.table import encode_column
 from crime.reports.tally import Tally
 
-MAX_BATCH_ROWS = 100_000  # of one record batch: all of it is in memory at once
+MAX_BATCH_ROWS = 100_000  # a record batch is in memory as a whole
 ARROW_TYPE = "application/vnd.apache.arrow.stream"
 
 
 @contextmanager
 def open_arrow(file: IO[bytes]) -> Iterator[Any]:
-    """An Arrow stream's arrays. Raises `DataError` where it is none."""
+    """The stream as `nanoarrow.ArrayStream`. Raises `DataError` if it is none."""
     import nanoarrow
     from nanoarrow._utils import NanoarrowException
     from nanoarrow.ipc import InputStream
@@ -37,59 +36,61 @@ def open_arrow(file: IO[bytes]) -> Iterator[Any]:
         raise DataError(f"not an Arrow stream that can be read: {error}") from None
 
 
-def score_arrow(model: CategoryBundle, arrays: Any, seen: OnScored) -> Iterator[bytes]:
-    """The columns named in `ANSWER`, an array for each that came; `error` where a row can't be read."""
+def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
+    """An Arrow stream of the columns `ANSWER_COLUMNS`: a record batch for each one of `arrays`, an `ArrayStream`.
+
+    Raises `DataError` if it is no LAPD table.
+    """
     from nanoarrow._utils import NanoarrowException
     from nanoarrow.ipc import StreamWriter
 
     try:
         places = locate_columns([field.name for field in arrays.schema.fields])
-        wanted = {k: at for k, at in places.items() if k in COLUMNS and COLUMNS[k].parse}
+        places = {key: place for key, place in places.items() if key in COLUMNS and COLUMNS[key].parse}
         out = io.BytesIO()
         with StreamWriter.from_writable(out) as writer:
-            for part in arrays:
-                if len(part) > MAX_BATCH_ROWS:
-                    raise DataError(f"{len(part):,} rows in one record batch: at most {MAX_BATCH_ROWS:,}")
-                columns = {k: encode_column(plain_cells(part.child(at).to_pylist())) for k, at in wanted.items()}
-                writer.write_array(_answer(model, columns, len(part), seen), write_schema=None)
-                yield _taken(out)
-        yield _taken(out)
+            for batch in arrays:
+                if len(batch) > MAX_BATCH_ROWS:
+                    raise DataError(f"{len(batch):,} rows in one record batch: at most {MAX_BATCH_ROWS:,}")
+                columns = {
+                    key: encode_column(plain_cells(batch.child(place).to_pylist())) for key, place in places.items()
+                }
+                scored = score(parse_columns(columns, len(batch), Tally()))
+                writer.write_array(_answer_batch(scored), write_schema=None)
+                yield _take(out)
+        yield _take(out)
     except NanoarrowException as error:
         raise DataError(f"the Arrow stream can't be read: {error}") from None
 
 
-def _answer(model: CategoryBundle, columns: dict[str, Any], rows: int, seen: OnScored) -> Any:
+def _answer_batch(scored: ScoredReports) -> Any:
     import nanoarrow as na
 
-    reports = parse_columns(columns, rows, Tally())
-    good = np.flatnonzero(reports.errors == None)  # noqa: E711 (elementwise)
-    shares, level = np.full((rows, len(CATEGORIES)), np.nan), np.zeros(rows, int)
-    if len(good):
-        fields = reports.take(good).fields
-        shares[good], level[good] = model.predict(fields, len(good))
-        seen(fields, shares[good], level[good])
-    bad = reports.errors != None  # noqa: E711 (elementwise)
-    label = np.where(bad, 0, np.nan_to_num(shares).argmax(1)).astype(np.int8)
+    accepted, probabilities = scored.accepted, scored.probabilities
+    label = np.where(accepted, np.nan_to_num(probabilities).argmax(1), 0).astype(np.int8)
 
-    def words(names: list[str], at: np.ndarray) -> Any:
-        return na.c_array(
-            [None if b else names[i] for b, i in zip(bad.tolist(), at.tolist(), strict=True)], na.string()
-        )
+    def null_where_rejected(values: Sequence[Any]) -> list[Any]:
+        return [value if good else None for value, good in zip(values, accepted.tolist(), strict=True)]
 
-    label_column = [None if b else v for b, v in zip(bad.tolist(), label.tolist(), strict=True)]
+    def names(index: np.ndarray, of_index: Sequence[str]) -> Any:
+        return na.c_array(null_where_rejected([of_index[value] for value in index.tolist()]), na.string())
+
+    def numbers(values: np.ndarray) -> Any:
+        return na.c_array(np.ascontiguousarray(values), na.float64())
+
     children = [
-        na.c_array(label_column if bad.any() else label, na.int8()),
-        words(list(CATEGORY_NAMES), label),
-        na.c_array(np.ascontiguousarray(shares.max(1)), na.float64()),
-        words(list(DETAIL_LEVELS), level),
-        *(na.c_array(np.ascontiguousarray(column), na.float64()) for column in shares.T),
-        na.c_array([None if error is None else str(error) for error in reports.errors], na.string()),
+        na.c_array(label if accepted.all() else null_where_rejected(label.tolist()), na.int8()),
+        names(label, CATEGORY_NAMES),
+        numbers(probabilities.max(1)),
+        names(scored.level, list(DETAIL_LEVELS)),
+        *map(numbers, probabilities.T),
+        na.c_array([None if error is None else str(error) for error in scored.errors], na.string()),
     ]
     schema = na.struct({name: child.schema for name, child in zip(ANSWER_COLUMNS, children, strict=True)})
-    return na.c_array_from_buffers(schema, rows, [None], children=children)
+    return na.c_array_from_buffers(schema, len(accepted), [None], children=children)
 
 
-def _taken(out: io.BytesIO) -> bytes:
+def _take(out: io.BytesIO) -> bytes:
     content = out.getvalue()
     out.seek(0)
     out.truncate()

@@ -1,28 +1,47 @@
-"""Score tables, a block of rows at a time, whatever their size."""
+"""Answer a CSV table as CSV, a block of rows at a time, whatever its size."""
 
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import IO
 
-from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import ANSWER_COLUMNS, OnScored, score_reports
+from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock
 from crime.core.errors import DataError
-from crime.reports.parsing import parse_columns
+from crime.reports.parsing import locate_columns, parse_columns
 from crime.reports.spreadsheet import escape_formulas
 from crime.reports.table import encode_column
 from crime.reports.tally import Tally
 
+BLOCK_ROWS = 5_000
+MAX_LINE_CHARACTERS = 1 << 20  # a few bytes of gzip can hold a line of many gigabytes
 
-def score_csv(
-    model: CategoryBundle, lines: Iterable[str], seen: OnScored | None = None, block: int = 5_000
-) -> Iterator[str]:
-    """A CSV text with the answer's columns behind its own, a block at a time, without pyarrow (the server's way).
 
-    Rows with the wrong number of cells stay, with an `error`. Raises `DataError` if it is no LAPD table.
+def csv_lines(file: IO[bytes]) -> Iterator[str]:
+    """Lines of a CSV file in UTF-8; bytes that are not are read as Windows-1252, which spreadsheets write.
+
+    Raises `DataError` for a line of more than a million characters.
     """
-    from crime.reports.parsing import locate_columns
+    text = io.TextIOWrapper(file, "utf-8", "crime-cp1252", newline="")
+    while line := text.readline(MAX_LINE_CHARACTERS):
+        if len(line) == MAX_LINE_CHARACTERS:
+            raise DataError(f"a line of {MAX_LINE_CHARACTERS:,} characters or more")
+        yield line
 
+
+def _decode_cp1252(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("crime-cp1252", _decode_cp1252)
+
+
+def answer_csv(lines: Iterable[str], score: ScoreBlock, block_rows: int = BLOCK_ROWS) -> Iterator[str]:
+    """The table with `ANSWER_COLUMNS` behind its own columns, in pieces: first the header, then block by block.
+
+    Rows with the wrong number of cells are kept, with an `error`. Raises `DataError` if it is no LAPD table.
+    """
     text = _Buffer()
     write = csv.writer(text, lineterminator="\n").writerow
     rows = csv.reader(lines)
@@ -35,38 +54,42 @@ def score_csv(
         write([*escape_formulas(names), *ANSWER_COLUMNS])
         yield text.take()
         tally = Tally()
-        for chunk in _chunks(rows, block):
-            whole = [row for row in chunk if len(row) == len(names)]
-            columns = {k: encode_column([row[at] for row in whole]) for k, at in places.items()}
-            answers = iter(zip(*score_reports(model, parse_columns(columns, len(whole), tally), seen), strict=True))
-            for row in chunk:
-                row = escape_formulas(row)
+        for block in _blocks(rows, block_rows):
+            complete = [row for row in block if len(row) == len(names)]
+            columns = {key: encode_column([row[place] for row in complete]) for key, place in places.items()}
+            scored = score(parse_columns(columns, len(complete), tally))
+            answers = zip(*scored.columns().values(), strict=True)
+            for row in block:
                 if len(row) == len(names):
-                    write([*row, *("" if cell is None else cell for cell in next(answers))])
+                    answer: Iterable[object] = ("" if cell is None else cell for cell in next(answers))
                 else:
-                    filled = (row + [""] * len(names))[: len(names)]
-                    write(
-                        [*filled, *[""] * (len(ANSWER_COLUMNS) - 1), f"expected {len(names)} cells, found {len(row)}"]
-                    )
+                    error = f"expected {len(names)} cells, found {len(row)}"
+                    answer = [*[""] * (len(ANSWER_COLUMNS) - 1), error]
+                write([*_resize(escape_formulas(row), len(names)), *answer])
             yield text.take()
     except csv.Error as error:
         raise DataError(f"not a CSV table: {error}") from error
 
 
-def _chunks(rows: Iterable[Sequence[str]], size: int) -> Iterator[list[list[str]]]:
-    chunk: list[list[str]] = []
+def _resize(row: list[str], length: int) -> list[str]:
+    return (row + [""] * (length - len(row)))[:length]
+
+
+def _blocks(rows: Iterable[list[str]], size: int) -> Iterator[list[list[str]]]:
+    """Blocks of `size` rows; empty lines are left out."""
+    block: list[list[str]] = []
     for row in rows:
         if row:
-            chunk.append(list(row))
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+            block.append(row)
+        if len(block) == size:
+            yield block
+            block = []
+    if block:
+        yield block
 
 
 class _Buffer:
-    """What csv.writer needs of a file: what was written, taken out in pieces."""
+    """The file that `csv.writer` writes to; `take` empties it."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -77,16 +100,3 @@ class _Buffer:
     def take(self) -> str:
         text, self.parts = "".join(self.parts), []
         return text
-
-
-MAX_LINE_CHARACTERS = 1 << 20
-# what is not UTF-8 in an upload is read as Windows-1252, which spreadsheets write
-codecs.register_error("cp1252", lambda e: (e.object[e.start : e.end].decode("cp1252", "replace"), e.end))  # type: ignore[attr-defined]
-
-
-def bounded_lines(text: io.TextIOBase) -> Iterator[str]:
-    """A few bytes of gzip can be a line of many gigabytes."""
-    while line := text.readline(MAX_LINE_CHARACTERS):
-        if len(line) == MAX_LINE_CHARACTERS:
-            raise DataError(f"a line of {MAX_LINE_CHARACTERS:,} characters or more")
-        yield line

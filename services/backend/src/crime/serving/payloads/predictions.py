@@ -1,8 +1,10 @@
-"""Predictions, and why."""
+"""Predictions and explanations as the OpenAPI document describes them; `crime.serving.answers` builds their JSON."""
 
 from pydantic import BaseModel, Field
 
 from crime.reports.schema import DETAIL_LEVELS
+
+REPORT_REFERENCE = {"$ref": "#/components/schemas/Report"}  # the body of endpoints that parse reports themselves
 
 
 class Prediction(BaseModel):
@@ -21,7 +23,7 @@ class Prediction(BaseModel):
 
 
 class Reason(BaseModel):
-    """What one field of the report did. `log_odds` of all reasons and `start` add up to the raw scores (tree SHAP)."""
+    """The contribution of one field. `log_odds` of all reasons and `start` add up to the raw scores (tree SHAP)."""
 
     field: str
     value: str | None

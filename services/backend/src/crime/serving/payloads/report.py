@@ -1,6 +1,7 @@
 """`Report`, the report that the API takes: LAPD's column names in any dialect, values as LAPD's tables write them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
@@ -158,16 +159,30 @@ class Report(BaseModel):
         return self
 
 
-def report_fields(report: Report) -> tuple[ReportFields, list[str], list[str]]:
-    """A report's fields for the model, the names of optional fields not known, and codes LAPD's tables lack."""
-    fields = {**report.__dict__}  # as dict(report), which asks pydantic for each
+@dataclass(slots=True)
+class ModelInput:
+    """A report as the model takes it. `missing`: LAPD's names of the optional fields that are not known.
+
+    `unknown_codes`: codes that LAPD's tables lack (`Premis Cd 999`); the model does not use them.
+    """
+
+    fields: ReportFields
+    missing: list[str]
+    unknown_codes: list[str]
+
+
+def model_input(report: Report) -> ModelInput:
+    """A report for the model."""
+    fields = {**report.__dict__}  # a third of the time of dict(report)
     del fields["dr_no"]
-    unknown = []
-    for name in ("premis_cd", "weapon_used_cd"):
-        code = fields[name]
-        if code and code == code and not is_known_code(name, code):
-            unknown.append(f"{REPORT_COLUMNS[name].name} {code}")
-            fields[name] = NOT_KNOWN
-    unknown += [f"Mocodes {code}" for code in fields["mocodes"] or () if not is_known_code("mocodes", code)]
-    missing = [REPORT_COLUMNS[k].name for k in OPTIONAL_COLUMNS if fields[k] is None or fields[k] != fields[k]]
-    return fields, missing, unknown
+    unknown_codes = []
+    for key in ("premis_cd", "weapon_used_cd"):
+        code = fields[key]
+        if code and code == code and not is_known_code(key, code):
+            unknown_codes.append(f"{REPORT_COLUMNS[key].name} {code}")
+            fields[key] = NOT_KNOWN
+    unknown_codes += [f"Mocodes {code}" for code in fields["mocodes"] or () if not is_known_code("mocodes", code)]
+    missing = [
+        REPORT_COLUMNS[key].name for key in OPTIONAL_COLUMNS if fields[key] is None or fields[key] != fields[key]
+    ]
+    return ModelInput(fields, missing, unknown_codes)

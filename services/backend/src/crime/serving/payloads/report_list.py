@@ -21,7 +21,7 @@ CELL_TYPES = {str, int, float, type(None), type(OMITTED)}
 
 @dataclass(frozen=True)
 class ReportList:
-    """`missing`, `unknown_codes`: for each report what `report_fields` lists for one. No report has an error."""
+    """`missing`, `unknown_codes`: for each report what `ModelInput` lists for one. No report has an error."""
 
     reports: Reports
     missing: list[list[str]]

@@ -1,175 +1,152 @@
-"""Many reports in one request: a JSON list, a CSV table or an Arrow stream."""
+"""Predict many reports in one request: a JSON list, a CSV table or an Arrow stream."""
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic_core import from_json
 
 from crime.classifier.bundle import CategoryBundle
+from crime.classifier.scoring import ScoreBlock
 from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
-from crime.reports.categories import CATEGORY_NAMES
-from crime.reports.schema import DETAIL_LEVELS
-from crime.serving.answers import REPORT_REFERENCE
-from crime.serving.bodies import check_length, json_response, read_list_body, spool_body
-from crime.serving.dependencies import model_of, recorder_of, settings_of
-from crime.serving.errors import BAD_BODY_RESPONSE, WRONG_INPUT_RESPONSES, field_problem
-from crime.serving.formats.arrow import ARROW_TYPE, open_arrow, score_arrow
-from crime.serving.formats.csv import bounded_lines, score_csv
-from crime.serving.payloads.predictions import Prediction
+from crime.serving.answers import prediction_rows
+from crime.serving.bodies import check_length, json_response, media_type, read_list_body, spool_body
+from crime.serving.dependencies import model_of, predictions_of, settings_of
+from crime.serving.errors import BAD_BODY_RESPONSE, WRONG_INPUT_RESPONSES, field_problem, json_problem
+from crime.serving.formats.arrow import ARROW_TYPE, answer_arrow, open_arrow
+from crime.serving.formats.csv import answer_csv, csv_lines
+from crime.serving.payloads.predictions import REPORT_REFERENCE, Prediction
 from crime.serving.payloads.report_list import parse_report_list
-from crime.serving.recorder import Recorder, record_scored
 
 router = APIRouter(tags=["predictions"])
+Piece = TypeVar("Piece", str, bytes)
 
-
-@router.post(
-    "/predict/batch",
-    response_model=list[Prediction],
-    responses={
-        200: {
-            "content": {
-                "text/csv": {"schema": {"type": "string"}},
-                ARROW_TYPE: {"schema": {"type": "string", "format": "binary"}},
-            }
+TEXT_SCHEMA = {"schema": {"type": "string"}}
+BINARY_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
+UPLOAD_SCHEMA = {
+    "schema": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary"}},
+    }
+}
+BATCH_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "array", "items": REPORT_REFERENCE}},
+            "text/csv": TEXT_SCHEMA,
+            ARROW_TYPE: BINARY_SCHEMA,
+            "multipart/form-data": UPLOAD_SCHEMA,
         },
-        413: {"description": "more than this server takes at once"},
-        **BAD_BODY_RESPONSE,
-        **WRONG_INPUT_RESPONSES,
-    },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"type": "array", "items": REPORT_REFERENCE}},
-                "text/csv": {"schema": {"type": "string"}},
-                ARROW_TYPE: {"schema": {"type": "string", "format": "binary"}},
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file"],
-                        "properties": {"file": {"type": "string", "format": "binary"}},
-                    }
-                },
-            },
-        }
-    },
-)
+    }
+}
+BATCH_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": TEXT_SCHEMA, ARROW_TYPE: BINARY_SCHEMA}},
+    413: {"description": "more than this server takes at once"},
+    **BAD_BODY_RESPONSE,
+    **WRONG_INPUT_RESPONSES,
+}
+
+
+@router.post("/predict/batch", response_model=list[Prediction], responses=BATCH_RESPONSES, openapi_extra=BATCH_BODY)
 async def predict_batch(request: Request) -> Response:
-    """A JSON list of reports, answered as a list; a CSV table (as a body or an uploaded `file`, gzip and zip too),
-    streamed back as CSV with the answer's columns behind its own and `error` where a row can't be read; or an Arrow
-    IPC stream, answered as one with the same columns alone."""
-    model, recorder = model_of(request), recorder_of(request)
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
+    """Predict many reports. The answer has the format of the body:
+
+    - a JSON list of reports: a list of predictions;
+    - a CSV table, as the body or as an uploaded `file`, also packed with gzip or zip: the table with the columns of
+      the prediction behind its own, and `error` where a row can't be read, streamed back;
+    - an Arrow IPC stream: a stream with the columns of the prediction alone.
+    """
+    champion = model_of(request)
+    score = partial(predictions_of(request).predict_table, champion)
+    body_type = media_type(request)
+    if body_type == "multipart/form-data":
         check_length(request)
         form = await request.form()
         upload = next((part for part in form.values() if not isinstance(part, str)), None)
         if upload is None:
             raise field_problem("file", None, "expected an uploaded CSV file in the form field `file`")
-        return await run_in_threadpool(_scored_csv, model, upload.file, recorder)
+        return await run_in_threadpool(_answer_csv, upload.file, score)
     body = await spool_body(request)
-    if kind == "application/json":
-        return await run_in_threadpool(_scored_list, model, body, request)
-    if kind == ARROW_TYPE:
-        return await run_in_threadpool(_scored_arrow, model, body, recorder)
-    return await run_in_threadpool(_scored_csv, model, body, recorder)
+    if body_type == "application/json":
+        return await run_in_threadpool(_answer_list, champion, body, request)
+    answer = _answer_arrow if body_type == ARROW_TYPE else _answer_csv
+    return await run_in_threadpool(answer, body, score)
 
 
-def _scored_list(model: CategoryBundle, file: IO[bytes], request: Request) -> Response:
-    most = settings_of(request).max_batch
+def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) -> Response:
+    limit = settings_of(request).max_batch
     try:
         with file:
-            reports = from_json(read_list_body(file, request), cache_strings="keys")
+            payload = from_json(read_list_body(file, request), cache_strings="keys")
     except ValueError as error:
-        raise RequestValidationError(
-            [{"loc": ("body",), "msg": str(error), "type": "json_invalid", "ctx": {"error": str(error)}}]
-        ) from None
-    if not isinstance(reports, list):
-        raise field_problem("body", reports, "expected a list of reports")
-    if len(reports) > most:
-        raise HTTPException(413, f"{len(reports):,} reports in one list: at most {most:,}, or send a CSV table")
-    if not reports:
+        raise json_problem(str(error)) from None
+    if not isinstance(payload, list):
+        raise field_problem("body", payload, "expected a list of reports")
+    if len(payload) > limit:
+        raise HTTPException(413, f"{len(payload):,} reports in one list: at most {limit:,}, or send a CSV table")
+    if not payload:
         return json_response([])
     start = perf_counter()
-    read = parse_report_list(reports)
-    probabilities, used = model.predict(read.reports.fields, len(reports))
-    took = round((perf_counter() - start) / len(reports) * 1000, 4)
-    record_scored(model, recorder_of(request))(read.reports.fields, probabilities, used)
-    label, rounded = probabilities.argmax(1), probabilities.round(6).tolist()
-    levels, name, version = list(DETAIL_LEVELS), model.name, model.version
-    rows = zip(label.tolist(), rounded, used.tolist(), read.missing, read.unknown_codes, strict=True)
-    return json_response(
-        [
-            {
-                "label": at,
-                "label_name": CATEGORY_NAMES[at],
-                "probability": shares[at],
-                "probabilities": dict(zip(CATEGORY_NAMES, shares, strict=True)),
-                "level": levels[level],
-                "missing": missing,
-                "unknown_codes": unknown,
-                "model_name": name,
-                "model_version": version,
-                "inference_time_ms": took,
-            }
-            for at, shares, level, missing, unknown in rows
-        ]
-    )
+    reports = parse_report_list(payload)
+    parse_seconds = perf_counter() - start
+    scored = predictions_of(request).predict_table(champion, reports.reports)
+    return json_response(prediction_rows(champion, reports, scored, parse_seconds + scored.seconds))
 
 
-def _scored_csv(model: CategoryBundle, file: IO[bytes], recorder: Recorder) -> Response:
-    def parts(stack: ExitStack) -> Iterator[str]:
-        plain = stack.enter_context(open_unpacked(file))
-        return score_csv(
-            model, bounded_lines(io.TextIOWrapper(plain, "utf-8", "cp1252", newline="")), record_scored(model, recorder)
-        )
+def _answer_csv(file: IO[bytes], score: ScoreBlock) -> Response:
+    def pieces(stack: ExitStack) -> Iterator[str]:
+        return answer_csv(csv_lines(stack.enter_context(open_unpacked(file))), score)
 
-    def cut(error: Exception) -> str:
+    def last_line(error: Exception) -> str:
         return f'"the table ends here: {error}"\n'
 
     headers = {"Content-Disposition": 'attachment; filename="predictions.csv"'}
-    return _streamed(file, parts, cut, "text/csv", headers)
+    return _stream(file, pieces, last_line, "text/csv", headers)
 
 
-def _scored_arrow(model: CategoryBundle, file: IO[bytes], recorder: Recorder) -> Response:
-    def parts(stack: ExitStack) -> Iterator[bytes]:
-        return score_arrow(model, stack.enter_context(open_arrow(file)), record_scored(model, recorder))
+def _answer_arrow(file: IO[bytes], score: ScoreBlock) -> Response:
+    def pieces(stack: ExitStack) -> Iterator[bytes]:
+        return answer_arrow(stack.enter_context(open_arrow(file)), score)
 
-    # an Arrow stream that breaks off is an error to whoever reads it
-    return _streamed(file, parts, lambda error: b"", ARROW_TYPE, {})
+    # nothing at the end: an Arrow stream without its end marker is an error to its reader
+    return _stream(file, pieces, lambda error: b"", ARROW_TYPE, {})
 
 
-def _streamed(
+def _stream(
     file: IO[bytes],
-    parts: Callable[[ExitStack], Iterator[Any]],
-    cut: Callable[[Exception], Any],
-    kind: str,
+    pieces: Callable[[ExitStack], Iterator[Piece]],
+    last_piece: Callable[[Exception], Piece],
+    answer_type: str,
     headers: dict[str, str],
 ) -> Response:
-    """Answer part by part. What is wrong with the first, as with a table's header, is a 422; later it is too late."""
+    """Answer piece by piece. `file` and what `pieces` puts on the stack are closed at the end.
+
+    An error before the first piece (a table's header) is a 422. Later the status is sent already: the answer ends
+    with `last_piece`.
+    """
     stack = ExitStack()
     stack.callback(file.close)
     try:
-        rest = parts(stack)
+        rest = pieces(stack)
         first = next(rest)
     except (DataError, *UNREADABLE_ERRORS) as error:
         stack.close()
         raise field_problem("file", None, str(error)) from None
 
-    def stream() -> Iterator[Any]:
+    def stream() -> Iterator[Piece]:
         with stack:
             yield first
             try:
                 yield from rest
             except (DataError, *UNREADABLE_ERRORS) as error:
-                yield cut(error)
+                yield last_piece(error)
 
-    return StreamingResponse(stream(), media_type=kind, headers=headers)
+    return StreamingResponse(stream(), media_type=answer_type, headers=headers)

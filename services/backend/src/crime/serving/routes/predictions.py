@@ -1,7 +1,6 @@
-"""Predictions, and why."""
+"""Predict and explain one report."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from time import perf_counter
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -12,17 +11,16 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from crime.serving.answers import REPORT_REFERENCE, prediction_answer
+from crime.serving.answers import explanation_row, prediction_row
 from crime.serving.bodies import json_response, parse_json
-from crime.serving.dependencies import manager_of, model_of, recorder_of
+from crime.serving.dependencies import model_of, predictions_of
 from crime.serving.errors import WRONG_INPUT_RESPONSES
-from crime.serving.explanations import explain_report
-from crime.serving.payloads.predictions import Explanation, Prediction
-from crime.serving.payloads.report import Report, report_fields
+from crime.serving.payloads.predictions import REPORT_REFERENCE, Explanation, Prediction
+from crime.serving.payloads.report import Report
 
 
 class _DirectRoute(APIRoute):
-    """Calls the endpoint with the request as it is; FastAPI's own way costs as much as a prediction."""
+    """Calls the endpoint with the request: FastAPI's way of reading parameters takes as long as a prediction."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return self.endpoint
@@ -30,30 +28,23 @@ class _DirectRoute(APIRoute):
 
 router = APIRouter(tags=["predictions"], route_class=_DirectRoute)
 REPORT_ADAPTER = TypeAdapter(Report)
-EXPLANATION_LIMIT = CapacityLimiter(1)  # several at once would take turns at the interpreter, and all be late
-
-
 REPORT_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": REPORT_REFERENCE}}}}
+EXPLANATION_LIMIT = CapacityLimiter(1)  # explanations at the same time would only slow each other and predictions
 
 
 @router.post("/predict", response_model=Prediction, responses=WRONG_INPUT_RESPONSES, openapi_extra=REPORT_BODY)
 async def predict(request: Request) -> Response:
-    """The category of one report, from date, time and area up. Scored in the event loop: it takes 0.1 ms."""
+    """Predict the category of one report. Date, time and area are enough; every further field helps."""
+    # runs in the event loop: it takes 0.1 ms, and handing it to a thread would take as long again
     champion = model_of(request)
-    report = parse_json(REPORT_ADAPTER, await request.body())  # what FastAPI would do, in a third of the time
-    start = perf_counter()
-    fields, missing, unknown = report_fields(report)
-    model = manager_of(request).answering(report.dr_no, fields) or champion
-    prediction = model.predict_one(fields)
-    took = perf_counter() - start
-    recorder_of(request).add(model.version, prediction, report.dr_no, fields)
-    return json_response(prediction_answer(model, missing, unknown, prediction.probabilities, prediction.level, took))
+    report = parse_json(REPORT_ADAPTER, await request.body())
+    return json_response(prediction_row(predictions_of(request).predict_report(champion, report)))
 
 
 class DirectPredict:
-    """Middleware that answers `POST /predict` itself: finding the route again takes longer than the prediction.
+    """Middleware that answers `POST /predict` itself: FastAPI's search for the route takes longer than the prediction.
 
-    What is wrong with a request is told as the application would tell it.
+    Errors are answered by the application's own exception handlers.
     """
 
     def __init__(self, app: ASGIApp, handlers: Mapping[Any, Any]):
@@ -75,10 +66,16 @@ class DirectPredict:
 
 @router.post("/explain", response_model=Explanation, responses=WRONG_INPUT_RESPONSES, openapi_extra=REPORT_BODY)
 async def explain(request: Request) -> Response:
-    """A prediction and which fields pushed it where, strongest first: tree SHAP, in words.
+    """Predict one report, and say how much each field contributed, strongest first, in numbers and in words.
 
-    What all fields together say for a category is shared out among those that pushed the same way.
+    Contributions are tree SHAP values. That of fields which only count together is divided among those that
+    pushed in the same direction.
     """
-    model = model_of(request)
+    champion = model_of(request)
     report = parse_json(REPORT_ADAPTER, await request.body())
-    return json_response(await to_thread.run_sync(explain_report, model, report, limiter=EXPLANATION_LIMIT))
+    service = predictions_of(request)
+
+    def answer() -> Response:
+        return json_response(explanation_row(service.explain_report(champion, report)))
+
+    return await to_thread.run_sync(answer, limiter=EXPLANATION_LIMIT)

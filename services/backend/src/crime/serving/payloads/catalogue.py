@@ -1,0 +1,51 @@
+"""Answers about features, codes and the reports that the model was trained on."""
+
+from pydantic import BaseModel
+
+from crime.core.model_names import CATEGORY_MODEL
+
+
+class FeatureDescription(BaseModel):
+    """`entity`: what it is a feature of: a report, or an area and a district. `window`: days it looks back."""
+
+    name: str
+    about: str
+    source: list[str]
+    use: str
+    share_of_gain: float | None
+    entity: list[str] = ["report"]
+    window: int | None = None
+    owner: str = CATEGORY_MODEL
+
+
+class Features(BaseModel):
+    model_name: str
+    model_version: str
+    features: list[FeatureDescription]
+
+
+class FeatureVector(BaseModel):
+    """`features`: the numbers the model sees, null where not known."""
+
+    model_name: str
+    model_version: str
+    level: str
+    features: dict[str, float | None]
+
+
+class Code(BaseModel):
+    code: str
+    name: str
+    reports: int
+
+
+class Counts(BaseModel):
+    """Reports that match the filters. `by_weekday_hour`: 7 rows (Monday first) of 24."""
+
+    total: int
+    first_month: str
+    last_month: str
+    by_category: dict[str, int]
+    by_area: dict[str, int]
+    by_month: dict[str, int]
+    by_weekday_hour: list[list[int]]
