@@ -10,7 +10,7 @@ from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.reports.table import Reports
 from crime.serving.model_manager import ModelManager
-from crime.serving.recorder import Recorder, record_scored
+from crime.serving.recorder import Recorder
 from memory_registry import MemoryRegistry
 
 NAME = "crime-category"
@@ -164,21 +164,6 @@ def test_the_challenger_makes_shadow_predictions_of_the_champions_reports(
 def test_without_a_challenger_there_is_nothing_to_compare(recorder: Recorder) -> None:
     assert recorder.compare_challenger() is None
     assert recorder.drift() is None
-
-
-def test_scored_tables_are_counted_by_category_and_recorded(
-    recorder: Recorder, small_bundle: CategoryBundle, small_reports: Reports, metric: Metric
-) -> None:
-    count = 200
-    fields = small_reports.take(slice(None, count)).fields
-    probabilities, used = small_bundle.predict(fields, count)
-    labels = {"category": "theft/burglary", "model_version": small_bundle.version}
-    before = metric("crime_predictions_total", **labels)
-    record_scored(small_bundle, recorder)(fields, probabilities, used)
-    assert metric("crime_predictions_total", **labels) == before + (probabilities.argmax(1) == 3).sum()
-    recorded = recorder.recorded()
-    assert recorded.label.tolist() == probabilities.argmax(1).tolist()
-    assert recorded.probabilities == pytest.approx(probabilities, abs=1e-5)
 
 
 def test_drift_is_shown_in_the_metrics(

@@ -27,10 +27,10 @@ PROBABILITY_DECIMALS = 6
 
 @dataclass(frozen=True)
 class ScoredReports:
-    """Answers to a block of reports, each array (rows,) or longer; rows of rejected reports hold NaN and level 0.
+    """Answers to a block of reports. Rows of rejected reports hold NaN and level 0.
 
-    `probabilities`: (rows, 7); `level`: index into `DETAIL_LEVELS`; `errors`: None, or the `CellError` it was rejected for;
-    `seconds`: the time the model took for all of them.
+    `probabilities`: (rows, 7). `level`: (rows,) index into `DETAIL_LEVELS`. `errors`: (rows,) None, or the `CellError`
+    that a report was rejected for. `seconds`: the time the model took for the whole block.
     """
 
     probabilities: np.ndarray
@@ -61,7 +61,7 @@ class ScoredReports:
         return dict(zip(ANSWER_COLUMNS, columns, strict=True))
 
 
-ScoreBlock = Callable[[Reports], ScoredReports]
+ScoreBlock = Callable[[Reports], ScoredReports]  # scores a block of a table
 
 
 def score_reports(model: CategoryBundle, reports: Reports) -> ScoredReports:
