@@ -211,25 +211,6 @@ def test_hotspots_over_http(api: httpx.Client) -> None:
     assert [place["rank"] for place in found["places"]] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize(
-    ("path", "field", "says"),
-    [
-        ("/forecast?area=22", "area", "less than or equal to 21"),
-        ("/forecast?horizon=0", "horizon", "greater than or equal to 1"),
-        ("/forecast?horizon=400", "horizon", "less than or equal to 28"),
-        ("/forecast?category=murder", "category", "expected one of fraud_forgery"),
-        ("/hotspots?on=2030-01-01", "on", "from 2021-01-01 to 2021-01-28"),
-        ("/hotspots?on=tomorrow", "on", "expected a day as"),
-    ],
-)
-def test_wrong_questions_are_told(path: str, field: str, says: str, api: httpx.Client) -> None:
-    response = api.get(path)
-    assert response.status_code == 422
-    (problem,) = response.json()["detail"]
-    assert problem["field"] == field
-    assert says in problem["msg"]
-
-
 def test_features_of_a_place_over_http(api: httpx.Client, real: EventHistory) -> None:
     answer = api.get("/features/area/6").raise_for_status().json()
     seen = (real.area == 6) & (real.known <= real.last) & (real.occurred > real.last - 28)

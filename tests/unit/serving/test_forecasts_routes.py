@@ -1,0 +1,176 @@
+"""Forecast routes, on a forecast of two areas and three districts written by hand."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from crime.core.bundle_files import Versions, file_hashes, write_spec
+from crime.core.days import day_number
+from crime.forecaster.arrays import CUTS, ForecastArrays, PlaceForecasts
+from crime.forecaster.spec import ForecastData, ForecastSpec
+from crime.reports.categories import CATEGORIES
+from memory_registry import MemoryRegistry
+from starlette.testclient import TestClient
+
+ORIGIN = day_number("2020-12-31")
+GRID = np.array([0.0, 100.0])
+WIDTHS = {"all": 2.0, "shift": 3.0, "category": 4.0, "both": 5.0}  # of the intervals below, by cut
+
+
+def places(ids: list[int], area: list[int], mean: list[float]) -> PlaceForecasts:
+    """Places with a constant mean, whose reports are all thefts, a third in each shift."""
+    count = len(ids)
+    share = np.zeros((count, 7, 3, 7))
+    share[..., list(CATEGORIES).index("theft_burglary")] = 1 / 3
+    centre = np.tile([34.05, -118.25], (count, 1))
+    centre[-1] = 0  # the last one has no coordinates
+    return PlaceForecasts(
+        ids=np.array(ids),
+        area=np.array(area),
+        mean=np.tile(np.array(mean)[:, None], (1, 28)),
+        share=share,
+        centre=centre,
+        recent=np.tile(np.arange(91), (count, 1)),
+        intervals={
+            cut: np.array([GRID - WIDTHS[cut], GRID + WIDTHS[cut], GRID - 2 * WIDTHS[cut], GRID + 2 * WIDTHS[cut]])
+            for cut in CUTS
+        },
+    )
+
+
+def write_forecast(directory: Path) -> Path:
+    directory.mkdir()
+    city = replace(places([0], [0], [30]), past=np.full((1, 28), 20.0), outcome=np.full((1, 28), 21))
+    arrays = ForecastArrays(
+        GRID,
+        {
+            "city": city,
+            "area": places([1, 6], [1, 6], [10, 20]),
+            "district": places([101, 601, 602], [1, 6, 6], [10, 5, 15]),
+        },
+    )
+    arrays.write(directory / "forecast.npz")
+    (directory / "online.json").write_text(json.dumps({"area": {"6": {"reports_7d": 140}}}))
+    facts: dict[str, Any] = {"rows": 1, "simulated": 1, "repaired": {}, "rejected": {}, "examples": {}}
+    spec = ForecastSpec(
+        model="crime-risk",
+        version="unregistered",
+        origin=ORIGIN,
+        past_origin=ORIGIN - 28,
+        backtest={},
+        data=ForecastData(**facts, reports=1, first_day="2020-01-01", until="2020-12-31"),
+        versions=Versions(python="3", lightgbm="4", numpy="2"),
+        sha256=file_hashes(directory, ("forecast.npz", "online.json")),
+    )
+    write_spec(directory, spec)
+    return directory
+
+
+@pytest.fixture
+def client(start_app: Callable[..., TestClient], registry: MemoryRegistry, tmp_path: Path) -> TestClient:
+    registry.register("crime-risk", write_forecast(tmp_path / "forecast"), "champion")
+    return start_app()
+
+
+def test_the_city_by_day_with_intervals_and_what_came_of_the_forecast_before(client: TestClient) -> None:
+    answer = client.get("/forecast").json()
+    assert (answer["model_name"], answer["model_version"]) == ("crime-risk", "1")
+    assert (answer["made_at"], answer["simulated"], answer["place"]) == ("2020-12-31", True, "Los Angeles")
+    assert len(answer["days"]) == 28
+    assert answer["days"][0] == {
+        "date": "2021-01-01", "mean": 30, "low80": 28, "high80": 32, "low95": 26, "high95": 34,
+    }  # fmt: skip
+    assert answer["days"][-1]["date"] == "2021-01-28"
+    assert answer["total"] == 28 * 30
+    assert (answer["recent"][0]["date"], answer["recent"][-1]) == ("2020-10-02", {"date": "2020-12-31", "reports": 90})
+    assert answer["before"][0] == {
+        "date": "2020-12-04", "mean": 20, "low80": 18, "high80": 22, "low95": 16, "high95": 24, "reports": 21,
+    }  # fmt: skip
+    assert answer["before"][-1]["date"] == "2020-12-31"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "mean", "width"),
+    [
+        ({}, 20, WIDTHS["all"]),
+        ({"shift": 1}, 20 / 3, WIDTHS["shift"]),
+        ({"category": "theft_burglary"}, 20, WIDTHS["category"]),
+        ({"category": "fraud_forgery"}, 0, WIDTHS["category"]),
+        ({"category": "theft_burglary", "shift": 1}, 20 / 3, WIDTHS["both"]),
+    ],
+)
+def test_a_part_of_an_areas_reports_has_intervals_of_its_own(
+    parameters: dict[str, object], mean: float, width: float, client: TestClient
+) -> None:
+    answer = client.get("/forecast", params={"area": 6, "horizon": 7, **parameters}).json()
+    assert answer["place"] == "Hollywood"
+    assert [day["mean"] for day in answer["days"]] == pytest.approx([mean] * 7, abs=1e-4)
+    assert answer["days"][0]["high80"] == round(mean + width)
+    assert (answer["recent"] == []) == bool(parameters)  # the past is known of all reports only
+    assert answer["before"] == []
+
+
+def test_a_district_goes_before_an_area(client: TestClient) -> None:
+    answer = client.get("/forecast", params={"area": 6, "district": 101, "horizon": 1}).json()
+    assert (answer["place"], answer["total"]) == ("District 0101", 10)
+
+
+@pytest.mark.parametrize(
+    "path", ["/forecast?area=7", "/forecast?district=9", "/features/area/7", "/features/district/1"]
+)
+def test_a_place_without_reports_is_404(path: str, client: TestClient) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "no report of it in the table" in answer.json()["detail"]
+
+
+def test_hotspots_are_ranked_by_expected_reports(client: TestClient) -> None:
+    answer = client.get("/hotspots", params={"on": "2021-01-05"}).json()
+    assert (answer["on"], answer["first"], answer["last"]) == ("2021-01-05", "2021-01-01", "2021-01-28")
+    assert [(place["rank"], place["id"], place["mean"]) for place in answer["places"]] == [
+        (1, 602, 15),
+        (2, 101, 10),
+        (3, 601, 5),
+    ]
+    first, second, _ = answer["places"]
+    assert (first["name"], first["area"], first["latitude"], first["longitude"]) == ("District 0602", 6, None, None)
+    assert (second["latitude"], second["longitude"]) == (34.05, -118.25)
+    assert (first["low80"], first["high95"]) == (13, 19)
+
+
+def test_hotspots_of_one_area_or_by_area(client: TestClient) -> None:
+    assert [place["id"] for place in client.get("/hotspots?area=6").json()["places"]] == [602, 601]
+    assert [place["id"] for place in client.get("/hotspots?top=1").json()["places"]] == [602]
+    assert [place["name"] for place in client.get("/hotspots?by=area").json()["places"]] == ["Hollywood", "Central"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "says"),
+    [
+        ("/forecast?area=22", "area", "less than or equal to 21"),
+        ("/forecast?horizon=0", "horizon", "greater than or equal to 1"),
+        ("/forecast?horizon=400", "horizon", "less than or equal to 28"),
+        ("/forecast?category=murder", "category", "expected one of fraud_forgery"),
+        ("/hotspots?category=murder", "category", "expected one of fraud_forgery"),
+        ("/hotspots?on=2030-01-01", "on", "from 2021-01-01 to 2021-01-28"),
+        ("/hotspots?on=2020-12-31", "on", "from 2021-01-01 to 2021-01-28"),
+        ("/hotspots?on=tomorrow", "on", "expected a day as"),
+    ],
+)
+def test_a_wrong_parameter_is_named(path: str, field: str, says: str, client: TestClient) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 422
+    (problem,) = answer.json()["detail"]
+    assert problem["field"] == field
+    assert says in problem["msg"]
+
+
+def test_features_of_a_place_have_the_forecasts_version(client: TestClient) -> None:
+    answer = client.get("/features/area/6").json()
+    assert (answer["entity"], answer["id"], answer["model_version"]) == ("area", 6, "1")
+    assert answer["features"] == {"reports_7d": 140}
+    assert client.get("/features/planet/1").status_code == 422
