@@ -1,8 +1,4 @@
-"""A trained LightGBM model through LightGBM's C library alone.
-
-The Python package of LightGBM imports scipy, and where present pandas and scikit-learn (150 MB and seconds);
-predicting needs none of them. https://lightgbm.readthedocs.io/en/latest/C-API.html
-"""
+"""How many processors this process may use."""
 
 import os
 from functools import cache
@@ -11,7 +7,7 @@ from pathlib import Path
 
 @cache
 def available_cpus() -> int:
-    """Processors this process may use: LightGBM sees the node's, not the container's limit."""
+    """Processors of the affinity mask, at most the cgroup's CPU limit: LightGBM itself sees all of the node's."""
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()

@@ -1,22 +1,22 @@
-"""Where files are kept beside the models: in `mlruns`, or by an MLflow server's artifact store."""
+"""Files beside the models: in the folder `mlruns`, or in an MLflow server's artifact store."""
 
 from typing import Protocol
 
 
 class FileStore(Protocol):
-    """Files by path. Every call raises `RegistryError` where the store can't be reached."""
+    """Files by path, as `monitoring/predictions/1.csv`. Every method raises `RegistryError` if it can't be reached."""
 
     def time(self) -> float:
-        """Seconds since 1970 by the store's clock, which dates what is written there."""
+        """Seconds since 1970 by the store's clock, the clock that its files are dated with."""
 
     def save(self, path: str, content: bytes) -> None:
-        """Write a file whole."""
+        """Write a file atomically: readers never see a part of it."""
 
     def load(self, path: str) -> bytes:
-        """Content of a file."""
+        """The content of a file."""
 
     def files(self, folder: str) -> list[str]:
-        """Paths of the entries of a folder, sorted; empty if the folder does not exist."""
+        """Sorted paths of the entries of a folder; empty if it does not exist."""
 
     def remove(self, path: str) -> None:
-        """Remove a folder and all in it."""
+        """Remove a folder and everything in it."""

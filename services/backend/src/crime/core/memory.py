@@ -1,10 +1,13 @@
-"""Memory that is free goes back to the system."""
+"""Returning freed memory to the operating system."""
 
 import ctypes
 from contextlib import suppress
 
 
 def release_free_memory() -> None:
-    """As glibc alone does late or never: some 15 MB after a model was read, gigabytes after tables."""
+    """Trim glibc's heap, which glibc itself does late or never: 15 MB after loading a model, gigabytes after tables.
+
+    Does nothing where the C library has no `malloc_trim`.
+    """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
