@@ -63,11 +63,11 @@ def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserC
 def test_explore_filters_and_draws_the_areas(page: Page, services) -> None:
     page.goto(f"{services.url}/explore")
     total = page.get_by_test_id("stMetric").filter(has_text="Reports")
-    expect(total.get_by_text("10,000")).to_be_visible(timeout=SLOW)
+    expect(total.get_by_text("7,888")).to_be_visible(timeout=SLOW)
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(4, timeout=SLOW)
     expect(page.locator(".js-fill")).to_have_count(21, timeout=SLOW)
     choose(page, "Areas", "Hollywood")
-    expect(total.get_by_text("10,000")).to_have_count(0, timeout=SLOW)
+    expect(total.get_by_text("7,888")).to_have_count(0, timeout=SLOW)
     assert "areas=Hollywood" in page.url
     few = total.inner_text()
     page.reload()

@@ -67,7 +67,7 @@ ScoreBlock = Callable[[Reports], ScoredReports]  # scores a block of a table
 def score_reports(model: CategoryBundle, reports: Reports) -> ScoredReports:
     """Score a block of reports; those with an error are left out."""
     rows = len(reports)
-    accepted = np.flatnonzero(reports.errors == None)  # noqa: E711 (elementwise)
+    accepted = np.flatnonzero(reports.accepted)
     fields = reports.fields if len(accepted) == rows else reports.take(accepted).fields
     probabilities, level = np.full((rows, len(CATEGORIES)), np.nan), np.zeros(rows, int)
     start = perf_counter()

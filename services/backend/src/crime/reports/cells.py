@@ -1,27 +1,26 @@
-"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
-
-Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
-"""
+"""Cells of a table: their text, and their value once parsed."""
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from sys import intern
 from typing import Any
 
 import numpy as np
 
+from crime.reports.categories import category_of_crime_code
 from crime.reports.schema import BLANK_MEANS_NONE, COLUMNS, is_known_code
+from crime.reports.table import CellError
 
-MAX_CACHED_CHARACTERS = 80  # characters of a cell that is remembered
-BLANK = ""
-PRIVATE_USE_BASE = 0xF700  # added to a byte that is not UTF-8, while its row is cut into cells
-OMITTED: Any = object()  # a cell that is not there, which says less than one that is blank
+MAX_CACHED_CHARACTERS = 80  # longer cells are parsed without the cache
+PRIVATE_USE_BASE = 0xF700  # U+F780 to U+F7FF stand for bytes 0x80 to 0xFF that are not valid UTF-8
+OMITTED: Any = object()  # the cell of a field that is missing, which differs from one that is blank
 
 
 def _escape_invalid_bytes(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are not UTF-8, each as a character for private use, told from all others when its cell is read."""
+    """Error handler of a decoder: each invalid byte becomes its own character of the private use area."""
     assert isinstance(error, UnicodeDecodeError)
     return "".join(chr(PRIVATE_USE_BASE + byte) for byte in error.object[error.start : error.end]), error.end
 
@@ -32,12 +31,12 @@ _has_escaped_bytes = re.compile(f"[{chr(PRIVATE_USE_BASE + 128)}-{chr(PRIVATE_US
 
 
 def decode_escaped_bytes(text: str) -> str:
-    """With bytes that were not UTF-8 read as Windows-1252."""
+    """The text with bytes that were not valid UTF-8 read as Windows-1252."""
     return text.translate(_CP1252)
 
 
 def cell_text(cell: Any) -> tuple[str, str | None]:
-    """A cell as stripped text ('' for blank) and what was repaired on the way."""
+    """A cell as stripped text, '' if blank, and the repair that this took."""
     repair = None
     if cell is None or cell != cell:  # None or NaN
         return "", None
@@ -50,8 +49,46 @@ def cell_text(cell: Any) -> tuple[str, str | None]:
     return ("" if stripped.lower() in ("nan", "null", "none", "nat") else stripped), repair
 
 
-def _plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
-    """Bytes cells as text, at once; None if any needs a closer look."""
+@dataclass(frozen=True)
+class ParsedCell:
+    """`value` as in `Reports.fields`, None if not known; `repair`: what had to be repaired to read it.
+
+    `error` says why there is no value: "missing" for a blank cell, which only required columns mind.
+    """
+
+    value: Any
+    repair: str | None = None
+    error: CellError | None = None
+
+
+@lru_cache(1 << 16, typed=True)  # the same cells come again in every block
+def parse_cell(key: str, cell: Any, strict: bool) -> ParsedCell:
+    """Parse a cell of column `key`. A `strict` cell comes from a payload: it is text or a number, or `OMITTED`."""
+    column = COLUMNS[key]
+    if strict:
+        text, repair = "" if cell is OMITTED else str(cell).strip(), None
+    else:
+        text, repair = cell_text(cell)
+    if not text:
+        none_recorded = key in BLANK_MEANS_NONE and cell is not OMITTED
+        none: Any = () if key == "mocodes" else 0
+        return ParsedCell(none if none_recorded else None, repair, CellError(column.name, "missing", "is blank"))
+    assert column.parse
+    try:
+        value, parse_repair = column.parse(text)
+    except ValueError as error:
+        return ParsedCell(None, repair, CellError(column.name, "unreadable", str(error)))
+    repair = parse_repair or repair
+    if key == "crm_cd" and value not in category_of_crime_code():
+        message = f"no category is known for code {value}"
+        return ParsedCell(value, repair, CellError(column.name, "unknown_code", message))
+    if key in ("premis_cd", "weapon_used_cd") and value is not None and not is_known_code(key, value):
+        return ParsedCell(None, f"{column.name}: code not in LAPD's table, taken as not known")
+    return ParsedCell(value, repair)
+
+
+def _parse_plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
+    """Non-blank alphanumeric bytes as text (n,), all at once; None if any cell needs `parse_cell`."""
     try:
         joined = b"\n".join(cells)
         texts = joined.decode("ascii").split("\n")
@@ -62,8 +99,8 @@ def _plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
     return np.array(texts, object)
 
 
-def _plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
-    """MO codes in bytes cells as LAPD writes them, or blank, at once; None if any needs a closer look."""
+def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
+    """MO codes (n,) of bytes that are blank or as LAPD writes them, all at once; None if any needs `parse_cell`."""
     try:
         joined = b"\n".join([cell or b"0000" for cell in cells])
     except TypeError:
@@ -80,28 +117,8 @@ def _plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     return np.fromiter(codes, object, len(cells))
 
 
-PLAIN_PARSERS = {"dr_no": _plain_texts, "mocodes": _plain_mocodes}  # of columns whose cells nearly all differ
-
-
-@lru_cache(1 << 16, typed=True)
-def parse_cell(name: str, cell: Any, strict: bool) -> tuple[Any, str | None, str | None]:
-    """Value of a cell of column `name`, what was repaired, and why it can't be read: `BLANK`, or what was expected.
-
-    Tables say the same again and again, block after block: each cell is read once.
-    """
-    column = COLUMNS[name]
-    if strict:
-        text, repair = "" if cell is OMITTED else str(cell).strip(), None
-    else:
-        text, repair = cell_text(cell)
-    if not text:
-        none = name in BLANK_MEANS_NONE and cell is not OMITTED
-        return (() if name == "mocodes" else 0) if none else None, repair, BLANK
-    assert column.parse
-    try:
-        value, mended = column.parse(text)
-    except ValueError as error:
-        return None, repair, str(error)
-    if name in ("premis_cd", "weapon_used_cd") and value is not None and not is_known_code(name, value):
-        return None, f"{column.name}: code not in LAPD's table, taken as not known", None
-    return value, mended or repair, None
+# of columns in which nearly every cell differs, so that caching parsed cells gains nothing
+PLAIN_PARSERS: dict[str, Callable[[Sequence[Any]], np.ndarray | None]] = {
+    "dr_no": _parse_plain_texts,
+    "mocodes": _parse_plain_mocodes,
+}

@@ -1,9 +1,4 @@
-"""What an LAPD report is: its columns, codes and categories, and how each written value is read.
-
-One parser a column serves files, payloads and training alike. A parser takes the stripped, non-empty text of
-a cell and returns `(value, repair)`, where `repair` names what had to be mended (or is None); it raises
-`ValueError` with what was expected. Blank cells never reach a parser.
-"""
+"""Names of LAPD's codes."""
 
 import csv
 from collections.abc import Mapping
@@ -12,9 +7,9 @@ from importlib.resources import files
 
 
 @cache
-def code_names(name: str) -> Mapping[str, str]:
-    """Names of `area`, `crime`, `premis`, `weapon` or `mo` codes, by code as LAPD writes it."""
-    with (files("crime.reports") / "tables" / f"{name}.csv").open(encoding="utf-8") as lines:
+def code_names(table: str) -> Mapping[str, str]:
+    """Names of the codes of a table (`area`, `crime`, `premis`, `weapon` or `mo`), by code as text."""
+    with (files("crime.reports") / "tables" / f"{table}.csv").open(encoding="utf-8") as lines:
         rows = csv.reader(lines)
         next(rows)
         return {row[0]: row[1] for row in rows}

@@ -1,12 +1,10 @@
-"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
-
-Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
-"""
+"""Read a CSV stream as Arrow record batches: any encoding, delimiter or line end, whatever its size."""
 
 import codecs
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,56 +21,78 @@ if TYPE_CHECKING:
 
 
 BLOCK_BYTES = 8 << 20
+HEAD_BYTES = 1 << 16  # in which the header's line has to end
 
 
 class _Utf8Stream:
-    """A table's stream, whose first bytes were already read, as valid UTF-8 whatever is in it (see `_escaped`)."""
+    """A stream as valid UTF-8. Bytes that are not are escaped (see `cells.decode_escaped_bytes`)."""
 
     def __init__(self, head: bytes, rest: IO[bytes], encoding: str):
-        self._head, self._rest, self._plain, self._ready = head, rest, encoding == "utf-8", b""
-        self._decoder = codecs.getincrementaldecoder(encoding)("crime-escaped" if self._plain else "replace")
+        self._head, self._rest, self._is_utf8, self._surplus = head, rest, encoding == "utf-8", b""
+        self._decoder = codecs.getincrementaldecoder(encoding)("crime-escaped" if self._is_utf8 else "replace")
 
     def read(self, size: int) -> bytes:
-        """So many bytes, fewer only at the end."""
-        parts, missing = [self._ready], size - len(self._ready)
+        """The next `size` bytes, fewer only at the end."""
+        parts, missing = [self._surplus], size - len(self._surplus)
         while missing > 0:
             raw, self._head = self._head or self._rest.read(missing), b""
-            if not raw or not self._plain or not raw.isascii() or self._decoder.getstate()[0]:
+            if not raw or not self._is_utf8 or not raw.isascii() or self._decoder.getstate()[0]:
                 parts.append(self._decoder.decode(raw, not raw).encode())
             else:
                 parts.append(raw)
             missing -= len(parts[-1])
             if not raw:
                 break
-        found = b"".join(parts) if len(parts) > 1 else parts[0]
-        self._ready = found[size:]
-        return found[:size]
+        content = b"".join(parts) if len(parts) > 1 else parts[0]
+        self._surplus = content[size:]
+        return content[:size]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A table's first line. `columns`: position and name of each column, without repetitions of a name."""
+
+    delimiter: str
+    width: int
+    columns: list[tuple[int, str]]
+
+    @property
+    def names(self) -> list[str]:
+        return [name for _, name in self.columns]
+
+
+@dataclass
+class _Misshapen:
+    """A row with another number of cells than the header. `number` counts the table's rows from 1."""
+
+    number: int
+    text: str
 
 
 def end_of_whole_rows(text: bytes, delimiter: bytes) -> int:
-    """How many of the bytes, which begin with a row, are whole rows: up to the last line's end outside of quotes.
+    """Length of the whole rows at the start of `text`, which begins with a row: up to the last line end outside quotes.
 
-    A quote opens at a cell's start alone, as pyarrow has it; elsewhere it is a character like any other.
+    As in pyarrow, a quote opens only at the start of a cell; elsewhere it is an ordinary character.
     """
     cells = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(cells == ord('"'))
     opens = np.zeros(256, bool)
-    opens[list(delimiter + b'\r\n"')] = True  # after a quote: one that is doubled, and text goes on
+    opens[list(delimiter + b'\r\n"')] = True  # a quote after a quote is a doubled one: the quoted text goes on
     if not opens[cells[quotes[::2] - 1][quotes[::2] > 0]].all():
         pattern = rb'"(?:(?<=[%b\r\n]")|(?<=\A"))(?:[^"]++|"")*+(?:"|\Z)' % re.escape(delimiter)
-        quotes = np.fromiter((at for found in re.finditer(pattern, text) for at in found.span()), np.int64)
+        quotes = np.fromiter((edge for match in re.finditer(pattern, text) for edge in match.span()), np.int64)
     line_end = b"\n" if b"\n" in text else b"\r"
     end = text.rfind(line_end)
-    while (before := np.searchsorted(quotes, end, "right")) % 2:
-        end = text.rfind(line_end, 0, quotes[before - 1])
+    while (quotes_before := np.searchsorted(quotes, end, "right")) % 2:
+        end = text.rfind(line_end, 0, quotes[quotes_before - 1])
     return end + 1
 
 
 def _row_blocks(rest: bytes, source: _Utf8Stream, delimiter: str) -> Iterator[bytes]:
-    """Whole rows, up to `BLOCK_BYTES` of them at a time.
+    """Blocks of whole rows, of up to `BLOCK_BYTES`.
 
-    pyarrow's own streams are not for Python's files: they read ahead in a thread that outlives an error, and the
-    interpreter aborts if it ends meanwhile.
+    Blocks are cut here because pyarrow's streaming reader is not safe with Python files: it reads ahead in a thread
+    that outlives an error, and the interpreter aborts if it exits meanwhile.
     """
     while text := rest + source.read(BLOCK_BYTES - len(rest)):
         end = end_of_whole_rows(text, delimiter.encode()) if len(text) == BLOCK_BYTES else len(text)
@@ -82,17 +102,11 @@ def _row_blocks(rest: bytes, source: _Utf8Stream, delimiter: str) -> Iterator[by
         rest = text[end:]
 
 
-def read_csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
-    """Batches of binary columns, named as in the file (a name that comes twice keeps its first)."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    head = stream.read(1 << 16)
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    source = _Utf8Stream(head.removeprefix(b"\xef\xbb\xbf"), stream, encoding)
-    head = source.read(1 << 16)
-    line, _, rest = re.match(rb"([^\r\n]*)(\r?\n|\r)?(.*)", head, re.DOTALL).groups()  # type: ignore[union-attr]
-    line = line.decode("utf-8", "replace")
+def _read_header(head: bytes, tally: Tally) -> tuple[_Header, bytes]:
+    """The header, and the bytes of `head` after its line. Raises `DataError` if it is not an LAPD table's."""
+    match = re.match(rb"([^\r\n]*)(\r?\n|\r)?(.*)", head, re.DOTALL)
+    assert match
+    line = match[1].decode("utf-8", "replace")
     if not line.strip():
         raise DataError("the file is empty")
     delimiter = max(",;\t|", key=line.count)
@@ -101,53 +115,73 @@ def read_csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch
     except csv.Error as error:
         raise DataError(f"no header of column names: {error}") from None
     locate_columns(names)
-    places: dict[str, tuple[int, str]] = {}
-    for at, name in enumerate(names):
-        places.setdefault(column_key(name), (at, name))
-    repeated = len(names) - len(places)
+    columns: dict[str, tuple[int, str]] = {}
+    for position, name in enumerate(names):
+        columns.setdefault(column_key(name), (position, name))
+    repeated = len(names) - len(columns)
     if repeated:
         tally.repaired["column named twice, the first is read"] += repeated
+    return _Header(delimiter, len(names), list(columns.values())), match[3]
 
-    met: list[tuple[int, str]] = []  # number and text of rows that can't be cut into cells
 
-    def invalid(row: Any) -> str:
-        met.append((row.number, decode_escaped_bytes(row.text or "")))
+def _parse_rows(text: bytes, header: _Header) -> tuple[list["pa.RecordBatch"], list[_Misshapen]]:
+    """The rows of a block as batches of binary columns, and those of another width, numbered within the block."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    misshapen: list[_Misshapen] = []
+
+    def skip(row: Any) -> str:
+        misshapen.append(_Misshapen(row.number, decode_escaped_bytes(row.text or "")))
         return "skip"
 
-    numbered = [str(at) for at in range(len(names))]
-    kept = [(str(at), name) for at, name in places.values()]
+    positions = [str(position) for position in range(header.width)]  # names may repeat, positions don't
+    try:
+        batches = arrow_csv.read_csv(
+            pa.BufferReader(text),
+            read_options=arrow_csv.ReadOptions(column_names=positions, block_size=len(text) + 1, use_threads=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=header.delimiter, newlines_in_values=True, invalid_row_handler=skip
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(positions, pa.binary()),
+                include_columns=[str(position) for position, _ in header.columns],
+            ),
+        ).to_batches()
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):
+            raise
+        batches = []
+    return [batch.rename_columns(header.names) for batch in batches], misshapen
 
-    def parsed() -> Iterator[tuple["pa.RecordBatch | None", list[tuple[int, str]]]]:
-        before = 0
-        for text in prefetch(_row_blocks(rest, source, delimiter)):
-            batches = []
-            try:
-                batches = arrow_csv.read_csv(
-                    pa.BufferReader(text),
-                    read_options=arrow_csv.ReadOptions(
-                        column_names=numbered, block_size=len(text) + 1, use_threads=False
-                    ),
-                    parse_options=arrow_csv.ParseOptions(
-                        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=invalid
-                    ),
-                    convert_options=arrow_csv.ConvertOptions(
-                        column_types=dict.fromkeys(numbered, pa.binary()), include_columns=[at for at, _ in kept]
-                    ),
-                ).to_batches()
-            except pa.ArrowInvalid as error:
-                if "Empty CSV" not in str(error):
-                    raise
-            misshapen = [(before + number, text) for number, text in met]
-            before += len(met) + sum(map(len, batches))
-            met.clear()
-            for batch in batches or [None]:
-                yield batch and batch.rename_columns([name for _, name in kept]), misshapen
-                misshapen = []
 
-    for batch, misshapen in prefetch(parsed()):
-        for number, text in misshapen:
-            reason = "wrong number of columns"
-            tally.reject_misshapen(reason, number, text)
-            tally.keep([name for _, name in places.values()], [[reason, text]])
+def _parsed_blocks(
+    rest: bytes, source: _Utf8Stream, header: _Header
+) -> Iterator[tuple["pa.RecordBatch | None", list[_Misshapen]]]:
+    """Batches of a table. The misshapen rows of a block come with its first batch, numbered within the table."""
+    rows = 0
+    for text in prefetch(_row_blocks(rest, source, header.delimiter)):
+        batches, misshapen = _parse_rows(text, header)
+        for row in misshapen:
+            row.number += rows
+        rows += len(misshapen) + sum(map(len, batches))
+        for batch in batches or [None]:
+            yield batch, misshapen
+            misshapen = []
+
+
+def read_csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
+    """Batches of binary columns, named as in the file; of a name that repeats only the first column.
+
+    Counts misshapen rows in `tally`. Raises `DataError` if the header is not an LAPD table's.
+    """
+    head = stream.read(HEAD_BYTES)
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    source = _Utf8Stream(head.removeprefix(b"\xef\xbb\xbf"), stream, encoding)
+    header, rest = _read_header(source.read(HEAD_BYTES), tally)
+    for batch, misshapen in prefetch(_parsed_blocks(rest, source, header)):
+        for row in misshapen:
+            tally.reject_misshapen("wrong number of columns", row.number, row.text)
+            tally.write_rejected(header.names, [["wrong number of columns", row.text]])
         if batch is not None:
             yield batch

@@ -1,7 +1,4 @@
-"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
-
-Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
-"""
+"""Read the reports of a file: CSV, gzip, zip or Parquet, a block of rows at a time."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -24,13 +21,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-SIMULATED_LOCATION = "SIMULATED"  # what stands as LOCATION in every row of a simulated table
+SIMULATED_LOCATION = "SIMULATED"  # the LOCATION of every row of a simulated table
 
 
 def read_blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
-    """The file's rows as they are, a block at a time, whatever its size.
+    """The file's rows as batches of binary columns, a block at a time, whatever its size.
 
-    Raises `DataError` if the file is no LAPD table or ends early; what was read before stays counted.
+    Raises `DataError` if the file is not an LAPD table or ends early; `tally` keeps what was counted before.
     """
     import pyarrow as pa
 
@@ -50,20 +47,20 @@ def read_blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
 def parse_block(
     batch: "pa.RecordBatch", tally: Tally, labelled: bool = False, only: Collection[str] | None = None
 ) -> Reports:
-    """Parse a block that `blocks` gave."""
+    """Parse a batch of `read_blocks`; for `labelled` and `only` see `parse_columns`."""
     columns: dict[str, EncodedColumn] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        name_key = column_key(name)
-        wanted = name_key in COLUMNS and COLUMNS[name_key].parse and name_key not in columns
-        if wanted and (only is None or name_key in only or name_key == "crm_cd"):
-            if name_key == "dr_no":
-                columns[name_key] = column.to_pylist(), np.arange(len(column))
+        key = column_key(name)
+        is_read = key in COLUMNS and COLUMNS[key].parse and key not in columns
+        if is_read and (only is None or key in only or key == "crm_cd"):
+            if key == "dr_no":  # nearly all differ
+                columns[key] = column.to_pylist(), np.arange(len(column))
                 continue
-            coded = column.dictionary_encode(null_encoding="encode")
-            columns[name_key] = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
+            encoded = column.dictionary_encode(null_encoding="encode")
+            columns[key] = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
     reports = parse_columns(columns, len(batch), tally, labelled, only)
     tally.simulated += _count_simulated(batch)
-    _write_rejected(batch, reports, np.flatnonzero(reports.errors != None), tally)  # noqa: E711 (elementwise)
+    _write_rejected(batch, reports, np.flatnonzero(~reports.accepted), tally)
     return reports
 
 
@@ -71,63 +68,71 @@ def _count_simulated(batch: "pa.RecordBatch") -> int:
     import pyarrow as pa
     from pyarrow import compute
 
-    places = [at for at, name in enumerate(batch.schema.names) if column_key(name) == "location"]
-    if not places:
+    positions = [position for position, name in enumerate(batch.schema.names) if column_key(name) == "location"]
+    if not positions:
         return 0
-    column = batch.column(places[0])
+    column = batch.column(positions[0])
     return compute.sum(compute.equal(column, pa.scalar(SIMULATED_LOCATION, column.type))).as_py() or 0
 
 
 def _write_rejected(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray, tally: Tally) -> None:
-    """Write rejected rows as they stand to the tally's file, if it has one."""
+    """Write rejected rows as they are in the table to the tally's file, if it has one."""
     import pyarrow as pa
 
     if tally.rejects and len(rows):
         cells = [[cell_text(cell)[0] for cell in column.take(pa.array(rows)).to_pylist()] for column in batch]
-        tally.keep(batch.schema.names, list(zip(map(str, reports.errors[rows]), *cells, strict=True)))
+        tally.write_rejected(batch.schema.names, list(zip(map(str, reports.errors[rows]), *cells, strict=True)))
 
 
 def good_reports(
     path: Path, tally: Tally, labelled: bool = True, fields: Collection[str] | None = None
 ) -> Iterator[Reports]:
-    """The good reports of a file, a block at a time, or only some `fields` and the report's number.
+    """The accepted reports of a file, a block at a time; of their fields only `fields` and `dr_no` if given.
 
-    A report number that comes again is rejected. Raises `DataError` at the end if there was no good report.
+    A report number that repeats is rejected. Raises `DataError` at the end if no report was accepted.
     """
-    seen: set[int | str] = set()
-    found = False
+    numbers: set[int | str] = set()
+    any_accepted = False
     for batch in read_blocks(path, tally):
-        first = tally.rows - len(tally.misshapen)
-        part = parse_block(batch, tally, labelled, fields and {*fields, "dr_no"})
-        again = []
-        for row, text in enumerate(part.fields["dr_no"]):
-            if text is not None and part.errors[row] is None:
-                # as a number it takes half the room; a leading zero tells texts apart
-                plain = len(text) < 19 and text.isascii() and text.isdecimal() and text[0] != "0"
-                number = int(text) if plain else text
-                if number in seen:
-                    part.errors[row] = CellError("DR_NO", "duplicate", "this report number came before")
-                    tally.reject(str(part.errors[row]), first + row + 1, text)
-                    again.append(row)
-                seen.add(number)
-        _write_rejected(batch, part, np.array(again, int), tally)
-        part = part.take(np.flatnonzero(part.errors == None))  # noqa: E711 (elementwise)
-        found = found or len(part) > 0
-        yield part
-    if not found:
+        first_row = tally.rows - len(tally.misshapen) + 1
+        reports = parse_block(batch, tally, labelled, fields and {*fields, "dr_no"})
+        duplicates = _reject_duplicates(reports, numbers, first_row, tally)
+        _write_rejected(batch, reports, duplicates, tally)
+        reports = reports.take(np.flatnonzero(reports.accepted))
+        any_accepted = any_accepted or len(reports) > 0
+        yield reports
+    if not any_accepted:
         raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
 
 
+def _reject_duplicates(reports: Reports, numbers: set[int | str], first_row: int, tally: Tally) -> np.ndarray:
+    """Reject reports whose number is in `numbers`, add the others' numbers to it, and return the rejected rows."""
+    duplicates = []
+    for row, text in enumerate(reports.fields["dr_no"]):
+        if text is None or reports.errors[row] is not None:
+            continue
+        # an int takes half the memory of text; a leading zero would be lost
+        is_plain = len(text) < 19 and text.isascii() and text.isdecimal() and text[0] != "0"
+        number = int(text) if is_plain else text
+        if number in numbers:
+            error = CellError("DR_NO", "duplicate", "this report number came before")
+            reports.errors[row] = error
+            tally.reject(str(error), first_row + row, text)
+            duplicates.append(row)
+        numbers.add(number)
+    return np.array(duplicates, int)
+
+
 def load_reports(path: Path, tally: Tally, labelled: bool = True) -> Reports:
-    """All good reports of a file, in memory. Raises `DataError` where there is none."""
-    parts = list(good_reports(path, tally, labelled))
-    columns: dict[str, np.ndarray] = {}
-    for name in list(parts[0].fields):
-        columns[name] = np.concatenate([part.fields.pop(name) for part in parts])
-        release_free_memory()  # or all would be there twice
+    """All accepted reports of a file, in memory. Raises `DataError` if there are none."""
+    blocks = list(good_reports(path, tally, labelled))
+    fields: dict[str, np.ndarray] = {}
+    for key in list(blocks[0].fields):
+        fields[key] = np.concatenate([block.fields.pop(key) for block in blocks])
+        release_free_memory()  # column by column, so that never all are in memory twice
     return Reports(
-        columns,
-        np.concatenate([part.code for part in parts]),
-        np.concatenate([part.label for part in parts]),
-        np.concatenate([part.errors for part in parts]),
+        fields,
+        np.concatenate([block.code for block in blocks]),
+        np.concatenate([block.label for block in blocks]),
+        np.concatenate([block.errors for block in blocks]),
     )

@@ -1,8 +1,4 @@
-"""Reports as events: where and when they happened, and when each became known.
-
-Whoever looks at a day sees only what had been reported by then (`Date Rptd`): a report of an earlier day that came
-in later is not there yet. Days are whole days since 1970-01-01.
-"""
+"""Reports as events: where and when each happened, and on which day it became known."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -16,16 +12,18 @@ from crime.reports.table import Reports
 from crime.reports.tally import Tally
 
 HISTORY_FIELDS = ("date_rptd", "date_occ", "time_occ", "area", "rpt_dist_no", "lat", "lon")
-STRAY_GAP = 28  # days; rows beyond so long a silence at either end are dates mistyped, if they are few
+# Reports before or after a gap of STRAY_GAP days have mistyped dates if they are at most STRAY_SHARE of all.
+STRAY_GAP = 28
 STRAY_SHARE = 0.001
 
 
 @dataclass(frozen=True)
 class EventHistory:
-    """n reports, in the order of the days they happened on; every array is (n,).
+    """n reports as arrays (n,), sorted by the day on which they happened. Days count from 1970-01-01.
 
-    `known` is the day a report was taken, the day it happened where that is not known. `district` is 0 where not
-    known. `category` indexes `schema.CATEGORIES`, `shift` `schema.SHIFTS`; coordinates are NaN where withheld.
+    `occurred`: the day it happened. `known`: the day the report was taken, or `occurred` if that is not known.
+    `district`: 0 if not known. `category` and `shift` are indices into `CATEGORIES` and `SHIFTS`. `latitude` and
+    `longitude` are NaN where withheld.
     """
 
     occurred: np.ndarray
@@ -41,14 +39,16 @@ class EventHistory:
         return len(self.occurred)
 
     def take(self, rows: np.ndarray) -> "EventHistory":
+        """The reports at these row numbers."""
         return EventHistory(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def known_by(self, day: int) -> "EventHistory":
-        """What had been reported by the end of `day`."""
+        """The reports that were taken by the end of `day`."""
         return self.take(np.flatnonzero(self.known <= day))
 
     @cached_property
     def first(self) -> int:
+        """The first day on which anything happened."""
         return int(self.occurred.min())
 
     @cached_property
@@ -63,13 +63,13 @@ class EventHistory:
 
 
 def read_history(path: Path, tally: Tally) -> EventHistory:
-    """The reports of an LAPD table. Raises `DataError` where there is none.
+    """The reports of an LAPD table. Raises `DataError` if there are none.
 
-    Few rows beyond a silence of four weeks at either end are left out and counted as rejected: mistyped dates.
+    Reports with mistyped dates are left out and counted as rejected: few, and weeks before or after all others.
     """
-    parts = [_events(reports) for reports in good_reports(path, tally, fields=HISTORY_FIELDS)]
+    blocks = [_events(reports) for reports in good_reports(path, tally, fields=HISTORY_FIELDS)]
     whole = EventHistory(
-        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(EventHistory))
+        *(np.concatenate([getattr(block, field.name) for block in blocks]) for field in fields(EventHistory))
     )
     low, high = _main_period(whole.occurred)
     inside = (whole.occurred >= low) & (whole.occurred <= high)
@@ -95,13 +95,13 @@ def _events(reports: Reports) -> EventHistory:
 
 
 def _main_period(occurred: np.ndarray) -> tuple[int, int]:
-    """First and last day of the reports, without islands of few rows beyond a long silence."""
+    """First and last day of `occurred` (n,), without few reports beyond a long gap at either end."""
     days, counts = np.unique(occurred, return_counts=True)
-    few = STRAY_SHARE * len(occurred)
+    most_stray = STRAY_SHARE * len(occurred)
     low, high = 0, len(days) - 1
-    for cut in np.flatnonzero(np.diff(days) > STRAY_GAP):
-        if counts[: cut + 1].sum() <= few:
-            low = max(low, int(cut) + 1)
-        elif counts[cut + 1 :].sum() <= few:
-            high = min(high, int(cut))
+    for gap in np.flatnonzero(np.diff(days) > STRAY_GAP).tolist():
+        if counts[: gap + 1].sum() <= most_stray:
+            low = max(low, gap + 1)
+        elif counts[gap + 1 :].sum() <= most_stray:
+            high = min(high, gap)
     return int(days[low]), int(days[high])

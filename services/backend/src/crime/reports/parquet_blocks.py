@@ -1,7 +1,4 @@
-"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
-
-Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
-"""
+"""Read a Parquet file as Arrow record batches like those of a CSV table."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,16 +14,21 @@ BLOCK_ROWS = 32_768
 
 
 def read_parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
+    """Batches of binary columns, named as in the file. Raises `DataError` if it is not an LAPD table."""
     import pyarrow as pa
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
     locate_columns(file.schema_arrow.names)
     for batch in file.iter_batches(BLOCK_ROWS):
-        columns = [
-            pa.array([None if v is None else " ".join(map(str, v)) for v in column.to_pylist()], pa.binary())
-            if pa.types.is_list(column.type)
-            else column.cast(pa.string()).cast(pa.binary())
-            for column in batch.columns
-        ]
+        columns = [_text(column) for column in batch.columns]
         yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _text(column: "pa.Array") -> "pa.Array":
+    """A column as text in bytes; lists, as of MO codes, are joined by spaces."""
+    import pyarrow as pa
+
+    if not pa.types.is_list(column.type):
+        return column.cast(pa.string()).cast(pa.binary())
+    return pa.array([None if codes is None else " ".join(map(str, codes)) for codes in column.to_pylist()], pa.binary())

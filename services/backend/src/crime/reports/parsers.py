@@ -1,8 +1,7 @@
-"""What an LAPD report is: its columns, codes and categories, and how each written value is read.
+"""Parsers of cells, one per kind of column, for tables and payloads alike.
 
-One parser a column serves files, payloads and training alike. A parser takes the stripped, non-empty text of
-a cell and returns `(value, repair)`, where `repair` names what had to be mended (or is None); it raises
-`ValueError` with what was expected. Blank cells never reach a parser.
+A parser takes the stripped text of a cell that is not blank. It returns the value, None if that means "not known", and
+the repair it took, or None. It raises `ValueError` that says what was expected.
 """
 
 import re
@@ -13,7 +12,7 @@ from crime.core.days import EPOCH_ORDINAL
 from crime.reports.codes import code_names
 
 YEARS = range(1900, 2101)
-Parsed = tuple[Any, str | None]
+Parsed = tuple[Any, str | None]  # a value and a repair
 _TIME = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _TIME, re.ASCII | re.IGNORECASE)
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})" + _TIME, re.ASCII | re.IGNORECASE)
@@ -23,7 +22,7 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?", re.ASCII)
 
 
 def parse_date(text: str) -> Parsed:
-    """Days since 1970-01-01 of the date; the time of day written behind it is ignored (`TIME OCC` has it)."""
+    """Days since 1970-01-01. A time of day after the date is ignored: it is in `TIME OCC`."""
     if match := _US_DATE.fullmatch(text):
         month, day, year = map(int, match.groups())
     elif match := _ISO_DATE.fullmatch(text):
@@ -39,7 +38,7 @@ def parse_date(text: str) -> Parsed:
 
 
 def parse_time(text: str) -> Parsed:
-    """Minute of the day, 0 to 1439, of a 24-hour time: `2230`, `0330`, `330`, `22:30`."""
+    """Minute of the day, 0 to 1439, of a 24-hour time such as `2230`, `0330`, `330` or `22:30`."""
     if clock := _CLOCK.fullmatch(text):
         hour, minute = int(clock[1]), int(clock[2])
         repair: str | None = "time written with a colon"
@@ -55,7 +54,7 @@ def parse_time(text: str) -> Parsed:
 
 
 def parse_code(text: str) -> Parsed:
-    """An LAPD code as an int: `501`, `501.0`, `0501`."""
+    """An LAPD code as an int; written `501`, `501.0` or `0501`."""
     match = _CODE.fullmatch(text)
     if not match:
         raise ValueError("expected an LAPD code, a whole number")
@@ -64,7 +63,7 @@ def parse_code(text: str) -> Parsed:
 
 
 def parse_area(text: str) -> Parsed:
-    """Area number, 1 to 21 (`03`, as LAPD writes it, is 3)."""
+    """Area number, 1 to 21; LAPD writes 3 as `03`."""
     match = _CODE.fullmatch(text)
     if not match or not 1 <= int(match[1]) <= len(code_names("area")):
         raise ValueError(f"expected an area number from 1 to {len(code_names('area'))}")
@@ -72,37 +71,37 @@ def parse_area(text: str) -> Parsed:
 
 
 def parse_district(text: str) -> Parsed:
-    """Reporting district, an int from 1 to 9999 (`0377` is 377)."""
+    """Reporting district, an int from 1 to 9999; LAPD writes 377 as `0377`."""
     match = _CODE.fullmatch(text)
     if not match or not 1 <= int(match[1]) <= 9999:
         raise ValueError("expected a reporting district from 1 to 9999")
     return int(match[1]), "decimal point in a code" if match[2] else None
 
 
-def _parse_degrees(text: str, what: str, low: float, high: float) -> Parsed:
+def _parse_degrees(text: str, name: str, low: float, high: float) -> Parsed:
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if value == 0:  # LAPD's way of withholding a place
+    if value == 0:  # LAPD's mark of a place that is withheld
         return None, "coordinates 0 read as not known"
     if not low <= value <= high:
-        raise ValueError(f"expected a {what} in Los Angeles, {low} to {high}")
+        raise ValueError(f"expected a {name} in Los Angeles, {low} to {high}")
     return value, None
 
 
 def parse_latitude(text: str) -> Parsed:
-    """Degrees north; 0 is LAPD's 'withheld'."""
+    """Degrees north; LAPD writes 0 where the place is withheld."""
     return _parse_degrees(text, "latitude", 33.3, 34.9)
 
 
 def parse_longitude(text: str) -> Parsed:
-    """Degrees east, so negative; 0 is LAPD's 'withheld'."""
+    """Degrees east, so negative; LAPD writes 0 where the place is withheld."""
     return _parse_degrees(text, "longitude", -119.0, -117.5)
 
 
 def parse_mocodes(text: str) -> Parsed:
-    """MO codes as a tuple of four-digit strings, in the order written, each once."""
+    """MO codes as a tuple of four-digit strings, in the order written, without repetitions."""
     if _MO_CODES.fullmatch(text):
         return tuple(dict.fromkeys(text.split(" "))), None
     codes: dict[str, None] = {}
@@ -118,7 +117,7 @@ def parse_mocodes(text: str) -> Parsed:
 
 
 def parse_age(text: str) -> Parsed:
-    """Years; 0 and below is LAPD's 'not known'."""
+    """Age in years; LAPD writes 0 or less where it is not known."""
     try:
         age = float(text)
     except ValueError:
@@ -129,10 +128,12 @@ def parse_age(text: str) -> Parsed:
 
 
 def parse_letter(text: str) -> Parsed:
+    """A letter as a number, A 1 to Z 26; LAPD writes X or - where it is not known."""
     if len(text) != 1 or not (text.isalpha() or text == "-"):
         raise ValueError("expected one letter")
     return (ord(text.upper()) - 64, None) if text.upper() not in "X-" else (None, None)
 
 
 def parse_text(text: str) -> Parsed:
+    """Any text."""
     return text, None

@@ -1,9 +1,4 @@
-"""What an LAPD report is: its columns, codes and categories, and how each written value is read.
-
-One parser a column serves files, payloads and training alike. A parser takes the stripped, non-empty text of
-a cell and returns `(value, repair)`, where `repair` names what had to be mended (or is None); it raises
-`ValueError` with what was expected. Blank cells never reach a parser.
-"""
+"""The columns of LAPD's table, and the detail levels of a report."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +21,7 @@ from crime.reports.parsers import (
     parse_time,
 )
 
-# How much is known of a report, from a form's first three fields to the whole report.
+# how much is known of a report, from a form's first three fields to the whole report
 DETAIL_LEVELS = {
     "place_time": "place and time",
     "premise": "+ premise",
@@ -38,22 +33,23 @@ SHIFTS = ("00:00-08:00", "08:00-16:00", "16:00-24:00")
 
 @dataclass(frozen=True)
 class Column:
-    """One column of LAPD's table. `parse` is None where the project never reads it."""
+    """A column of LAPD's table. `parse`: None if it is never read; `codes`: the table that names its codes."""
 
     name: str
     about: str
     parse: Callable[[str], Parsed] | None = None
     required: bool = False
-    codes: str | None = None  # the table its codes are named in
+    codes: str | None = None
 
     @property
     def key(self) -> str:
+        """The name that fields and payloads use, such as `time_occ`."""
         return column_key(self.name)
 
 
 @lru_cache(1024)
 def column_key(name: str) -> str:
-    """A column's name without dialect: `AREA `, `Area` and a BOM before it are `area`; `Part 1-2`, `part_1_2`."""
+    """The key of a column's name in any spelling: of `AREA `, `Area` and `\ufeffAREA` it is `area`."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
@@ -91,11 +87,11 @@ COLUMNS = {
     )
 }
 REQUIRED_COLUMNS = tuple(key for key, column in COLUMNS.items() if column.required)
-# A blank in these says "none was recorded" once the column is there; elsewhere a blank says nothing.
+# A blank cell in these means "none was recorded" if the table has the column; elsewhere it means "not known".
 BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
 
 
-def is_known_code(column: str, value: object) -> bool:
-    """Whether LAPD's own table names this code."""
-    codes = COLUMNS[column].codes
-    return codes is None or str(value) in code_names(codes)
+def is_known_code(key: str, code: object) -> bool:
+    """Whether LAPD's table of the column's codes has this one; true for a column without codes."""
+    table = COLUMNS[key].codes
+    return table is None or str(code) in code_names(table)

@@ -1,4 +1,4 @@
-"""Score tables, a block of rows at a time, whatever their size."""
+"""Keep spreadsheets from running cells of a written table as formulas (OWASP: CSV injection)."""
 
 import re
 from collections.abc import Iterable
@@ -8,23 +8,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-FORMULA, NUMBER = r"^[=+\-@\t\r]", r"^[+-]?[0-9.]+$"  # what a spreadsheet would run, and what only looks like it
+FORMULA = r"^[=+\-@\t\r]"  # a cell that spreadsheets take for a formula, unless it is a number
+NUMBER = r"^[+-]?[0-9.]+$"
 _formula = re.compile(rf"(?!{NUMBER}){FORMULA}").match
 
 
 def escape_formulas(cells: Iterable[str]) -> list[str]:
-    """As `_tame`, of a row."""
+    """A row's cells, formulas among them quoted by an apostrophe."""
     return [f"'{cell}" if _formula(cell) else cell for cell in cells]
 
 
 def escape_formula_column(column: "pa.Array") -> "pa.Array":
-    """Cells that a spreadsheet would run as a formula, behind an apostrophe (OWASP: CSV injection)."""
+    """As `escape_formulas`, of a column; columns that are not text stay as they are."""
     import pyarrow as pa
     from pyarrow import compute
 
     if not pa.types.is_string(column.type):
         return column
-    runs = compute.and_not(
+    is_formula = compute.and_not(
         compute.match_substring_regex(column, FORMULA), compute.match_substring_regex(column, NUMBER)
     )
-    return compute.if_else(runs, compute.binary_join_element_wise("'", column, ""), column)
+    return compute.if_else(is_formula, compute.binary_join_element_wise("'", column, ""), column)

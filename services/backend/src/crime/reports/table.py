@@ -1,7 +1,4 @@
-"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
-
-Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
-"""
+"""A block of reports in memory, one array per column, and why rows of it were rejected."""
 
 import itertools
 from collections import defaultdict
@@ -30,12 +27,12 @@ class CellError:
 
 @dataclass
 class Reports:
-    """A block of reports, one array a column, n rows long.
+    """n reports as arrays (n,).
 
-    `fields`: by column key; dates are days since 1970-01-01, `time_occ` minutes of the day, codes numbers with
-    0 for "none recorded"; NaN (for `mocodes` None) is not known. `code`: LAPD's crime code, 0 unknown; `label`:
-    index of its category, -1 unknown. `errors`: for each row None or the `CellError` it was rejected for; a
-    rejected row's fields mean nothing.
+    `fields` by column key: dates are days since 1970-01-01, `time_occ` is the minute of the day, codes are numbers with
+    0 for "none recorded", `mocodes` are tuples of text. NaN (None in `mocodes` and `dr_no`) means not known.
+    `code`: LAPD's crime code, 0 if not known. `label`: index of its category, -1 if not known.
+    `errors`: None, or the `CellError` that rejected the row; the fields of a rejected row mean nothing.
     """
 
     fields: dict[str, np.ndarray]
@@ -47,33 +44,41 @@ class Reports:
         return len(self.errors)
 
     def take(self, rows: np.ndarray | slice) -> "Reports":
-        fields = {k: v[rows] for k, v in self.fields.items()}
+        """The reports at these row numbers."""
+        fields = {key: values[rows] for key, values in self.fields.items()}
         return Reports(fields, self.code[rows], self.label[rows], self.errors[rows])
 
     @property
+    def accepted(self) -> np.ndarray:
+        """(n,) bool: rows that were not rejected."""
+        accepted: np.ndarray = self.errors == None  # noqa: E711 (elementwise)
+        return accepted
+
+    @property
     def minute(self) -> np.ndarray:
-        """When each happened, in minutes since 1970-01-01."""
-        return self.fields["date_occ"] * 1440 + self.fields["time_occ"]
+        """(n,) when each happened, in minutes since 1970-01-01."""
+        minute: np.ndarray = self.fields["date_occ"] * 1440 + self.fields["time_occ"]
+        return minute
 
     def sort(self) -> None:
-        """Put them in the order in which they happened, those of one minute by number; in place, column by column."""
+        """Sort in place by time, then by report number, one column after another to save memory."""
         number = self.fields["dr_no"]
         try:
-            number = number.astype(np.int64)  # a fifth of the room that text takes
+            number = number.astype(np.int64)  # takes a fifth of the memory of text
         except (TypeError, ValueError, OverflowError):
             number = number.astype(str)
         order = np.lexsort((number, self.minute))
         if (np.diff(order) != 1).any():
-            for name in self.fields:
-                self.fields[name] = self.fields[name][order]
+            for key in self.fields:
+                self.fields[key] = self.fields[key][order]
             self.code, self.label, self.errors = self.code[order], self.label[order], self.errors[order]
 
 
-EncodedColumn = tuple[Sequence[Any], np.ndarray]  # distinct cells, and for each row the index of its own
+EncodedColumn = tuple[Sequence[Any], np.ndarray]  # distinct cells, and for each row the index of its cell among them
 
 
 def encode_column(cells: Sequence[Any]) -> EncodedColumn:
-    """Distinct cells and each row's index among them."""
-    seen: dict[Any, int] = defaultdict(itertools.count().__next__)
-    index = np.fromiter(map(seen.__getitem__, cells), np.intp, len(cells))
-    return list(seen), index
+    """The distinct cells, and each row's index among them."""
+    positions: dict[Any, int] = defaultdict(itertools.count().__next__)
+    index = np.fromiter(map(positions.__getitem__, cells), np.intp, len(cells))
+    return list(positions), index

@@ -1,7 +1,4 @@
-"""Read LAPD tables: CSV, gzip, zip or Parquet, in every dialect seen, a block of rows at a time.
-
-Nothing is dropped in silence: a `Tally` counts what was read, repaired (by kind) and rejected (by reason).
-"""
+"""Counts of what reading a table met, so that no row is dropped in silence."""
 
 import csv
 from collections import Counter
@@ -10,56 +7,61 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MAX_EXAMPLES = 3
+MAX_EXAMPLES = 3  # of each reason
+MAX_EXAMPLE_CHARACTERS = 80
 
 
 @dataclass
 class Tally:
-    """What a reader met. `examples` holds up to three (row number, cell) for each reason of rejection.
+    """Rows read, cells repaired (by kind), rows rejected (by reason).
 
-    `rejects`, if given, is a CSV file that receives the rejected rows as they stand, the reason before them.
+    `examples` holds up to three (row number, cell) per reason. `misshapen`: numbers of the rows with a wrong number of
+    cells. `simulated`: rows that say they were simulated. `rejects`, if given, is a CSV file that receives the rejected
+    rows as they are in the table, with the reason in front.
     """
 
     rejects: Path | None = None
     rows: int = 0
-    simulated: int = 0  # rows that say they were simulated
-    misshapen: list[int] = field(default_factory=list)  # numbers of the rows no reader could cut into cells
+    simulated: int = 0
+    misshapen: list[int] = field(default_factory=list)
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    _started: set[Path] = field(default_factory=set, repr=False)
 
     @property
     def rejected_rows(self) -> int:
         return self.rejected.total()
 
     def reject(self, reason: str, row: int, cell: str) -> None:
-        """`row` counts well-shaped rows from 1; the example shows the number among all rows."""
-        self.rejected[reason] += 1
-        shown = self.examples.setdefault(reason, [])
-        if len(shown) < MAX_EXAMPLES:
-            for before in self.misshapen:
-                row += before <= row
-            shown.append((row, cell[:80]))
+        """Count a rejected row. `row` counts rows that are not misshapen from 1; the example counts all rows."""
+        if len(self.examples.get(reason, ())) < MAX_EXAMPLES:
+            for number in self.misshapen:
+                row += number <= row
+        self._count(reason, row, cell)
 
     def reject_misshapen(self, reason: str, number: int, text: str) -> None:
+        """Count a row with a wrong number of cells. `number` counts all rows from 1."""
         self.rows += 1
-        self.rejected[reason] += 1
         self.misshapen.append(number)
-        shown = self.examples.setdefault(reason, [])
-        if len(shown) < MAX_EXAMPLES:
-            shown.append((number, text[:80]))
+        self._count(reason, number, text)
 
-    def keep(self, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Append rejected rows (each with its reason first) to the `rejects` file."""
+    def _count(self, reason: str, number: int, text: str) -> None:
+        self.rejected[reason] += 1
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < MAX_EXAMPLES:
+            examples.append((number, text[:MAX_EXAMPLE_CHARACTERS]))
+
+    def write_rejected(self, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Append rejected rows, each with its reason first, to the file `rejects`, if there is one."""
         if self.rejects:
-            fresh = self.rejects not in self._started
+            is_new = self.rejects not in self._started
             self._started.add(self.rejects)
-            with self.rejects.open("w" if fresh else "a", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([["reason", *names], *rows] if fresh else rows)
-
-    _started: set[Path] = field(default_factory=set, repr=False)
+            with self.rejects.open("w" if is_new else "a", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([["reason", *names], *rows] if is_new else rows)
 
     def as_dict(self) -> dict[str, Any]:
+        """The counts as they are written to a bundle's `spec.json`."""
         return {
             "rows": self.rows,
             "simulated": self.simulated,

@@ -54,7 +54,7 @@ def parse_report_list(reports: list[Any]) -> ReportList:
         raise _validation_error(problems)
     columns = {key: _encode_texts(column) for key, column in cells.items()}
     parsed = parse_columns(columns, len(reports), Tally(), strict=True)
-    for row in np.flatnonzero(parsed.errors != None)[:MAX_PROBLEMS].tolist():  # noqa: E711 (elementwise)
+    for row in np.flatnonzero(~parsed.accepted)[:MAX_PROBLEMS].tolist():
         error: CellError = parsed.errors[row]
         key = column_key(error.column)
         value = cells[key][row]

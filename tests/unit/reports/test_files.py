@@ -9,20 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from crime.core.errors import DataError
-from crime.reports.categories import CATEGORIES, category_of_crime_code
-from crime.reports.codes import code_names
-from crime.reports.csv_blocks import end_of_whole_rows
 from crime.reports.files import load_reports
-from crime.reports.parsing import parse_records
 from crime.reports.schema import COLUMNS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pyarrow import csv as arrow_csv
 
 Rows = list[dict[str, str]]
 SOME = 400
@@ -191,55 +183,3 @@ def test_a_cut_gzip_says_after_how_many_rows(rows: Rows, tmp_path: Path) -> None
     path.write_bytes(gzip.compress(_text(rows).encode())[:-20_000])
     with pytest.raises(DataError, match=r"can't be read"):
         load_reports(path, Tally())
-
-
-def test_every_crime_code_has_a_category_and_no_other() -> None:
-    assert len(category_of_crime_code()) == len(code_names("crime")) == 140
-    assert set(category_of_crime_code().values()) == set(range(len(CATEGORIES)))
-    expected = {354: "fraud_forgery", 624: "violence_assault", 740: "vandalism_destruction", 510: "theft_burglary"}
-    expected |= {900: "weapons_legal", 121: "sexual", 888: "miscellaneous", 210: "violence_assault"}
-    keys = list(CATEGORIES)
-    assert {code: keys[category_of_crime_code()[code]] for code in expected} == expected
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.text(st.sampled_from('a",\n\r;x'), max_size=30).map(str.encode), max_size=40),
-    st.sampled_from([b"\n", b"\r\n"]),
-)
-def test_where_a_block_ends_changes_no_row(cells: list[bytes], line_end: bytes) -> None:
-    """Quotes that open a cell, are doubled, stray or stand around a line's end."""
-    text = line_end.join(b"1," + cell + b',"b ""c"""' for cell in cells) + b'\n2,"last"\n'
-    for size in (len(text) // 2, len(text) // 3):
-        end = end_of_whole_rows(text[:size], b",")
-        first, second, whole = map(rows_of, (text[:end], text[end:], text))
-        assert (first[0] + second[0], first[1] + second[1]) == whole
-
-
-def rows_of(text: bytes) -> tuple[list[object], list[object]]:
-    """Rows as pyarrow cuts them, and those with another number of cells as they stand."""
-    if not text.strip(b"\r\n"):
-        return [], []
-    bad: list[object] = []
-    table = arrow_csv.read_csv(
-        pa.BufferReader(text),
-        arrow_csv.ReadOptions(column_names=["0", "1", "2"], use_threads=False, block_size=1 << 20),
-        arrow_csv.ParseOptions(
-            newlines_in_values=True, invalid_row_handler=lambda row: bad.append(row.text.strip("\r\n")) or "skip"
-        ),
-        arrow_csv.ConvertOptions(column_types=dict.fromkeys("012", pa.binary())),
-    )
-    return table.to_pylist(), bad
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.lists(st.sampled_from(["0344", "0101", "344", " ", "\n", ",", "x", "12345"])).map("".join), min_size=1)
-)
-def test_mo_codes_read_alike_one_by_one_and_all_at_once(cells: list[str]) -> None:
-    row = {"DATE OCC": "01/15/2023", "TIME OCC": "1430", "AREA": "6"}
-    one_by_one, at_once = Tally(), Tally()
-    text = parse_records([row | {"Mocodes": cell} for cell in cells], one_by_one)
-    raw = parse_records([row | {"Mocodes": cell.encode()} for cell in cells], at_once)
-    _same(text, raw)
-    assert one_by_one == at_once
