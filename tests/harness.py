@@ -32,11 +32,13 @@ class Store:
     summary: dict[str, Any]
     forecast: dict[str, Any]
 
-    def crime(self, *arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    def crime(
+        self, *arguments: str | Path, code: int = 0, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the `crime` command on this store, with further environment; fails unless it exits with `code`."""
         done = subprocess.run(
             [sys.executable, "-m", "crime.cli", *map(str, arguments)],
-            env={**os.environ, "CRIME_MLRUNS": str(self.mlruns), "COLUMNS": "200", **variables},
+            env={**os.environ, "CRIME_MLRUNS": str(self.mlruns), "COLUMNS": "200", **(environment or {})},
             capture_output=True,
             text=True,
             timeout=300,
@@ -124,7 +126,7 @@ class Mlflow:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, place: Path, port: int | None = None, **variables: str) -> "Mlflow":
+    def start(cls, place: Path, port: int | None = None, environment: Mapping[str, str] | None = None) -> "Mlflow":
         port = port or free_port()
         place.mkdir(parents=True, exist_ok=True)
         given = {
@@ -138,7 +140,10 @@ class Mlflow:
         log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
         script = Path(__file__).parents[1] / "services/mlflow/serve"
         process = subprocess.Popen(
-            [str(script)], env=os.environ | given | {"PATH": path} | variables, stdout=log, stderr=subprocess.STDOUT
+            [str(script)],
+            env={**os.environ, **given, "PATH": path, **(environment or {})},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         wait_for(f"http://127.0.0.1:{port}/health", process, log, 120)
         return cls(f"http://127.0.0.1:{port}", place, process)

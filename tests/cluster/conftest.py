@@ -40,7 +40,8 @@ class Cluster:
         return self.run("helm", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments, **options)
 
     def get(self, kind: str, *arguments: str) -> dict[str, Any]:
-        return json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))
+        found: dict[str, Any] = json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))
+        return found
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         """Pods of a service that are not on their way out."""

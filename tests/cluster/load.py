@@ -15,7 +15,10 @@ import time
 REPORT = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"}
 HEADERS = {"Content-Type": "application/json"}
 lock = threading.Lock()
-answered, pages, failures, versions, given, slowest = 0, 0, [], {}, {}, 0.0
+answered, pages, slowest = 0, 0, 0.0
+failures: list[str] = []
+versions: dict[str, int] = {}
+probabilities: dict[str, set[str]] = {}  # by version
 
 
 def ask(keep: bool) -> None:
@@ -36,7 +39,7 @@ def ask(keep: bool) -> None:
                 slowest = max(slowest, time.perf_counter() - began)
                 version = answer["model_version"]
                 versions[version] = versions.get(version, 0) + 1
-                given.setdefault(version, set()).add(json.dumps(answer["probabilities"]))
+                probabilities.setdefault(version, set()).add(json.dumps(answer["probabilities"]))
             if not keep or response.will_close:
                 connection.close()
                 connection = None
@@ -70,6 +73,6 @@ for client in clients:
     client.start()
 for client in clients:
     client.join()
-mixed = [version for version, answers in given.items() if len(answers) > 1]
+mixed = [version for version, answers in probabilities.items() if len(answers) > 1]
 outcome = {"answered": answered, "pages": pages, "failures": failures, "versions": versions, "mixed": mixed}
 print(json.dumps(outcome | {"slowest": round(slowest, 3)}))

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from crime.reports.schema import COLUMNS
@@ -19,7 +20,8 @@ seed, rows, drift, areas = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(
 table = Path("/tmp/reports.csv")
 SimulatedCity(CitySettings(seed, rows, drift)).write(table)
 keys = {column.name: key for key, column in COLUMNS.items()}
-reports, cells = [], []
+reports: list[dict[str, str]] = []
+cells: list[dict[str, str]] = []
 with table.open(newline="") as file:
     for row in csv.DictReader(file):
         if int(row["AREA"]) <= areas:
@@ -35,7 +37,7 @@ until = "2020-01-01"
 
 
 class Portal(BaseHTTPRequestHandler):
-    def do_GET(self):
+    def do_GET(self) -> None:
         query = {name: values[0] for name, values in parse_qs(urlparse(self.path).query).items()}
         found = [row for row in reports if row["date_occ"] <= until + "T99"]
         for name, sign, value in re.findall(r"(:?\w+) (>=|>) '([^']*)'", query.get("$where", "")):
@@ -45,7 +47,7 @@ class Portal(BaseHTTPRequestHandler):
         else:
             self.answer(found[: int(query.get("$limit", 1000))])
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         global until
         what, _, value = self.path.partition("?")
         if what == "/until":
@@ -59,15 +61,15 @@ class Portal(BaseHTTPRequestHandler):
             with urllib.request.urlopen(request, timeout=60) as response:
                 self.answer({"answers": len(json.load(response))})
 
-    def answer(self, found):
-        body = json.dumps(found).encode()
+    def answer(self, content: Any) -> None:
+        body = json.dumps(content).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *arguments): ...
+    def log_message(self, *arguments: Any) -> None: ...
 
 
 print("ready", flush=True)

@@ -14,10 +14,12 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 REPORT = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"}
 TABLE = "DATE OCC,TIME OCC,AREA\n" + "01/15/2023,1430,6\n" * 200
-CALLS = [  # how often, method, path, body, type
+CALLS: list[tuple[int, str, str, Callable[[], str | None], str]] = [  # how often, method, path, body, type
     (16, "POST", "/predict", lambda: json.dumps(REPORT | {"DR_NO": str(random.randrange(10**9))}), "application/json"),
     (2, "POST", "/explain", lambda: json.dumps(REPORT), "application/json"),
     (1, "POST", "/predict/batch", lambda: json.dumps([REPORT] * 20), "application/json"),
@@ -32,7 +34,7 @@ asked: collections.Counter[str] = collections.Counter()
 failures: list[str] = []
 slow = [0.0]
 spare: dict[str, socket.socket] = {}  # a connection to each pod on which nothing was asked yet
-pods: dict[tuple[str, str], dict] = {}  # by address and time of start: counts, and memory and descriptors over time
+pods: dict[tuple[str, str], dict[str, Any]] = {}  # by address and start: counts, sizes over time
 
 
 def stopped() -> bool:
@@ -108,7 +110,7 @@ def watch() -> None:
         if last:
             time.sleep(2)  # what was on its way is answered
         try:
-            addresses = {info[4][0] for info in socket.getaddrinfo("backend-pods", 5000, type=socket.SOCK_STREAM)}
+            addresses = {str(info[4][0]) for info in socket.getaddrinfo("backend-pods", 5000, type=socket.SOCK_STREAM)}
         except OSError:
             continue
         for address in addresses | set(spare):

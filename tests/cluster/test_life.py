@@ -53,7 +53,7 @@ def test_a_challenger_answers_its_share_on_every_pod(release: Any) -> None:
 
     def compared() -> bool:
         found.update(release.ask(path))
-        return found["shadowed"] >= min(outcome["versions"][champion], 5000)
+        return bool(found["shadowed"] >= min(outcome["versions"][champion], 5000))
 
     release.until(compared, 30)
     print(f"\ncanary at 25 %: {release.told(outcome)}; beside the champion: {found}")

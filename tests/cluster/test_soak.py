@@ -24,7 +24,8 @@ def soaked(release: Any, request: pytest.FixtureRequest) -> Any:
     def end() -> dict[str, Any]:
         release.kubectl("exec", "soak", "--", "touch", "/tmp/stop")
         release.until(lambda: release.get("pod", "soak")["status"]["phase"] != "Running", 90)
-        return json.loads(release.kubectl("logs", "soak").splitlines()[-1])
+        outcome: dict[str, Any] = json.loads(release.kubectl("logs", "soak").splitlines()[-1])
+        return outcome
 
     yield end
     release.kubectl("delete", "pod", "soak", "--ignore-not-found", "--grace-period=1")

@@ -24,7 +24,8 @@ def test_a_backup_goes_into_an_empty_cluster_of_the_previous_chart_and_is_upgrad
 
     def crime(*arguments: str) -> dict[str, Any]:
         said = release.kubectl("exec", "safe", "--", "python", "-m", "crime.cli", *arguments, "--json", timeout=300)
-        return json.loads(said.splitlines()[-1])
+        result: dict[str, Any] = json.loads(said.splitlines()[-1])
+        return result
 
     before, recorded = kept(release), release.ask("/drift")["reports"]
     assert before["decisions"]

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Trouble(BaseHTTPRequestHandler):
-    def do_GET(self):
+    def do_GET(self) -> None:
         if sys.argv[1] == "slow":
             time.sleep(10)
         self.send_response(200)
@@ -15,7 +15,7 @@ class Trouble(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_GET
 
-    def log_message(self, *arguments): ...
+    def log_message(self, *arguments: object) -> None: ...
 
 
 ThreadingHTTPServer(("", 5000), Trouble).serve_forever()

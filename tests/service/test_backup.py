@@ -11,7 +11,7 @@ from crime.core.settings import Settings
 from crime.registry.audit import read_decisions
 from crime.registry.lookup import open_registry
 from crime.registry.served import ServedRegistry
-from harness import LEAST, Backend, Mlflow, Store, early_reports
+from harness import LEAST, Backend, Mlflow, Store, early_reports, last_json
 
 TOKEN = "to-be-written-with"
 
@@ -33,15 +33,20 @@ def test_it_comes_back_under_the_same_numbers_and_answers_the_same(
     used: Store, start: Callable[..., Backend], tmp_path: Path
 ) -> None:
     archive = tmp_path / "backup.tar.gz"
-    saved = json.loads(used.crime("backup", archive, "--json").stdout.splitlines()[-1])
+    saved = last_json(used.crime("backup", archive, "--json"))
     assert saved["versions"] == 2
     server = Mlflow.start(tmp_path / "mlflow")
     try:
         there = Store(tmp_path / "none", {}, {})
         environment = {"CRIME_TRACKING_URI": server.url}
-        restored = json.loads(there.crime("restore", archive, "--json", **environment).stdout.splitlines()[-1])
+        restored = json.loads(
+            there.crime("restore", archive, "--json", environment=environment).stdout.splitlines()[-1]
+        )
         assert restored == saved
-        assert json.loads(there.crime("restore", archive, "--json", **environment).stdout.splitlines()[-1]) == saved
+        assert (
+            json.loads(there.crime("restore", archive, "--json", environment=environment).stdout.splitlines()[-1])
+            == saved
+        )
         old, new = open_registry(Settings(mlruns=used.mlruns)), ServedRegistry(server.url)
         assert new.models()[0].aliases == old.models()[0].aliases
         for mine, theirs in zip(old.versions("crime-category"), new.versions("crime-category"), strict=True):

@@ -87,7 +87,7 @@ def crime(registry: Mlflow, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def version(pod: Backend) -> str:
-    return httpx.get(f"{pod.url}/ready").json()["version"]
+    return str(httpx.get(f"{pod.url}/ready").json()["version"])
 
 
 def until(true: Callable[[], bool], seconds: float = 15) -> float:

@@ -61,7 +61,8 @@ def whole_or_none(mlruns: Path) -> None:
 
 
 def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    return json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def tried(run: Callable[[Path], dict[str, Any]], command: Callable[[Path], list[str | Path]], place: Path) -> None:
@@ -111,7 +112,7 @@ def test_the_registry(store: Store, tmp_path: Path) -> None:
     mine.crime("train", "--data", early_reports(), "--seed", "1")
     mine.crime("backup", archive)
     server = Mlflow.start(tmp_path / "mlflow")
-    mine.crime("restore", archive, CRIME_TRACKING_URI=server.url)
+    mine.crime("restore", archive, environment={"CRIME_TRACKING_URI": server.url})
     where, port = ServedRegistry(server.url), int(server.url.rpartition(":")[2])
     for _ in range(KILLS):
         acting = subprocess.Popen(

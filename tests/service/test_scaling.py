@@ -15,7 +15,7 @@ from crime.reports.files import load_reports
 from crime.reports.tally import Tally
 from crime.simulation.city import CitySettings, SimulatedCity
 from crime.training.classifier.train import train_category_model
-from harness import Store, free_port
+from harness import Store, free_port, last_json
 
 ROWS = 4_000
 
@@ -91,7 +91,7 @@ def test_tuning_goes_on_where_it_was_killed(table: Path, tmp_path: Path) -> None
 
     def tune() -> dict[str, Any]:
         done = store.crime("tune", "--data", table, "--json", "--trials", str(there + 2))
-        return json.loads(done.stdout.splitlines()[-1])
+        return last_json(done)
 
     found = tune()
     assert found["finished"] + found["pruned"] == _trials(tmp_path) == there + 2
@@ -106,6 +106,7 @@ def _trials(mlruns: Path) -> int:
     """How many ended, as far as MLflow knows."""
     with sqlite3.connect(mlruns / "mlflow.db") as database:
         try:
-            return database.execute("SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'").fetchone()[0]
+            (trials,) = database.execute("SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'").fetchone()
+            return int(trials)
         except sqlite3.OperationalError:  # not made yet
             return 0

@@ -38,7 +38,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [*who, found[-1] / "postgres", "-D", place / "data", "-p", str(port), "-c", f"unix_socket_directories={place}"],
         stderr=subprocess.DEVNULL,
     )
-    ready = [found[-1] / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
+    ready = [str(found[-1] / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
     for _ in range(100):
         if subprocess.run(ready).returncode == 0:
             break
@@ -77,7 +77,7 @@ def test_models_and_predictions_live_in_a_database_and_an_object_store(
         "MLFLOW_ARTIFACTS_DESTINATION": "s3://models/crime",
         **object_store,
     }
-    server = Mlflow.start(tmp_path / "mlflow", **stores)
+    server = Mlflow.start(tmp_path / "mlflow", environment=stores)
     tally = Tally()
     reports = load_reports(early_reports(), tally)
     bundle, _ = train_category_model(reports, tally, tmp_path / "bundle")
@@ -98,7 +98,7 @@ def test_models_and_predictions_live_in_a_database_and_an_object_store(
         assert list((Path(object_store["PLACE"]) / "models" / "crime").rglob("report.txt"))
         registry.save("monitoring/predictions/2026-01-01/a.csv.gz", b"some predictions")
         server.stop()
-        server = Mlflow.start(tmp_path / "anew", **stores)  # nothing was on its own disk
+        server = Mlflow.start(tmp_path / "anew", environment=stores)  # nothing was on its own disk
         registry = ServedRegistry(server.url)
         assert registry.version("crime-category") == version
         assert registry.files("monitoring/predictions") == ["monitoring/predictions/2026-01-01"]
