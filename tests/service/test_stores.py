@@ -84,7 +84,7 @@ def test_models_and_predictions_live_in_a_database_and_an_object_store(
     code = (
         "import sys; from pathlib import Path; from crime.classifier.bundle import CategoryBundle;"
         "from crime.pipelines.publishing import publish; from crime.registry.served import ServedRegistry;"
-        "place = Path(sys.argv[2]); print(publish(CategoryBundle(place), place, ServedRegistry(sys.argv[1]))[1])"
+        "place = Path(sys.argv[2]); print(publish(CategoryBundle(place), place, ServedRegistry(sys.argv[1])).verdict)"
     )
     try:
         done = subprocess.run(

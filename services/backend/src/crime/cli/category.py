@@ -52,14 +52,14 @@ def train(
                 progress=progress_on(bar, task, "train: "),
             )
             bar.update(task, description="register in MLflow", total=None)
-            version, verdict = publish(model, directory, registry)
-            model = CategoryBundle(directory, version)
+            published = publish(model, directory, registry)
+            model = CategoryBundle(directory, published.version)
             limits = bayes_log_losses(path, held_out)
     scores = model.spec.metrics
     rendering.print_tally(tally)
-    rendering.print_scores(scores, f"{model.name} version {version}: {len(held_out):,} held-out reports")
+    rendering.print_scores(scores, f"{model.name} version {published.version}: {len(held_out):,} held-out reports")
     rendering.print_bayes_limits(limits, scores)
-    out.print(verdict, highlight=False, soft_wrap=True)
+    out.print(published.verdict, highlight=False, soft_wrap=True)
     if as_json:
         rendering.print_score_json(model, len(held_out), tally, scores, limits)
 

@@ -21,7 +21,7 @@ def forecast(
     as_json: Json = False,
 ) -> None:
     """Forecast reports by area and district from a table, backtest the forecast, register it in MLflow."""
-    from crime.pipelines.publishing import publish_forecast, temporary_bundle
+    from crime.pipelines.publishing import publish, temporary_bundle
     from crime.registry.lookup import open_registry
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
@@ -34,12 +34,12 @@ def forecast(
             directory = Path(place) / "bundle"
             bundle = train_forecast(read_history(path, tally), tally, directory, progress_on(bar, task))
             bar.update(task, description="register in MLflow", total=None)
-            version, verdict = publish_forecast(bundle, directory, open_registry(Settings()))
+            published = publish(bundle, directory, open_registry(Settings()))
     rendering.print_tally(tally)
-    rendering.print_forecast(bundle, version, horizon, tally)
-    out.print(verdict, highlight=False, soft_wrap=True)
+    rendering.print_forecast(bundle, published.version, horizon, tally)
+    out.print(published.verdict, highlight=False, soft_wrap=True)
     if as_json:
-        rendering.print_forecast_json(bundle, version, horizon, tally)
+        rendering.print_forecast_json(bundle, published.version, horizon, tally)
 
 
 @app.command()

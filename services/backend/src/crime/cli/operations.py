@@ -34,10 +34,10 @@ def retrain(
         with progress_bar() as bar:
             task = bar.add_task("fetch", total=None)
             done = retrain.retrain(Settings(), data, since, work, connect_executor(dask), progress_on(bar, task))
-    for name, result in done["models"].items():
-        out.print(f"{name} version {result['version']}: {result['verdict']}", highlight=False, soft_wrap=True)
+    for name, result in done.models.items():
+        out.print(f"{name} version {result.version}: {result.verdict}", highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps(done))
+        typer.echo(json.dumps(asdict(done)))
 
 
 @app.command()

@@ -1,35 +1,33 @@
-"""Train anew from the portal to the champion, in steps that a killed run goes on from: `crime retrain`.
+"""Retraining: from the portal's reports to new champions, in steps that a killed run resumes (`crime retrain`).
 
-Each step is noted in an MLflow run of the experiment `retraining`, one run for each state of the data. The same data
-make the same models, and a version already made of them is not made again: running it twice is running it once.
+Each step is noted in an MLflow run of the experiment `retraining`, one run for each content of the table. The same
+reports give the same models, and a version that was already made of them is not made again: the command is idempotent.
 """
 
 import fcntl
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from crime.classifier.bundle import CategoryBundle
 from crime.core.errors import AlreadyRunningError, BundleError, DataError, RegistryError
 from crime.core.executors import Executor
-from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.core.progress import Progress
 from crime.core.settings import Settings
 from crime.features.store import build_feature_store
-from crime.forecaster.bundle import ForecastBundle
 from crime.monitoring.performance import update_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import marked_version
-from crime.pipelines import publishing
-from crime.pipelines.publishing import connect, decide, publish_forecast
+from crime.pipelines.publishing import ModelResult, connect, promote_if_passed, publish
+from crime.registry.kinds import CATEGORY, FORECAST, MODEL_KINDS, Model, ModelKind
 from crime.registry.lookup import open_file_store, open_registry
-from crime.registry.promotion import BEGUN, complete_promotion
+from crime.registry.promotion import BEGUN, PROMOTION_TAG, VERDICT_TAG, complete_promotion
 from crime.registry.protocol import Registry
 from crime.reports.files import load_reports
-from crime.reports.history import EventHistory, read_history
+from crime.reports.history import read_history
 from crime.reports.portal import fetch_reports
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
@@ -37,6 +35,62 @@ from crime.training.classifier.train import train_category_model
 from crime.training.forecaster.train import train_forecast
 
 RETRAINING_EXPERIMENT = "retraining"
+DIGEST_TAG = "data.digest"  # of runs and versions: SHA-256 of the table they were made of
+NO_VERSION = "none"
+MAX_TAG_LENGTH = 4_000  # characters; MLflow's databases hold 5,000
+
+LoadReports = Callable[[], tuple[Reports, Tally]]
+Trainer = Callable[[Path, Progress], Model]  # trains into a directory
+
+
+@dataclass(frozen=True)
+class RetrainingResult:
+    """`data`: SHA-256 of the table. `run`: MLflow's id of the run that notes the steps. `models`: results by name."""
+
+    data: str
+    run: str
+    models: dict[str, ModelResult]
+
+
+def retrain(
+    settings: Settings, data: Path | None, since: str | None, work: Path, executor: Executor, progress: Progress
+) -> RetrainingResult:
+    """Fetch reports (or take `data`), build features, train both models, and promote those that pass their gates.
+
+    A model for which there are too few reports is left out. Raises `AlreadyRunningError`, and what fetching, reading
+    and the registry raise.
+    """
+    with _lock_folder(work):
+        if data is None:
+            data = work / "reports.csv"
+            fetch_reports(settings, data, since, lambda done, total: progress("fetch", done / max(1, total)))
+        with data.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        registry = open_registry(settings)
+        run = _RetrainingRun(registry, digest)
+        run.note(step="features")
+        history_tally = Tally()
+        history = read_history(data, history_tally)
+        for month in build_feature_store(history, work / "features"):
+            progress(f"features {month.path.stem}", 0)
+        load_labelled = _cached_reports(data)
+        run.note(step="performance", performance=_update_performance(settings, load_labelled))
+        trainers: dict[str, Trainer] = {
+            CATEGORY.name: lambda directory, progress: train_category_model(
+                *load_labelled(), directory, engine=executor, progress=progress
+            )[0],
+            FORECAST.name: lambda directory, progress: train_forecast(history, history_tally, directory, progress),
+        }
+        results = {}
+        for name, trainer in trainers.items():
+            run.note(step=name)
+            directory = work / digest[:12] / name / "bundle"
+            result = _make_version(registry, MODEL_KINDS[name], digest, directory, trainer, progress)
+            run.note(**{f"{name}.version": result.version, f"{name}.verdict": result.verdict})
+            results[name] = result
+        run.note(step="done")
+        run.end()
+    return RetrainingResult(digest, run.id, results)
 
 
 @contextmanager
@@ -50,103 +104,49 @@ def _lock_folder(work: Path) -> Iterator[None]:
         yield
 
 
-def retrain(
-    settings: Settings, data: Path | None, since: str | None, work: Path, engine: Executor, progress: Progress
-) -> dict[str, Any]:
-    """Fetch (or take `data`), build features, train both models, judge them; what passes its gates becomes champion.
-
-    Returns the versions and verdicts by model; one that these data can't carry is not made. Raises `Busy`, and what
-    fetching, reading and the registry raise.
-    """
-    with _lock_folder(work):
-        if data is None:
-            data = work / "reports.csv"
-            fetch_reports(settings, data, since, lambda done, total: progress("fetch", done / max(1, total)))
-        with data.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        models_of = open_registry(settings)
-        note = _RetrainingRun(models_of, digest)
-        note(step="features")
-        tally = Tally()
-        reports = read_history(data, tally)
-        for month in build_feature_store(reports, work / "features"):
-            progress(f"features {month.path.stem}", 0)
-        labelled = cache(partial(_labelled, data))
-        note(step="performance", performance=_performance(settings, labelled))
-        done: dict[str, Any] = {"data": digest, "run": note.run, "models": {}}
-        made: dict[str, Callable[..., tuple[Any, Path]]] = {
-            CATEGORY_MODEL: partial(_category, labelled, engine),
-            FORECAST_MODEL: partial(_forecast, reports, tally),
-        }
-        for name, make in made.items():
-            note(step=name)
-            place = work / digest[:12] / name / "bundle"
-            try:
-                version, verdict = _version_of_data(models_of, name, digest, partial(make, place, progress))
-            except DataError as error:  # too little for this model says nothing against the other
-                version, verdict = "none", f"not made: {error}"
-            note(**{f"{name}.version": version, f"{name}.verdict": verdict})
-            done["models"][name] = {"version": version, "verdict": verdict}
-        note(step="done")
-        note.end()
-    return done
-
-
 class _RetrainingRun:
-    """The MLflow run of this state of the data, found again if there is one."""
+    """The MLflow run of one content of the table; an earlier, killed retraining's is continued."""
 
-    def __init__(self, models_of: Registry, digest: str):
-        self.client = connect(models_of, RETRAINING_EXPERIMENT)
-        experiment = self.client.get_experiment_by_name(RETRAINING_EXPERIMENT)
+    def __init__(self, registry: Registry, digest: str):
+        self._client = connect(registry, RETRAINING_EXPERIMENT)
+        experiment = self._client.get_experiment_by_name(RETRAINING_EXPERIMENT)
         assert experiment  # `connect` made it
-        found = self.client.search_runs([experiment.experiment_id], f"tags.`data.digest` = '{digest}'", max_results=1)
-        tags = {"data.digest": digest}
-        self.run: str = (
-            found[0].info.run_id
-            if found
-            else self.client.create_run(experiment.experiment_id, tags=tags, run_name=digest[:12]).info.run_id
-        )
-        self.client.update_run(self.run, "RUNNING")
+        query = f"tags.`{DIGEST_TAG}` = '{digest}'"
+        runs = self._client.search_runs([experiment.experiment_id], query, max_results=1)
+        run = runs[0] if runs else self._create(experiment.experiment_id, digest)
+        self.id: str = run.info.run_id
+        self._client.update_run(self.id, "RUNNING")
 
-    def __call__(self, **tags: str) -> None:
+    def _create(self, experiment: str, digest: str) -> Any:
+        return self._client.create_run(experiment, tags={DIGEST_TAG: digest}, run_name=digest[:12])
+
+    def note(self, **tags: str) -> None:
         for key, value in tags.items():
-            self.client.set_tag(self.run, key, value[:4000])
+            self._client.set_tag(self.id, key, value[:MAX_TAG_LENGTH])
 
     def end(self) -> None:
-        self.client.set_terminated(self.run)
+        self._client.set_terminated(self.id)
 
 
-def _version_of_data(
-    models_of: Registry, name: str, digest: str, make: Callable[[], tuple[Any, Path]]
-) -> tuple[str, str]:
-    """The version made of these data: one that is there already, judged if that was cut off, or a new one."""
+def _cached_reports(data: Path) -> LoadReports:
+    """Reads the table with its labels once, when first called. Raises `DataError` each time."""
+
+    @cache
+    def load() -> tuple[Reports, Tally]:
+        tally = Tally()
+        return load_reports(data, tally), tally
+
+    return load
+
+
+def _update_performance(settings: Settings, load_labelled: LoadReports) -> str:
+    """Compare recorded predictions with these labels, for `GET /drift`. Returns the result in words."""
     try:
-        made = [v for v in models_of.versions(name) if v.tags.get("data.digest") == digest]
-    except RegistryError:  # an embedded store that is not made yet
-        made = []
-    if made:
-        version, tags = made[0].version, made[0].tags
-        if "verdict" in tags and tags.get("promotion") == BEGUN:
-            complete_promotion(models_of, name, version)
-        return version, tags.get("verdict") or decide(models_of, name, version)
-    model, directory = make()
-    publish = publish_forecast if name == FORECAST_MODEL else publishing.publish
-    return publish(model, directory, models_of, {"data.digest": digest})
-
-
-def _labelled(data: Path) -> tuple[Reports, Tally]:
-    tally = Tally()
-    return load_reports(data, tally), tally
-
-
-def _performance(settings: Settings, labelled: Callable[[], tuple[Reports, Tally]]) -> str:
-    """How good answers that were given proved to be, now that these labels are known; kept for `GET /drift`."""
-    try:
-        reports, _ = labelled()
+        reports, _ = load_labelled()
         store = open_file_store(settings)
         recorded = PredictionLog(store).read(shadows=True)
         weeks = update_performance(store, recorded, reports.fields["dr_no"], reports.label)
-    except (DataError, RegistryError) as error:  # says nothing against training anew
+    except (DataError, RegistryError) as error:  # no reason not to train
         return f"not known: {error}"
     if not weeks:
         return "no answer to these reports was recorded"
@@ -157,19 +157,42 @@ def _performance(settings: Settings, labelled: Callable[[], tuple[Reports, Tally
     )
 
 
-def _category(
-    labelled: Callable[[], tuple[Reports, Tally]], engine: Executor, place: Path, progress: Progress
-) -> tuple[CategoryBundle, Path]:
+def _make_version(
+    registry: Registry, kind: ModelKind[Any], digest: str, directory: Path, trainer: Trainer, progress: Progress
+) -> ModelResult:
+    """The version made of this table: an earlier run's, whose promotion is completed if it was cut off, or a new one.
+
+    A bundle that an earlier run finished in `directory` is used. Raises `RegistryError`.
+    """
+    result = _earlier_version(registry, kind.name, digest)
+    if result is not None:
+        return result
     try:
-        model = CategoryBundle(place)
-        model.verify()
-    except BundleError:  # not trained yet, or cut off
-        model, _ = train_category_model(*labelled(), place, executor=engine, progress=progress)
-    return model, place
+        model = _finished_bundle(kind, directory) or trainer(directory, progress)
+        return publish(model, directory, registry, {DIGEST_TAG: digest})
+    except DataError as error:  # too few reports for this model may be enough for the other
+        return ModelResult(NO_VERSION, f"not made: {error}")
 
 
-def _forecast(reports: EventHistory, tally: Tally, place: Path, progress: Progress) -> tuple[ForecastBundle, Path]:
+def _earlier_version(registry: Registry, name: str, digest: str) -> ModelResult | None:
     try:
-        return ForecastBundle(place), place
+        versions = [version for version in registry.versions(name) if version.tags.get(DIGEST_TAG) == digest]
+    except RegistryError:  # an embedded store that does not exist yet
+        return None
+    if not versions:
+        return None
+    version, tags = versions[0].version, versions[0].tags
+    if VERDICT_TAG not in tags:
+        return ModelResult(version, promote_if_passed(registry, name, version))
+    if tags.get(PROMOTION_TAG) == BEGUN:
+        complete_promotion(registry, name, version)
+    return ModelResult(version, tags[VERDICT_TAG])
+
+
+def _finished_bundle(kind: ModelKind[Any], directory: Path) -> Model | None:
+    """The bundle in `directory`; None if it was not trained yet, or not to its end."""
+    try:
+        bundle: Model = kind.open(directory)
     except BundleError:
-        return train_forecast(reports, tally, place, progress), place
+        return None
+    return bundle
