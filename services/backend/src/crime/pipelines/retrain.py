@@ -77,7 +77,7 @@ def retrain(
         run.note(step="performance", performance=_update_performance(settings, load_labelled))
         trainers: dict[str, Trainer] = {
             CATEGORY.name: lambda directory, progress: train_category_model(
-                *load_labelled(), directory, engine=executor, progress=progress
+                *load_labelled(), directory, executor=executor, progress=progress
             )[0],
             FORECAST.name: lambda directory, progress: train_forecast(history, history_tally, directory, progress),
         }

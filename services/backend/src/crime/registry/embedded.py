@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import mlflow
 
 DATABASE_FILE = "mlflow.db"
+NOT_DELETED = "current_stage IS NOT 'Deleted_Internal'"  # MLflow keeps the rows of deleted versions
 LOCK_TIMEOUT_SECONDS = 5  # how long a query waits for a writer to release the database
 
 
@@ -75,7 +76,7 @@ class EmbeddedRegistry:
 
     def bundle(self, name: str, version: str) -> Path:
         """Directory of a version's bundle, where MLflow stored it. Raises `RegistryError`."""
-        query = "SELECT storage_location FROM model_versions WHERE name = ? AND version = ?"
+        query = f"SELECT storage_location FROM model_versions WHERE name = ? AND version = ? AND {NOT_DELETED}"
         with self._database() as database:
             row = database.execute(query, (name, version)).fetchone()
         if row is None:
@@ -97,7 +98,7 @@ class EmbeddedRegistry:
         """Every model that has a version, by name. Raises `RegistryError`."""
         query = (
             "SELECT m.name, m.description, MAX(v.version) AS latest FROM registered_models m "
-            "JOIN model_versions v ON v.name = m.name GROUP BY m.name ORDER BY m.name"
+            f"JOIN model_versions v ON v.name = m.name WHERE {NOT_DELETED} GROUP BY m.name ORDER BY m.name"
         )
         with self._database() as database:
             aliases = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
@@ -115,7 +116,10 @@ class EmbeddedRegistry:
 
     def versions(self, name: str) -> list[ModelVersion]:
         """Every version of a model, the newest first; none if there is no such model. Raises `RegistryError`."""
-        query = "SELECT version, creation_time, run_id FROM model_versions WHERE name = ? ORDER BY version DESC"
+        query = (
+            "SELECT version, creation_time, run_id FROM model_versions "
+            f"WHERE name = ? AND {NOT_DELETED} ORDER BY version DESC"
+        )
         with self._database() as database:
             return [self._model_version(database, name, row) for row in database.execute(query, (name,))]
 

@@ -1,0 +1,115 @@
+"""A backup holds everything of a registry, and goes into an empty one only."""
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from crime.core.errors import BackupError, RegistryError
+from crime.pipelines.backup import INDEX_FILE, RESTORED_TAG, BackupResult, restore_backup, save_backup
+from crime.registry.audit import read_decisions
+from crime.registry.embedded import EmbeddedRegistry
+
+LOG_FILE = "monitoring/predictions/2026-01-01/a.csv.gz"
+
+
+@pytest.fixture(scope="module")
+def archive(published: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    published.registry.save(LOG_FILE, b"some predictions")
+    path = tmp_path_factory.mktemp("backup") / "backup.tar.gz"
+    saved = save_backup(published.registry, path)
+    assert saved == BackupResult(versions=2, files=3)  # two promotions on record, one file of predictions
+    return path
+
+
+@pytest.fixture(scope="module")
+def restored(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedRegistry:
+    registry = EmbeddedRegistry(tmp_path_factory.mktemp("restored") / "mlruns")
+    assert restore_backup(registry, archive) == BackupResult(versions=2, files=3)
+    return registry
+
+
+def test_versions_come_back_under_their_numbers(published: Any, restored: EmbeddedRegistry) -> None:
+    assert restored.models() == published.registry.models()
+    before, after = published.registry.versions("crime-category"), restored.versions("crime-category")
+    assert [(v.version, v.aliases, v.metrics) for v in after] == [(v.version, v.aliases, v.metrics) for v in before]
+    for old, new in zip(before, after, strict=True):
+        assert new.tags[RESTORED_TAG]
+        assert {**new.tags, "run": ""}.items() >= {**old.tags, "run": ""}.items()
+        old_bundle = published.registry.bundle("crime-category", old.version)
+        new_bundle = restored.bundle("crime-category", new.version)
+        for file in old_bundle.iterdir():
+            assert (new_bundle / file.name).read_bytes() == file.read_bytes()
+
+
+def test_files_come_back(published: Any, restored: EmbeddedRegistry) -> None:
+    assert restored.load(LOG_FILE) == b"some predictions"
+    assert read_decisions(restored) == read_decisions(published.registry)
+
+
+def test_a_second_restore_changes_nothing(archive: Path, restored: EmbeddedRegistry) -> None:
+    before = restored.versions("crime-category")
+    assert restore_backup(restored, archive) == BackupResult(versions=2, files=3)
+    assert restored.versions("crime-category") == before
+
+
+def test_a_version_that_was_deleted_leaves_its_number_free(archive: Path, tmp_path: Path) -> None:
+    """Version 1 is missing from the archive, as if it had been deleted before the backup."""
+    with tarfile.open(archive) as whole:
+        whole.extractall(tmp_path / "unpacked", filter="data")
+    index = json.loads((tmp_path / "unpacked" / INDEX_FILE).read_text())
+    index["models"][0]["versions"] = [v for v in index["models"][0]["versions"] if v["version"] == "2"]
+    index["models"][0]["aliases"] = {"champion": "2"}
+    (tmp_path / "unpacked" / INDEX_FILE).write_text(json.dumps(index))
+    with tarfile.open(tmp_path / "gap.tar.gz", "w:gz") as gap:
+        gap.add(tmp_path / "unpacked", "")
+    registry = EmbeddedRegistry(tmp_path / "mlruns")
+    restore_backup(registry, tmp_path / "gap.tar.gz")
+    assert [v.version for v in registry.versions("crime-category")] == ["2"]
+    assert registry.version("crime-category") == "2"
+
+
+def test_a_registry_that_holds_something_else_is_refused(published: Any, archive: Path) -> None:
+    with pytest.raises(BackupError, match="restore into an empty one"):
+        restore_backup(published.registry, archive)
+
+
+def test_a_damaged_archive_is_refused(archive: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.tar.gz"
+    cut.write_bytes(archive.read_bytes()[:-1000])
+    with pytest.raises(BackupError, match="is no whole backup"):
+        restore_backup(EmbeddedRegistry(tmp_path / "mlruns"), cut)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ({"format": 2, "models": {}}, "is a backup of another format: 2"),
+        ({"format": 1, "models": [{"name": "crime-category"}]}, "is no whole backup"),
+        ({"models": []}, "is no whole backup"),
+    ],
+)
+def test_an_index_of_another_form_is_refused(index: dict[str, Any], message: str, tmp_path: Path) -> None:
+    (tmp_path / INDEX_FILE).write_text(json.dumps(index))
+    with tarfile.open(tmp_path / "other.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / INDEX_FILE, INDEX_FILE)
+    with pytest.raises(BackupError, match=message):
+        restore_backup(EmbeddedRegistry(tmp_path / "mlruns"), tmp_path / "other.tar.gz")
+
+
+def test_nothing_is_written_where_there_is_no_registry(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="no MLflow store"):
+        save_backup(EmbeddedRegistry(tmp_path / "mlruns"), tmp_path / "backup.tar.gz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_restored_run_has_its_parameters(published: Any, restored: EmbeddedRegistry) -> None:
+    runs = []
+    for registry in (published.registry, restored):
+        mlflow.set_tracking_uri(registry.tracking_uri)
+        run_id = registry.versions("crime-category")[0].run_id
+        runs.append(mlflow.MlflowClient().get_run(run_id))
+    assert runs[0].data.params == runs[1].data.params
+    assert runs[0].info.run_name == runs[1].info.run_name
