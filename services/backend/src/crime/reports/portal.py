@@ -1,9 +1,8 @@
-"""LAPD's reports from the city's open-data portal, by Socrata's API (SODA 2.1): https://dev.socrata.com/docs/
+"""Fetch LAPD's reports from the city's open-data portal, by Socrata's API (SODA 2.1): https://dev.socrata.com/docs/
 
-Rows come in pages in the order of `:id`, kept in a small database beside the output (`OUTPUT.rows`) as they come, so a
-fetch that was cut goes on behind the last row it holds. Once all have come the output is written, and a further run
-asks only for rows whose `:updated_at` is later than all it has, or than its last round began; those that changed
-replace what they were.
+Rows come in pages ordered by `:id` and are kept in a database beside the output (`OUTPUT.rows`), so that a fetch that
+was interrupted continues after the last row it has. A round ends when all rows have come, and writes the output. The
+next round asks only for rows that have changed since, by `:updated_at`.
 """
 
 import csv
@@ -21,27 +20,101 @@ import httpx
 from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from crime.core.errors import PortalError
+from crime.core.files import atomic_write
 from crime.core.settings import Settings
 from crime.reports.schema import COLUMNS
 
 MAX_ATTEMPTS, MAX_WAIT_SECONDS = 8, 60.0
-CLOCK_MARGIN = timedelta(minutes=1)
+TIMEOUT_SECONDS = 60
+CLOCK_MARGIN = timedelta(minutes=1)  # taken off the portal's clock, which a row's `:updated_at` may lag behind
 RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
-RowProgress = Callable[[int, int], None]
+RowProgress = Callable[[int, int], None]  # called with rows so far and in all
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class FetchResult:
-    """`rows` in the output, `fetched` in this run."""
+    """`rows` in the output, of which `fetched` came in this run."""
 
     rows: int
     fetched: int
 
 
+@dataclass(frozen=True)
+class _Round:
+    """What a round asks for, as it is kept in the database.
+
+    `newer`: rows updated after this time only. `behind`: the `:id` of the last row that has come. `began`: when the
+    round began, by the portal's clock.
+    """
+
+    newer: str
+    behind: str
+    began: str
+
+
+class _RowStore:
+    """The database of fetched rows, and how far the present round is."""
+
+    def __init__(self, path: Path):
+        self._database = sqlite3.connect(path)
+        self._database.execute("CREATE TABLE IF NOT EXISTS row (id TEXT PRIMARY KEY, updated TEXT, content TEXT)")
+        self._database.execute("CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT)")
+
+    def close(self) -> None:
+        self._database.close()
+
+    def notes(self) -> dict[str, str]:
+        return dict(self._database.execute("SELECT name, value FROM note"))
+
+    def start(self, query: str, round_: _Round) -> int:
+        """Keep what a round asks for; returns how many of its rows came before it was interrupted."""
+        notes = {"query": query, "newer": round_.newer, "behind": round_.behind, "began": round_.began}
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO note VALUES (?, ?)", notes.items())
+        count = "SELECT COUNT(*) FROM row WHERE updated > ? AND id <= ?"
+        return int(self._database.execute(count, (round_.newer, round_.behind)).fetchone()[0])
+
+    def add(self, page: list[Row]) -> str:
+        """Keep a page and how far the round is, both or neither; returns the `:id` of the page's last row."""
+        behind: str = page[-1][":id"]
+        with self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO row VALUES (?, ?, ?)",
+                ((row.pop(":id"), row.pop(":updated_at"), json.dumps(row)) for row in page),
+            )
+            self._database.execute("INSERT OR REPLACE INTO note VALUES ('behind', ?)", (behind,))
+        return behind
+
+    def finish(self, round_: _Round) -> None:
+        """End a round. The next one asks for what was updated after the newest row, or after this round began.
+
+        The earlier of the two: a row that changed during the round, in a page that had come before, is fetched then.
+        """
+        with self._database:
+            self._database.execute(
+                "INSERT OR REPLACE INTO note SELECT 'newer', COALESCE(MIN(MAX(updated), ?), '') FROM row",
+                (round_.began,),
+            )
+            self._database.executemany("INSERT OR REPLACE INTO note VALUES (?, '')", [("behind",), ("began",)])
+
+    def write_csv(self, output: Path) -> int:
+        """Write all rows with LAPD's column names, in the order of `:id`; returns their number."""
+        rows = 0
+        with atomic_write(output) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([column.name for column in COLUMNS.values()])
+            for (content,) in self._database.execute("SELECT content FROM row ORDER BY id"):
+                row = json.loads(content)
+                writer.writerow([row.get(key, "") for key in COLUMNS])
+                rows += 1
+        return rows
+
+
 def fetch_reports(
     settings: Settings, output: Path, since: str | None, progress: RowProgress = lambda done, total: None
 ) -> FetchResult:
-    """Write the reports that happened on `since` (2020-01-01) or later to the CSV file `output`, in order of `:id`.
+    """Write the reports that happened on the day `since` (2020-01-01) or later to the CSV file `output`.
 
     Raises `PortalError`.
     """
@@ -50,76 +123,41 @@ def fetch_reports(
     headers = {"X-App-Token": settings.portal_token} if settings.portal_token else {}
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
-        closing(sqlite3.connect(output.with_name(output.name + ".rows"))) as kept,
-        httpx.Client(headers=headers, timeout=60, follow_redirects=True) as client,
+        closing(_RowStore(output.with_name(output.name + ".rows"))) as store,
+        httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True) as client,
     ):
-        kept.execute("CREATE TABLE IF NOT EXISTS row (id TEXT PRIMARY KEY, updated TEXT, content TEXT)")
-        kept.execute("CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT)")
-        note = dict(kept.execute("SELECT name, value FROM note"))
-        if note.setdefault("query", query) != query:
-            raise PortalError(f"{output} was fetched with another query, {note['query']}: name another --output")
-        newer, behind = note.get("newer", ""), note.get("behind", "")
-        wanted = [f"date_occ >= '{since}T00:00:00.000'"] if since else []
-        wanted += [f":updated_at > '{newer}'"] if newer else []
-        answer, now = _ask(client, url, {"$select": "count(*)", **_where(wanted)})
-        ((count,),) = (row.values() for row in answer)
-        # `newer`: what this round asks for; `behind`: how far it has come; `began`: by the portal's clock. All kept,
-        # so that a cut round goes on
-        start = {"query": query, "newer": newer, "behind": behind, "began": note.get("began") or now}
-        with kept:
-            kept.executemany("INSERT OR REPLACE INTO note VALUES (?, ?)", start.items())
-        done = kept.execute("SELECT COUNT(*) FROM row WHERE updated > ? AND id <= ?", (newer, behind)).fetchone()[0]
+        notes = store.notes()
+        if notes.setdefault("query", query) != query:
+            raise PortalError(f"{output} was fetched with another query, {notes['query']}: name another --output")
+        newer, behind = notes.get("newer", ""), notes.get("behind", "")
+        conditions = [f"date_occ >= '{since}T00:00:00.000'"] if since else []
+        conditions += [f":updated_at > '{newer}'"] if newer else []
+        answer, now = _get(client, url, {"$select": "count(*)", **_where(conditions)})
+        ((total,),) = (row.values() for row in answer)
+        round_ = _Round(newer, behind, notes.get("began") or now)
+        done = store.start(query, round_)
         fetched = 0
         while True:
-            progress(done + fetched, max(int(count), done + fetched))
-            rows, _ = _ask(
-                client,
-                url,
-                {
-                    "$select": ":id,:updated_at,*",
-                    "$order": ":id",
-                    "$limit": str(settings.portal_page),
-                    **_where(wanted + ([f":id > '{behind}'"] if behind else [])),
-                },
-            )
-            if not rows:
+            progress(done + fetched, max(int(total), done + fetched))
+            page = _get_page(client, url, settings.portal_page, conditions, behind)
+            if not page:
                 break
-            behind, fetched = rows[-1][":id"], fetched + len(rows)
-            with kept:  # the page and how far it went, or neither
-                kept.executemany(
-                    "INSERT OR REPLACE INTO row VALUES (?, ?, ?)",
-                    ((row.pop(":id"), row.pop(":updated_at"), json.dumps(row)) for row in rows),
-                )
-                kept.execute("INSERT OR REPLACE INTO note VALUES ('behind', ?)", (behind,))
-        total = _write(kept, output)
-        with kept:
-            # a row that changed while this round ran, in a page that was already read, is for the next one
-            kept.execute(
-                "INSERT OR REPLACE INTO note SELECT 'newer', COALESCE(MIN(MAX(updated), ?), '') FROM row",
-                (start["began"],),
-            )
-            kept.executemany("INSERT OR REPLACE INTO note VALUES (?, '')", [("behind",), ("began",)])
-    return FetchResult(total, fetched)
+            behind = store.add(page)
+            fetched += len(page)
+        rows = store.write_csv(output)
+        store.finish(round_)
+    return FetchResult(rows, fetched)
 
 
-def _where(parts: list[str]) -> dict[str, str]:
-    return {"$where": " AND ".join(parts)} if parts else {}
+def _get_page(client: httpx.Client, url: str, size: int, conditions: list[str], behind: str) -> list[Row]:
+    """Up to `size` rows in the order of `:id`, those after the id `behind`."""
+    paging = {"$select": ":id,:updated_at,*", "$order": ":id", "$limit": str(size)}
+    rows, _ = _get(client, url, paging | _where(conditions + ([f":id > '{behind}'"] if behind else [])))
+    return rows
 
 
-def _write(kept: sqlite3.Connection, output: Path) -> int:
-    """All rows as CSV with LAPD's column names; the file appears whole. Returns their number."""
-    keys = list(COLUMNS)
-    partial = output.with_name(output.name + ".part")
-    count = 0
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([column.name for column in COLUMNS.values()])
-        for (content,) in kept.execute("SELECT content FROM row ORDER BY id"):
-            row = json.loads(content)
-            writer.writerow([row.get(name, "") for name in keys])
-            count += 1
-    partial.replace(output)
-    return count
+def _where(conditions: list[str]) -> dict[str, str]:
+    return {"$where": " AND ".join(conditions)} if conditions else {}
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -129,34 +167,31 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _retry_wait(state: RetryCallState) -> float:
-    """As long as the server asks (`Retry-After`), or longer from try to try."""
+    """Seconds until the next attempt: as the portal asks (`Retry-After`), or an exponential backoff."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
-    return (
-        min(MAX_WAIT_SECONDS, float(asked))
-        if asked.isdigit()
-        else wait_exponential_jitter(multiplier=0.25, max=MAX_WAIT_SECONDS)(state)
-    )
+    retry_after = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
+    if retry_after.isdigit():
+        return min(MAX_WAIT_SECONDS, float(retry_after))
+    return wait_exponential_jitter(multiplier=0.25, max=MAX_WAIT_SECONDS)(state)
 
 
 @retry(retry=retry_if_exception(_is_transient), wait=_retry_wait, stop=stop_after_attempt(MAX_ATTEMPTS), reraise=True)
-def _request(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
-    answer = client.get(url, params=query).raise_for_status()
+def _request(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[Row], str]:
+    response = client.get(url, params=query).raise_for_status()
     try:
-        said = parsedate_to_datetime(answer.headers["Date"]) - CLOCK_MARGIN
+        now = parsedate_to_datetime(response.headers["Date"])
     except (KeyError, ValueError):
-        said = datetime.now(UTC) - CLOCK_MARGIN
-    return answer.json(), said.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        now = datetime.now(UTC)
+    return response.json(), (now - CLOCK_MARGIN).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _ask(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
-    """What the portal answered, and a time that is surely past by its own clock."""
+def _get(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[Row], str]:
+    """The portal's rows, and a time that is surely past by its own clock. Raises `PortalError`."""
     try:
         return _request(client, url, query)
     except httpx.HTTPStatusError as error:
-        said = error.response.text[:200]
-        raise PortalError(f"{url} answered {error.response.status_code}: {said}") from None
+        text = error.response.text[:200]
+        raise PortalError(f"{url} answered {error.response.status_code}: {text}") from None
     except (httpx.HTTPError, json.JSONDecodeError) as error:
-        raise PortalError(
-            f"{url} can't be reached: {error or type(error).__name__}. The same command goes on."
-        ) from None
+        reason = str(error) or type(error).__name__
+        raise PortalError(f"{url} can't be reached: {reason}. The same command goes on.") from None
