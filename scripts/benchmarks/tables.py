@@ -23,7 +23,9 @@ from crime.reports.files import load_reports, parse_block, read_blocks
 from crime.reports.history import read_history
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.tally import Tally
-from crime.simulation.city import CitySettings, SimulatedCity
+from crime.simulation.city import SimulatedCity
+from crime.simulation.settings import CitySettings
+from crime.simulation.tables import write_city
 from crime.training.classifier.table import TrainingTable, build_training_table
 from crime.training.classifier.train import split_by_time, train_category_model
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
@@ -121,7 +123,7 @@ def main(sizes: list[int]) -> None:
         folder = Path(name)
         for rows in sizes:
             path = folder / "reports.csv"
-            SimulatedCity(CitySettings(1, rows)).write(path)
+            write_city(SimulatedCity(CitySettings(1, rows)), path)
             steps: dict[str, Any] = {}
             for step in ("read", "duckdb", "features", "train", "lightgbm", "predict", "trees"):
                 quick = step not in ("train", "lightgbm")

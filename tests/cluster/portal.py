@@ -14,11 +14,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from crime.reports.schema import COLUMNS
-from crime.simulation.city import CitySettings, SimulatedCity
+from crime.simulation.city import SimulatedCity
+from crime.simulation.settings import CitySettings
+from crime.simulation.tables import write_city
 
 seed, rows, drift, areas = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 table = Path("/tmp/reports.csv")
-SimulatedCity(CitySettings(seed, rows, drift)).write(table)
+write_city(SimulatedCity(CitySettings(seed, rows, drift)), table)
 keys = {column.name: key for key, column in COLUMNS.items()}
 reports: list[dict[str, str]] = []
 cells: list[dict[str, str]] = []

@@ -24,8 +24,9 @@ from crime.reports.files import load_reports
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
-from crime.simulation.city import CitySettings as City
 from crime.simulation.city import SimulatedCity
+from crime.simulation.settings import CitySettings
+from crime.simulation.tables import write_city
 from crime.training.classifier.train import train_category_model
 from harness import Backend, Store
 
@@ -35,7 +36,7 @@ WINDOW = 1_000  # reports within which a drift must be seen
 
 def city(place: Path, seed: int, drifts: str | None) -> Reports:
     path = place / f"{seed}-{drifts}.parquet"
-    SimulatedCity(City(seed=seed, rows=45_000, drift=drifts)).write(path)
+    write_city(SimulatedCity(CitySettings(seed=seed, rows=45_000, drift=drifts)), path)
     return load_reports(path, Tally())
 
 

@@ -19,7 +19,9 @@ from crime.registry.kinds import CATEGORY
 from crime.registry.lookup import find_version
 from crime.registry.protocol import CHAMPION
 from crime.registry.served import ServedRegistry
-from crime.simulation.city import CitySettings, SimulatedCity
+from crime.simulation.city import SimulatedCity
+from crime.simulation.settings import CitySettings
+from crime.simulation.tables import write_city
 from harness import Mlflow, Store, early_reports
 
 ROWS = 1_500
@@ -30,7 +32,7 @@ MOMENTS = random.Random(20)
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("twin") / "reports.csv"
-    SimulatedCity(CitySettings(3, ROWS)).write(path)
+    write_city(SimulatedCity(CitySettings(3, ROWS)), path)
     return path
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
-from crime.simulation.city import CitySettings, SimulatedCity
+from crime.simulation.city import SimulatedCity
+from crime.simulation.settings import CitySettings
+from crime.simulation.tables import write_city
 from crime.training.classifier.train import train_category_model
 from harness import Store, free_port, last_json
 
@@ -23,7 +25,7 @@ ROWS = 4_000
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("twin") / "reports.csv"
-    SimulatedCity(CitySettings(1, ROWS)).write(path)
+    write_city(SimulatedCity(CitySettings(1, ROWS)), path)
     return path
 
 

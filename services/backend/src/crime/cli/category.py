@@ -32,7 +32,7 @@ def train(
     from crime.registry.lookup import open_registry
     from crime.reports.files import load_reports
     from crime.reports.tally import Tally
-    from crime.simulation.city import bayes_log_losses
+    from crime.simulation.truth import bayes_log_losses
     from crime.training.classifier.train import train_category_model
 
     with readable_errors():
@@ -99,7 +99,7 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
     from crime.registry.lookup import load_champion
     from crime.reports.files import load_reports
     from crime.reports.tally import Tally
-    from crime.simulation.city import bayes_log_losses
+    from crime.simulation.truth import bayes_log_losses
     from crime.training.classifier.train import evaluate_levels
 
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:

@@ -1,6 +1,7 @@
 """Commands of the forecast: make one, backtest the method."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,7 +54,7 @@ def backtest(
     """Make forecasts of 28 days at past origins, each from the reports known by then, and compare with baselines."""
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
-    from crime.simulation.city import city_of
+    from crime.simulation.truth import city_of, expected_counts
     from crime.training.forecaster.cross_validation import backtest_origins, cross_validation
     from crime.training.forecaster.forecaster import Forecaster
     from crime.training.forecaster.scores import summarise
@@ -64,7 +65,7 @@ def backtest(
         history = read_history(path, tally)
         backtest_origins(history)  # refuse a short history before the work begins
         city = city_of(path)
-        truth = city.truth if city else None
+        truth = partial(expected_counts, city) if city else None
         trials = cross_validation(Forecaster(history, [by]), by, every, truth, progress=progress_on(bar, task))
         summary = summarise(trials, by, every)
     rendering.print_tally(tally)

@@ -61,7 +61,9 @@ def twin(
 ) -> None:
     """Write a simulated city's reports, whose true distribution is known. Every row says that it is simulated."""
     from crime.core.days import day_number
-    from crime.simulation.city import CitySettings, SimulatedCity
+    from crime.simulation.city import SimulatedCity
+    from crime.simulation.settings import CitySettings
+    from crime.simulation.tables import write_city
 
     if drift:
         try:
@@ -72,7 +74,7 @@ def twin(
         task = bar.add_task("build the city", total=rows)
         city = SimulatedCity(CitySettings(seed, rows, drift))
         bar.update(task, description=f"write {output.name}")
-        city.write(output, lambda done: bar.update(task, completed=done))
+        write_city(city, output, lambda done: bar.update(task, completed=done))
     out.print(f"{output}: {rows:,} simulated reports, seed {seed}", highlight=False, soft_wrap=True)
 
 

@@ -1,0 +1,1 @@
+"""The simulated city (`crime twin`)."""

@@ -1,0 +1,99 @@
+"""What is true of a simulated city: the best possible probabilities and forecasts, to measure models against."""
+
+from pathlib import Path
+
+import numpy as np
+
+from crime.reports.history import EventHistory
+from crime.reports.places import Places
+from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.table import Reports
+from crime.simulation.city import SimulatedCity
+from crime.simulation.details import MAX_DELAY_DAYS, MISCODED
+from crime.simulation.intensity import FIRST_DAY, next_near
+from crime.simulation.settings import read_settings
+from crime.simulation.smoothing import CATEGORY_COUNT
+
+ROWS_PER_BLOCK = 20_000  # reports at a time, which bounds memory
+
+
+def city_of(table: Path) -> SimulatedCity | None:
+    """The city that a table was simulated from; None for any other table. Raises `DataError`."""
+    settings = read_settings(table)
+    return SimulatedCity(settings) if settings else None
+
+
+def bayes_log_losses(table: Path, reports: Reports) -> dict[str, float]:
+    """Log loss of the true probabilities at each detail level, which no model can beat; empty for real tables."""
+    city = city_of(table)
+    if city is None:
+        return {}
+    rows = np.arange(len(reports))
+    blocks = list(map(reports.take, np.array_split(rows, 1 + len(rows) // ROWS_PER_BLOCK)))
+    losses = {}
+    for level in DETAIL_LEVELS:
+        shares = np.concatenate([posterior(city, block.fields, level) for block in blocks])
+        losses[level] = float(-np.log(shares[rows, reports.label]).mean())
+    return losses
+
+
+def posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: str = "report") -> np.ndarray:
+    """(rows, 7) probability of each category that is written, given what is known at a detail level (Bayes' rule).
+
+    Fields (rows,) are those of `Reports`, all of them known.
+    """
+    details, known = city.details, list(DETAIL_LEVELS).index(level)
+    days, area = fields["date_occ"].astype(int), fields["area"].astype(int)
+    category = city.intensity.category_shares_of(days, area)
+    category = category * details.hour[:, (fields["time_occ"] // 60).astype(int)].T
+    delay = np.minimum(fields["date_rptd"] - days, MAX_DELAY_DAYS)
+    index = np.searchsorted(details.delay, np.nan_to_num(delay).astype(int))
+    category = np.where(np.isnan(delay)[:, None], category, category * details.delay_share[:, index].T)
+    log = np.log(category @ details.code_share + 1e-300)  # (rows, crime codes)
+    if known >= 1:
+        premise = np.searchsorted(details.premise, fields["premis_cd"].astype(int))
+        before, after = np.log(details.premise_share), np.log(details.drifted_premise_share)
+        log += np.where(city.intensity.drifted(days)[:, None], after[:, premise].T, before[:, premise].T)
+    if known >= 2:
+        weapon = np.searchsorted(details.weapon, fields["weapon_used_cd"].astype(int))
+        log += np.log(details.weapon_share)[:, weapon].T
+    if known >= 3:
+        log_odds = (np.log(details.mo_share) - np.log1p(-details.mo_share)).T  # (MO codes, crime codes)
+        log += np.log1p(-details.mo_share).sum(1)
+        column = {name: index for index, name in enumerate(details.mo)}
+        for row, names in enumerate(fields["mocodes"]):
+            for name in names:
+                log[row] += log_odds[column[name]]
+    share = np.exp(log - log.max(1, keepdims=True))
+    share /= share.sum(1, keepdims=True)
+    of_category = np.zeros((len(details.code), CATEGORY_COUNT))
+    of_category[np.arange(len(details.code)), details.category] = 1
+    answer: np.ndarray = (1 - MISCODED) * share @ of_category + MISCODED * details.any_code @ of_category
+    return answer
+
+
+def expected_counts(
+    city: SimulatedCity, history: EventHistory, places: Places, origin: int, horizon: int
+) -> np.ndarray:
+    """(places, horizon) expected reports of the days after `origin`, given all that happened until then.
+
+    No forecast can be better. Near repeats of reports still to come are counted by their expectation.
+    """
+    intensity = city.intensity
+    near = intensity.first_near()
+    past = (history.occurred <= origin) & np.isin(history.district, intensity.district)
+    index = np.searchsorted(intensity.district, history.district[past])
+    counts = np.zeros((origin - FIRST_DAY + 1, len(intensity.district)))
+    np.add.at(counts, (history.occurred[past] - FIRST_DAY, index), 1)
+    for reports in counts:
+        near = next_near(near, reports)
+    mean = np.zeros((len(intensity.district), horizon))
+    for step, background in enumerate(intensity.background(np.arange(origin + 1, origin + horizon + 1)).T):
+        mean[:, step] = background + near
+        near = next_near(near, mean[:, step])
+    city_id = np.zeros(len(intensity.district), int)
+    ids = {"city": city_id, "area": intensity.area, "district": intensity.district}[places.kind]
+    known = np.isin(ids, places.ids)
+    expected = np.zeros((len(places), horizon))
+    np.add.at(expected, np.searchsorted(places.ids, ids[known]), mean[known])
+    return expected
