@@ -2,7 +2,6 @@
 
 import io
 import json
-import random
 from typing import Any
 
 import httpx
@@ -14,19 +13,10 @@ import pytest
 from crime.classifier.scoring import ANSWER_COLUMNS
 from crime.registry.embedded import EmbeddedRegistry
 from crime.reports.categories import CATEGORIES
-from crime.serving.payloads.report import model_input
-from crime.serving.payloads.report_list import parse_report_list
-from crime.serving.routes.predictions import REPORT_ADAPTER
-from fastapi.exceptions import RequestValidationError
-from harness import LEAST, Store
-from pydantic import ValidationError
+from harness import Store
 
 ARROW = "application/vnd.apache.arrow.stream"
 READ = ["DATE OCC", "TIME OCC", "AREA", "Rpt Dist No", "Date Rptd", "Premis Cd", "Weapon Used Cd", "Mocodes", "LAT"]
-ODD: list[Any] = [
-    None, "", "  ", float("nan"), True, [], ["0344"], {"a": 1}, "nan", "null", -1, 0, 1e308, 999, "999", "0344 9998",
-    "abc", 101, 101.0, "101.0", 34.05, -118.2, "01/01/2020", "2020-01-01T00:00:00", 10**30, 1.5,
-]  # fmt: skip
 
 
 def alone(api: httpx.Client, rows: list[dict[str, Any]]) -> list[tuple[int, str, float]]:
@@ -39,34 +29,6 @@ def arrow(table: pa.Table, **options: Any) -> bytes:
     with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
         writer.write_table(table, 1_000)
     return out.getvalue()
-
-
-def test_a_list_is_read_as_each_report_alone(rows: list[dict[str, str]]) -> None:
-    rng = random.Random(0)
-    for row in rows[:1_500]:
-        report: dict[str, Any] = dict(row)
-        for _ in range(rng.choice([0, 1, 2])):
-            name = rng.choice(list(report))
-            report[name] = rng.choice(ODD)
-            if rng.random() < 0.3:
-                del report[name]
-        if rng.random() < 0.3:
-            report = {name.lower().replace(" ", "_"): value for name, value in report.items()}
-        report = json.loads(json.dumps(report))
-        try:
-            alone = model_input(REPORT_ADAPTER.validate_python(report))
-        except ValidationError:
-            with pytest.raises(RequestValidationError):
-                parse_report_list([LEAST, report])
-            continue
-        found = parse_report_list([LEAST, report])
-        values = {name: str(found.reports.fields[name][1]) for name in alone.fields}
-        assert values == {name: str(_float(value)) for name, value in alone.fields.items()}
-        assert (found.missing[1], found.unknown_codes[1]) == (alone.missing, alone.unknown_codes)
-
-
-def _float(value: Any) -> Any:
-    return float(value) if isinstance(value, int | float) else value
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "lz4"}, {"compression": "zstd"}])

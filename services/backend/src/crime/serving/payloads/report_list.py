@@ -41,7 +41,8 @@ class _Problem:
 def parse_report_list(reports: list[Any]) -> ReportList:
     """Read a JSON list of reports.
 
-    Raises `RequestValidationError`, which names row and field of the first problem of every wrong report.
+    Raises `RequestValidationError`, which names rows and fields: of cells of a wrong type all, else the first problem
+    of each report.
     """
     not_objects = [row for row, report in enumerate(reports) if not isinstance(report, dict)]
     if not_objects:

@@ -1,0 +1,78 @@
+"""Arrow streams are read as pyarrow writes them, and answered as pyarrow reads them."""
+
+import io
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, score_columns, score_reports
+from crime.core.errors import DataError
+from crime.serving.formats import arrow
+from crime.serving.formats.arrow import answer_arrow, open_arrow
+
+COLUMNS: dict[str, list[Any]] = {
+    "DATE OCC": ["01/02/2020", "2020-01-03", "never"],
+    "TIME OCC": [1200, 30, 1],
+    "AREA": [3, 21, 4],
+    "Mocodes": [["0344", "1822"], [], None],
+    "Premis Cd": ["101", "", None],
+}
+
+
+@pytest.fixture
+def score(small_bundle: CategoryBundle) -> ScoreBlock:
+    return partial(score_reports, small_bundle)
+
+
+def stream(table: pa.Table, batch_rows: int = 2, **options: Any) -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(table, batch_rows)
+    return out.getvalue()
+
+
+def answer(body: bytes, score: ScoreBlock) -> pa.Table:
+    with open_arrow(io.BytesIO(body)) as arrays:
+        return pa.ipc.open_stream(b"".join(answer_arrow(arrays, score))).read_all()
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "lz4"}, {"compression": "zstd"}])
+def test_rows_are_answered_in_their_order(
+    options: dict[str, str], score: ScoreBlock, small_bundle: CategoryBundle
+) -> None:
+    found = answer(stream(pa.table(COLUMNS), **options), score)
+    expected = score_columns(small_bundle, COLUMNS, 3)
+    assert found.column_names == list(ANSWER_COLUMNS)
+    for name in ("label", "label_name", "level", "error"):
+        assert found[name].to_pylist() == expected[name]
+    for name in ("probability", "p_sexual"):
+        assert found[name].to_pylist()[:2] == pytest.approx(expected[name][:2], abs=1e-6)
+    assert found["error"].to_pylist()[2] == "DATE OCC: expected a date as 01/31/2020 or 2020-01-31"
+
+
+def test_dictionaries_and_numbers_are_read(score: ScoreBlock) -> None:
+    plain = pa.table(COLUMNS).slice(0, 2)
+    encoded = plain.set_column(0, "DATE OCC", plain["DATE OCC"].dictionary_encode())
+    encoded = encoded.set_column(2, "AREA", pa.array([3.0, 21.0]))
+    assert answer(stream(encoded, 3), score).equals(answer(stream(plain, 3), score))
+
+
+def test_types_do_not_depend_on_errors(score: ScoreBlock) -> None:
+    good = answer(stream(pa.table(COLUMNS).slice(0, 2)), score)
+    assert good.schema == answer(stream(pa.table(COLUMNS)), score).schema
+    assert good["error"].null_count == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"no arrow", stream(pa.table(COLUMNS))[:200], stream(pa.table({"x": [1]}))])
+def test_what_is_no_table_is_refused(body: bytes, score: ScoreBlock) -> None:
+    with pytest.raises(DataError):
+        answer(body, score)
+
+
+def test_a_record_batch_fits_into_memory(score: ScoreBlock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow, "MAX_BATCH_ROWS", 2)
+    assert len(answer(stream(pa.table(COLUMNS), 2), score)) == 3
+    with pytest.raises(DataError, match="3 rows in one record batch: at most 2"):
+        answer(stream(pa.table(COLUMNS), 3), score)

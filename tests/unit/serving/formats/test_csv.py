@@ -1,0 +1,84 @@
+"""A CSV table comes back whole, with the answer's columns behind its own."""
+
+import csv
+import io
+from functools import partial
+
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, score_columns, score_reports
+from crime.core.errors import DataError
+from crime.serving.formats.csv import MAX_LINE_CHARACTERS, answer_csv, csv_lines
+
+HEADER = ["DATE OCC", "TIME OCC", "AREA", "Mocodes"]
+ROWS = [["01/02/2020", "1200", "3", "0344 1822"], ["2020-01-03", "30", "21", ""], ["01/04/2020", "noon", "4", ""]]
+
+
+@pytest.fixture
+def score(small_bundle: CategoryBundle) -> ScoreBlock:
+    return partial(score_reports, small_bundle)
+
+
+def table(rows: list[list[str]], header: list[str] = HEADER) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *rows])
+    return text.getvalue().encode()
+
+
+def answer(body: bytes, score: ScoreBlock, block_rows: int = 2) -> list[dict[str, str]]:
+    pieces = answer_csv(csv_lines(io.BytesIO(body)), score, block_rows)
+    return list(csv.DictReader(io.StringIO("".join(pieces), newline="")))
+
+
+def test_rows_come_back_with_their_answer(score: ScoreBlock, small_bundle: CategoryBundle) -> None:
+    found = answer(table(ROWS), score)
+    assert [list(row)[: len(HEADER)] for row in found] == [HEADER] * 3
+    assert [list(row.values())[: len(HEADER)] for row in found] == ROWS
+    expected = score_columns(small_bundle, dict(zip(HEADER, zip(*ROWS, strict=True), strict=True)), 3)
+    for name in ANSWER_COLUMNS:
+        assert [row[name] for row in found] == ["" if cell is None else str(cell) for cell in expected[name]]
+    assert found[2]["error"] == "TIME OCC: expected a 24-hour time from 0000 to 2359"
+
+
+def test_the_answer_does_not_depend_on_the_size_of_blocks(score: ScoreBlock) -> None:
+    assert answer(table(ROWS * 3), score, 1) == answer(table(ROWS * 3), score, 100)
+
+
+def test_the_header_is_answered_before_the_rows_are_read(score: ScoreBlock) -> None:
+    def lines() -> io.StringIO:
+        return io.StringIO("DATE OCC,TIME OCC,AREA\n" + "01/02/2020,1200,3\n" * 5)
+
+    pieces = list(answer_csv(lines(), score, 2))
+    assert [piece.count("\n") for piece in pieces] == [1, 2, 2, 1]
+
+
+def test_misshapen_rows_are_kept_and_empty_lines_left_out(score: ScoreBlock) -> None:
+    found = answer(table([ROWS[0], ["a", "b"], ["1", "2", "3", "4", "5"], [], ROWS[1]]), score, 10)
+    assert [row["error"] for row in found] == ["", "expected 4 cells, found 2", "expected 4 cells, found 5", ""]
+    assert [row["DATE OCC"] for row in found] == ["01/02/2020", "a", "1", "2020-01-03"]
+    assert list(found[2].values())[:4] == ["1", "2", "3", "4"]
+
+
+def test_no_cell_comes_back_as_a_formula(score: ScoreBlock) -> None:
+    (row,) = answer(table([["01/02/2020", "1200", "3", "=1+1"]], [*HEADER[:3], "=HYPERLINK"]), score)
+    assert row["'=HYPERLINK"] == "'=1+1"
+    assert row["error"] == ""
+
+
+def test_bytes_that_are_not_utf8_are_windows_1252() -> None:
+    assert list(csv_lines(io.BytesIO("é".encode() + b" \x92 \x81\r\nb"))) == ["é ’ \ufffd\r\n", "b"]
+
+
+def test_a_line_without_an_end_is_refused() -> None:
+    with pytest.raises(DataError, match="characters or more"):
+        list(csv_lines(io.BytesIO(b"AREA\n" + b"0" * MAX_LINE_CHARACTERS)))
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"x,y\n1,2\n", b'DATE OCC,TIME OCC,AREA\n"' + b"0" * 200_000])
+def test_what_is_no_table_is_refused(body: bytes, score: ScoreBlock) -> None:
+    with pytest.raises(DataError):
+        answer(body, score)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(score: ScoreBlock) -> None:
+    assert answer("\ufeff".encode() + table(ROWS), score) == answer(table(ROWS), score)

@@ -1,0 +1,113 @@
+"""A list of reports is read as each report alone, and its problems name row, field and value."""
+
+import json
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from crime.reports.schema import COLUMNS, column_key
+from crime.serving.errors import MAX_PROBLEMS
+from crime.serving.payloads.report import EXAMPLE_REPORT, REPORT_COLUMNS, Report, model_input
+from crime.serving.payloads.report_list import parse_report_list
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
+ODD: list[Any] = [
+    None, "", "  ", math.nan, True, [], ["0344"], {"a": 1}, "nan", "null", -1, 0, -0.0, 1e308, 999, "999", "0344 9998",
+    "abc", 101, 101.0, "101.0", 34.05, -118.2, "01/01/2020", "2020-01-01T00:00:00", 10**30, 1.5, "F", "x" * 100,
+]  # fmt: skip
+
+
+def odd_reports(count: int) -> list[dict[str, Any]]:
+    rng = random.Random(0)
+    reports = []
+    for _ in range(count):
+        report = dict(EXAMPLE_REPORT)
+        for name in rng.sample([column.name for column in COLUMNS.values()], rng.choice([0, 1, 2])):
+            report[name] = rng.choice(ODD)
+        for name in rng.sample(list(report), rng.choice([0, 0, 1, 3])):
+            del report[name]
+        if rng.random() < 0.3:
+            report = {name.lower().replace(" ", "_"): value for name, value in report.items()}
+        reports.append(json.loads(json.dumps(report)))
+    return reports
+
+
+def problems(payload: list[Any]) -> list[dict[str, Any]]:
+    with pytest.raises(RequestValidationError) as caught:
+        parse_report_list(payload)
+    return list(caught.value.errors())
+
+
+def problems_alone(report: dict[str, Any]) -> set[tuple[str, str]]:
+    """Fields and messages of what is wrong with one report."""
+    try:
+        Report.model_validate(report)
+    except ValidationError as caught:
+        found = set()
+        for error in caught.errors():
+            message = error["msg"].removeprefix("Value error, ")
+            if error["type"] == "missing":
+                column = REPORT_COLUMNS[column_key(str(error["loc"][0]))]
+                found.add((column.name, f"required: expected {column.about}"))
+            elif error["loc"]:
+                found.add((str(error["loc"][0]), message))
+            else:
+                found.add(("Date Rptd", message.removeprefix("Date Rptd: ")))
+        return found
+    return set()
+
+
+def test_a_list_is_read_as_each_report_alone() -> None:
+    accepted = 0
+    for report in odd_reports(1_500):
+        if wrong := problems_alone(report):
+            found = problems([LEAST, report])
+            assert {problem["loc"][1] for problem in found} == {1}
+            assert {(problem["loc"][2], problem["msg"]) for problem in found} <= wrong
+            continue
+        accepted += 1
+        alone = model_input(Report.model_validate(report))
+        both = parse_report_list([LEAST, report])
+        for name, value in alone.fields.items():
+            assert str(both.reports.fields[name][1]) == str(float(value) if isinstance(value, int | float) else value)
+        assert (both.missing[1], both.unknown_codes[1]) == (alone.missing, alone.unknown_codes)
+    assert 300 < accepted < 1_400
+
+
+def test_numbers_that_are_equal_may_be_written_differently() -> None:
+    for first, second in ((0.0, -0.0), (-0.0, 0.0)):
+        parse_report_list([LEAST | {"Mocodes": 0}, LEAST | {"Mocodes": 0.0}])
+        (problem,) = problems([LEAST | {"Mocodes": [first, second]}])
+        assert problem["msg"] == "expected MO codes of four digits, separated by spaces"
+        assert problems([LEAST | {"Mocodes": -0.0}])[0]["loc"] == ("body", 0, "Mocodes")
+
+
+def test_each_wrong_report_is_named_once_with_its_value() -> None:
+    found = problems([LEAST, LEAST | {"AREA": 0, "LAT": 99}, LEAST | {"TIME OCC": None}, {"AREA": 3, "TIME OCC": 1}])
+    assert [(problem["loc"], problem["input"]) for problem in found] == [
+        (("body", 1, "AREA"), 0),
+        (("body", 2, "TIME OCC"), None),
+        (("body", 3, "DATE OCC"), None),
+    ]
+    assert found[1]["msg"] == "required: expected 24-hour time it happened"
+
+
+def test_a_list_holds_objects_with_strings_and_numbers() -> None:
+    (problem,) = problems([LEAST, 3, None])
+    assert (problem["loc"], problem["input"]) == (("body", 1), 3)
+    (problem,) = problems([LEAST | {"LAT": {"deg": 1}}])
+    assert (problem["loc"], problem["msg"]) == (("body", 0, "LAT"), "expected a string or a number")
+
+
+def test_no_more_problems_than_can_be_read() -> None:
+    assert len(problems([LEAST | {"AREA": 0}] * 1_000)) == MAX_PROBLEMS
+
+
+def test_report_numbers_are_kept_for_monitoring() -> None:
+    reports = parse_report_list([LEAST | {"DR_NO": 1}, LEAST, LEAST | {"dr_no": "x" * 50}]).reports
+    assert reports.fields["dr_no"].tolist() == ["1", None, "x" * 20]
+    assert np.isnan(reports.fields["lat"]).all()

@@ -1,0 +1,254 @@
+"""Routes translate: every format is answered as one report alone, and errors say what is wrong with a request."""
+
+import csv
+import gzip
+import io
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
+from crime.serving.formats.arrow import ARROW_TYPE
+from crime.serving.payloads.predictions import Explanation, Prediction
+from crime.serving.payloads.report import EXAMPLE_REPORT
+from memory_registry import MemoryRegistry
+from starlette.testclient import TestClient
+
+NAME = "crime-category"
+LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
+REPORTS: list[dict[str, Any]] = [LEAST, EXAMPLE_REPORT, LEAST | {"AREA": 12, "Premis Cd": 501}]
+NAMES = list(dict.fromkeys(name for report in REPORTS for name in report))
+COLUMNS = {name: [report.get(name) for report in REPORTS] for name in NAMES}
+JSON, CSV = {"content-type": "application/json"}, {"content-type": "text/csv; charset=utf-8"}
+ONE_REPORT_PATHS = ("/predict", "/explain", "/features")
+PATHS = (*ONE_REPORT_PATHS, "/predict/batch", "/invocations", f"/v2/models/{NAME}/infer")
+
+
+@pytest.fixture
+def client(start_app: Callable[..., TestClient], registry: MemoryRegistry, small_bundle: CategoryBundle) -> TestClient:
+    registry.register(NAME, small_bundle.directory, "champion")
+    return start_app(max_batch=100, max_upload_bytes=1 << 20)
+
+
+@pytest.fixture
+def alone(client: TestClient) -> list[Prediction]:
+    """The answers to `REPORTS`, one at a time."""
+    return [Prediction.model_validate(client.post("/predict", json=report).json()) for report in REPORTS]
+
+
+def csv_body() -> bytes:
+    """`REPORTS` as a CSV table, in which what is not known is blank."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, NAMES)
+    writer.writeheader()
+    writer.writerows(REPORTS)
+    return text.getvalue().encode()
+
+
+def arrow_body(columns: dict[str, list[Any]]) -> bytes:
+    out, table = io.BytesIO(), pa.table(columns)
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+def detail(answer: Any) -> dict[str, Any]:
+    assert answer.status_code == 422, answer.text
+    (problem,) = answer.json()["detail"]
+    return dict(problem)
+
+
+def test_a_prediction_names_level_model_and_what_is_missing(client: TestClient) -> None:
+    answer = Prediction.model_validate(client.post("/predict", json=LEAST).json())
+    assert (answer.level, answer.model_name, answer.model_version) == ("place_time", NAME, "1")
+    assert answer.label_name == CATEGORY_NAMES[answer.label]
+    assert answer.probability == max(answer.probabilities.values())
+    assert answer.missing == ["Date Rptd", "Rpt Dist No", "Mocodes", "Premis Cd", "Weapon Used Cd", "LAT", "LON"]
+
+
+def test_a_list_is_answered_as_each_report_alone(client: TestClient, alone: list[Prediction]) -> None:
+    together = [Prediction.model_validate(row) for row in client.post("/predict/batch", json=REPORTS).json()]
+    for prediction in (*together, *alone):
+        prediction.inference_time_ms = 0
+    assert together == alone
+    assert client.post("/predict/batch", json=[]).json() == []
+
+
+def test_a_csv_table_is_answered_however_it_comes(client: TestClient) -> None:
+    body = csv_body()
+    answers = [
+        client.post("/predict/batch", content=body, headers=CSV),
+        client.post("/predict/batch", content=gzip.compress(body), headers=CSV),
+        client.post("/predict/batch", files={"file": ("reports.csv", body)}),
+    ]
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].headers["content-disposition"] == 'attachment; filename="predictions.csv"'
+    rows = list(csv.DictReader(io.StringIO(answers[0].text)))
+    blank = [{name: report.get(name, "") for name in NAMES} for report in REPORTS]
+    single = [client.post("/predict", json=report).json() for report in blank]
+    assert [row["label_name"] for row in rows] == [answer["label_name"] for answer in single]
+    for row, answer in zip(rows, single, strict=True):
+        assert float(row["probability"]) == pytest.approx(answer["probability"], abs=2e-6)
+
+
+def test_an_arrow_stream_is_answered_as_each_report_alone(client: TestClient) -> None:
+    columns = {name: ["" if cell is None else str(cell) for cell in cells] for name, cells in COLUMNS.items()}
+    answer = client.post("/predict/batch", content=arrow_body(columns), headers={"content-type": ARROW_TYPE})
+    assert answer.headers["content-type"] == ARROW_TYPE
+    rows = pa.ipc.open_stream(answer.content).read_all().to_pylist()
+    for row, cells in zip(rows, zip(*columns.values(), strict=True), strict=True):
+        single = client.post("/predict", json=dict(zip(NAMES, cells, strict=True))).json()
+        assert (row["label"], row["level"]) == (single["label"], single["level"])
+        assert row["probability"] == pytest.approx(single["probability"], abs=1e-6)
+
+
+def test_mlflows_protocol_answers_a_record_for_each_row(client: TestClient) -> None:
+    assert client.get("/ping").status_code == 200
+    records = client.post("/invocations", json={"dataframe_records": [LEAST, LEAST | {"AREA": 99}]}).json()
+    good, bad = records["predictions"]
+    single = client.post("/predict", json=LEAST | {"Premis Cd": None}).json()
+    assert good["label"] == single["label"]
+    assert sum(good[f"p_{category}"] for category in CATEGORIES) == pytest.approx(1, abs=1e-5)
+    assert (bad["label"], bad["error"]) == (None, "AREA: expected an area number from 1 to 21")
+    as_csv = client.post("/invocations", content=b"DATE OCC,TIME OCC,AREA\n01/15/2023,1430,1\n", headers=CSV).json()
+    assert as_csv["predictions"] == [good]
+
+
+def test_the_open_inference_protocol_answers_in_tensors(client: TestClient) -> None:
+    tensors = [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]} for name, value in LEAST.items()]
+    single = client.post("/predict", json=LEAST).json()
+    for path in (f"/v2/models/{NAME}/infer", f"/v2/models/{NAME}/versions/1/infer"):
+        answer = client.post(path, json={"id": "a", "inputs": tensors, "outputs": [{"name": "label"}]}).json()
+        assert (answer["id"], answer["model_version"]) == ("a", "1")
+        assert answer["outputs"][0]["data"] == [single["label"]]
+    for path in (f"/v2/models/{NAME}/versions/7", "/v2/models/other", f"/v2/models/{NAME}/versions/7/ready"):
+        assert client.get(path).status_code == 404
+    assert client.post("/v2/models/other/infer", json={"inputs": tensors}).status_code == 404
+    metadata = client.get(f"/v2/models/{NAME}").json()
+    assert metadata["versions"] == ["1"]
+    assert {tensor["name"]: tensor["shape"] for tensor in metadata["outputs"]}["probabilities"] == [-1, 7]
+    assert client.get("/v2/health/ready").json() == {"ready": True}
+
+
+def test_an_explanation_is_a_prediction_with_reasons(client: TestClient) -> None:
+    explanation = Explanation.model_validate(client.post("/explain", json=EXAMPLE_REPORT).json())
+    single = client.post("/predict", json=EXAMPLE_REPORT).json()
+    assert explanation.probabilities == pytest.approx(single["probabilities"], abs=1e-6)
+    raw = [
+        explanation.start[name] + sum(reason.log_odds[name] for reason in explanation.reasons)
+        for name in CATEGORY_NAMES
+    ]
+    total = sum(map(math.exp, raw))
+    assert [math.exp(score) / total for score in raw] == pytest.approx(
+        list(explanation.probabilities.values()), abs=1e-4
+    )
+
+
+def test_the_vector_is_what_the_model_sees(client: TestClient, small_bundle: CategoryBundle) -> None:
+    answer = client.post("/features", json=LEAST).json()
+    assert answer["level"] == "place_time"
+    assert answer["features"]["area"] == 1
+    assert set(answer["features"]) < set(small_bundle.names)
+    described = {feature["name"]: feature for feature in client.get("/features").json()["features"]}
+    assert set(small_bundle.names) <= set(described)
+    assert described["area"]["use"] == "at every level"
+
+
+def test_counts_of_reports_add_up(client: TestClient) -> None:
+    counts = client.get("/reports").json()
+    for key in ("by_category", "by_area", "by_month"):
+        assert sum(counts[key].values()) == counts["total"]
+    assert sum(map(sum, counts["by_weekday_hour"])) == counts["total"]
+    assert (len(counts["by_weekday_hour"]), {len(day) for day in counts["by_weekday_hour"]}) == (7, {24})
+    some = client.get(
+        "/reports", params={"area": [1, 2], "category": "sexual", "first": "2021-01", "last": "2022-12"}
+    ).json()
+    assert 0 < some["total"] < counts["by_area"]["1"] + counts["by_area"]["2"]
+    assert some["by_category"]["sexual crimes"] == some["total"]
+    assert {area for area, reports in some["by_area"].items() if reports} <= {"1", "2"}
+    assert all("2021" <= month < "2023" for month, reports in some["by_month"].items() if reports)
+    assert (some["first_month"], some["last_month"]) == (counts["first_month"], counts["last_month"])
+    assert client.get("/reports?category=none").json()["total"] == 0
+
+
+def test_codes_come_with_names_the_most_frequent_first(client: TestClient) -> None:
+    codes = client.get("/codes").json()
+    assert set(codes) == {"area", "premis", "weapon", "mo"}
+    assert codes["area"][0] == {"code": "1", "name": "Central", "reports": 0}
+    frequency = [code["reports"] for code in codes["premis"]]
+    assert frequency == sorted(frequency, reverse=True)
+    assert frequency[0] > 0
+
+
+@pytest.mark.parametrize("path", ONE_REPORT_PATHS)
+def test_wrong_input_names_field_value_and_what_was_expected(path: str, client: TestClient) -> None:
+    problem = detail(client.post(path, json=LEAST | {"AREA": 22}))
+    assert (problem["field"], problem["value"]) == ("AREA", 22)
+    assert problem["msg"] == "AREA: expected an area number from 1 to 21"
+    problem = detail(client.post(path, json=LEAST | {"Date Rptd": "01/14/2023"}))
+    assert problem["msg"] == "Date Rptd: expected a date not before DATE OCC"
+    problem = detail(client.post(path, json={"TIME OCC": 1, "AREA": 1}))
+    assert (problem["msg"], problem["value"]) == ("DATE OCC: required: DATE OCC is missing", None)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_body_that_is_not_json_is_named(path: str, client: TestClient) -> None:
+    problem = detail(client.post(path, content=b'{"AREA": ', headers=JSON))
+    assert problem["type"] == "json_invalid"
+    assert problem["msg"].startswith("body: not JSON: ")
+
+
+def test_values_that_json_can_not_carry_are_shown_as_text(client: TestClient) -> None:
+    for value, shown in ((10**20, str(10**20)), ([1], "[1]"), ("x" * 500, "x" * 200), (1.5, 1.5), (True, True)):
+        assert detail(client.post("/predict", json=LEAST | {"AREA": value}))["value"] == shown
+    body = json.dumps(LEAST | {"AREA": math.inf}).encode()
+    assert detail(client.post("/predict", content=body, headers=JSON))["value"] == "inf"
+
+
+def test_a_list_with_an_error_names_row_and_field(client: TestClient) -> None:
+    problem = detail(client.post("/predict/batch", json=[LEAST, LEAST | {"AREA": 0}]))
+    assert (problem["loc"], problem["value"]) == (["body", 1, "AREA"], 0)
+    assert detail(client.post("/predict/batch", json=LEAST))["msg"] == "body: expected a list of reports"
+
+
+@pytest.mark.parametrize("body", [b"", b"x,y\n1,2\n", b"PK\x03\x04", gzip.compress(b"DATE OCC")[:15]])
+def test_an_upload_that_is_no_table_is_named(body: bytes, client: TestClient) -> None:
+    assert detail(client.post("/predict/batch", files={"file": ("a.csv", body)}))["field"] == "file"
+    assert detail(client.post("/predict/batch", content=body, headers={"content-type": ARROW_TYPE}))["field"] == "file"
+    assert detail(client.post("/predict/batch", files={"other": (None, b"x")}))["field"] == "file"
+
+
+def test_a_table_that_breaks_off_ends_with_the_reason(client: TestClient) -> None:
+    rows = b"01/15/2023,1430,1\n" * 30_000
+    packed = gzip.compress(b"DATE OCC,TIME OCC,AREA\n" + rows)
+    answer = client.post("/predict/batch", content=packed[: len(packed) // 2], headers=CSV)
+    assert answer.status_code == 200
+    assert answer.text.splitlines()[-1].startswith('"the table ends here: ')
+
+
+def test_what_is_too_large_is_refused(client: TestClient) -> None:
+    for path in ("/predict/batch", "/invocations"):
+        assert client.post(path, content=b" " * (2 << 20), headers=JSON).status_code == 413
+        assert client.post(path, content=b" " * 200_000, headers=JSON).status_code == 413
+        assert client.post(path, content=b"[" + b"1," * 6_000, headers=JSON).status_code == 413
+    answer = client.post("/predict/batch", json=[{}] * 101)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        413,
+        "101 reports in one list: at most 100, or send a CSV table",
+    )
+    assert client.post("/invocations", json={"instances": [{}] * 101}).status_code == 413
+
+
+def test_without_a_model_every_route_says_so(start_app: Callable[..., TestClient]) -> None:
+    client = start_app()
+    for path in PATHS:
+        answer = client.post(path, content=b"{", headers=JSON)
+        if path != "/features":  # FastAPI reads this body before the route is called
+            assert answer.status_code == 503
+            assert answer.json()["detail"].startswith("no model to answer with: ")
+    for path in ("/features", "/codes", "/reports", "/ping", f"/v2/models/{NAME}"):
+        assert client.get(path).status_code == 503
