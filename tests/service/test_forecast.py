@@ -9,12 +9,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from crime.core.days import day_text
 from crime.core.errors import DataError
 from crime.core.model_names import FORECAST_MODEL
 from crime.forecaster.arrays import CUTS
 from crime.forecaster.bundle import ForecastBundle
-from crime.metrics.counts import concentration, poisson_deviance
 from crime.registry.embedded import EmbeddedRegistry
 from crime.registry.lookup import find_version
 from crime.reports.history import EventHistory, read_history
@@ -116,13 +114,6 @@ def test_intervals_are_what_the_distribution_says() -> None:
     assert high == 0
 
 
-def test_measures_mean_what_they_say() -> None:
-    assert poisson_deviance(np.array([0, 2]), np.array([1.0, 2.0])) == pytest.approx(1)
-    mean, reports = np.array([[3.0], [2.0], [1.0], [0.5], [0.1]]), np.array([[1], [4], [0], [0], [5]])
-    assert concentration(mean, reports, 20) == (1, 5, 0.2)
-    assert concentration(mean, reports, 40) == (5, 9, 0.4)
-
-
 @pytest.mark.parametrize("rows", [1, 40])
 def test_too_little_to_forecast_from_is_said(rows: int, real: EventHistory) -> None:
     with pytest.raises(DataError, match="too short a time"):
@@ -134,16 +125,6 @@ def test_a_gap_of_months_does_not_pull_the_forecast_down(real: EventHistory) -> 
     some = real.take(np.flatnonzero(~gone))
     whole, holed = (Forecaster(h, ["area"]).forecast("area", real.last).sum() for h in (real, some))
     assert holed == pytest.approx(whole, rel=0.15)
-
-
-def test_mistyped_dates_are_left_out_and_counted(tmp_path: Path, rows: list[dict[str, str]]) -> None:
-    odd = [dict(row) for row in rows]
-    odd[5]["DATE OCC"] = "01/01/1950"
-    path = tmp_path / "reports.csv"
-    pd.DataFrame(odd).to_csv(path, index=False)
-    tally = Tally()
-    assert day_text(read_history(path, tally).first) == "2020-01-01"
-    assert tally.rejected["DATE OCC is 28 days or more from all other reports"] == 1
 
 
 # -- as users run it, over HTTP and in MLflow --------------------------------------------------------------------

@@ -1,12 +1,10 @@
-"""Every input of the model, declared once: training and serving compute them with the same lines.
-
-A feature is a function of a report's fields (see `data.Reports`), scalars or arrays alike. None may read a column
-that follows from the answer (`Crm Cd*`, `Part 1-2`, `Status`).
-"""
+"""The features of areas and districts: counts of reports over windows of days."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-ENTITIES = {"area": "area number, 1 to 21", "district": "reporting district"}
+Entity = Literal["area", "district"]
+ENTITIES: dict[Entity, str] = {"area": "area number, 1 to 21", "district": "reporting district"}
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ import numpy as np
 from crime.core.cpu import available_cpus
 from crime.features.calendar import calendar_features
 from crime.features.store import FeatureStore
-from crime.features.windows import WINDOW_FEATURES
+from crime.features.windows import WINDOW_FEATURES, Entity
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.metrics.counts import poisson_deviance
-from crime.reports.places import PlaceKind
 from crime.training.forecaster.origin_view import MAX_TRAINING_ORIGINS, KnownHistory
 from crime.training.forecaster.smoothed_rates import SmoothedRates
 
@@ -25,9 +24,9 @@ MIN_RATE = 1e-9  # reports a day, of a place that has had none yet: its logarith
 MAX_TRAINING_ROWS = 200_000  # places x days; days are sampled from the horizon if there are more
 MIN_TRAINING_ORIGINS = 4
 VALIDATION_SHARE = 4  # one in so many past origins, the latest, tells whether the trees help
-MIN_DEVIANCE_GAIN = 0.0005  # share of the deviance of these origins that the trees must save (docs/method.md)
+MIN_DEVIANCE_GAIN = 0.0005  # share of the deviance of these origins that the trees must save: docs/method.md
 MAX_ROUNDS, STOPPING_ROUNDS = 150, 15
-PARAMETERS = {  # few leaves, strong regularisation: the signal left is small (docs/method.md)
+PARAMETERS = {  # few leaves and strong regularisation, since little is left after the rates
     "objective": "poisson",
     "learning_rate": 0.05,
     "num_leaves": 7,
@@ -62,13 +61,13 @@ class BoostedRates:
     def __init__(self, known: KnownHistory, rates: SmoothedRates):
         self.known = known
         self.rates = rates
-        self._forecasts: dict[tuple[PlaceKind, int], np.ndarray] = {}
+        self._forecasts: dict[tuple[Entity, int], np.ndarray] = {}
 
     @cached_property
     def store(self) -> FeatureStore:
         return FeatureStore(self.known.history)
 
-    def forecast(self, kind: PlaceKind, origin: int) -> np.ndarray:
+    def forecast(self, kind: Entity, origin: int) -> np.ndarray:
         """(P, 28) expected reports."""
         if (kind, origin) not in self._forecasts:
             rates = self.rates.combined(kind, origin)
@@ -79,7 +78,7 @@ class BoostedRates:
             self._forecasts[kind, origin] = rates
         return self._forecasts[kind, origin]
 
-    def _train(self, kind: PlaceKind, origin: int) -> lightgbm.Booster | None:
+    def _train(self, kind: Entity, origin: int) -> lightgbm.Booster | None:
         """None where there is too little history, or the trees do not help."""
         past = self.known.training_origins(origin)
         late = past[: len(past) // VALIDATION_SHARE]
@@ -99,7 +98,7 @@ class BoostedRates:
         after = poisson_deviance(rows.reports, rows.expected * _factor(model, rows.features))
         return model if after <= before * (1 - MIN_DEVIANCE_GAIN) else None
 
-    def _rows(self, kind: PlaceKind, origins: Sequence[int], now: int) -> TrainingRows:
+    def _rows(self, kind: Entity, origins: Sequence[int], now: int) -> TrainingRows:
         rng = np.random.default_rng(now)
         size = MAX_TRAINING_ROWS // (len(self.known.places[kind]) * MAX_TRAINING_ORIGINS)
         sampled_days = max(1, min(HORIZON_DAYS, size))
@@ -115,7 +114,7 @@ class BoostedRates:
             np.concatenate(features)[possible], np.concatenate(expected)[possible], np.concatenate(reports)[possible]
         )
 
-    def _features(self, kind: PlaceKind, origin: int, days: np.ndarray) -> np.ndarray:
+    def _features(self, kind: Entity, origin: int, days: np.ndarray) -> np.ndarray:
         """(P * len(days), features) of the places at `origin`, for days of the horizon (0 to 27).
 
         The windows' counts against what the smoothed rate makes expect (of a district, also those of its area), the

@@ -12,7 +12,7 @@ from crime.features.calendar import calendar_features
 CALENDAR_WINDOW = 29  # days of the sliding mean that weekdays and holidays are measured against
 SEASON_WINDOW = 365  # days of the sliding mean that the season is measured against
 DAYS_PER_YEAR = 365.25
-COEFFICIENT_PRECISION = 50.0  # of each coefficient's normal prior, 1/variance (docs/method.md)
+COEFFICIENT_PRECISION = 50.0  # of each coefficient's normal prior: 1/variance. Few reports move no effect far from 1
 
 
 def calendar_effect(first: int, last: int, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:

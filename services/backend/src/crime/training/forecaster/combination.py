@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import optimize
 
-ITERATIONS = 5  # of reweighting; more change nothing (docs/method.md)
+ITERATIONS = 5  # of reweighting; more change nothing
 RIDGE = 1e-3  # penalty on the distance from equal weights, relative to the mean squared component
 SUM_PENALTY = 1e2  # penalty on a sum of weights other than 1, on the same scale
 MAX_CELLS = 100_000  # places x days that weights are fitted to; a random sample of more

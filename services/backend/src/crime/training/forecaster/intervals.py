@@ -13,7 +13,7 @@ from scipy import optimize, stats
 COVERAGE_LEVELS = (0.80, 0.95)
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)  # of the pinball loss: the median and the edges of both intervals
 MAX_CELLS = 20_000  # places x days that are fitted to; a random sample of more
-LEVEL_PRIOR_CELLS = 500  # outcomes' worth of trust that nominal levels need no correction (docs/method.md)
+LEVEL_PRIOR_CELLS = 500  # outcomes' worth of trust in the uncorrected levels: few outcomes say little
 NOMINAL_LEVELS = np.linspace(0.5, 0.999, 40)  # that the correction chooses from
 MEAN_GRID = np.geomspace(1e-4, 1e4, 400)  # expected reports for which intervals are tabulated
 

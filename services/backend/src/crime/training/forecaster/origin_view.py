@@ -11,7 +11,7 @@ from crime.reports.places import PlaceKind, Places, area_index, daily_counts, pl
 from crime.training.forecaster.calendar_effects import calendar_effect, season_effect
 from crime.training.forecaster.reporting_delay import MAX_DELAY_DAYS, completeness, observed_days
 
-KEPT_DAYS = 5 * 365  # older reports say nothing about next month (docs/method.md)
+KEPT_DAYS = 5 * 365  # of history that is used: bounds the time of a forecast, and older reports say little
 MIN_SEASON_DAYS = 2 * 365  # of history before a season can be told from a trend
 MIN_HISTORY_DAYS = 84  # of history before a first forecast
 MAX_TRAINING_ORIGINS = 26  # past forecasts that a method is fitted to: half a year

@@ -53,8 +53,8 @@ def _concentration_scores(name: str, scored: Sequence[OriginTrial]) -> dict[str,
     scores: dict[str, float] = {}
     for percent in AREA_PERCENTS:
         parts = [concentration(trial.means[name], trial.reports, percent) for trial in scored]
-        hits, best_hits = sum(part[0] for part in parts), sum(part[1] for part in parts)
-        area_share = float(np.mean([part[2] for part in parts]))
+        hits, best_hits = sum(part.hits for part in parts), sum(part.best_hits for part in parts)
+        area_share = float(np.mean([part.area_share for part in parts]))
         scores |= {
             f"hit{percent}": hits / total,
             f"pai{percent}": hits / total / area_share,

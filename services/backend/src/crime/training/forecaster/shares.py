@@ -12,8 +12,7 @@ from crime.reports.places import PlaceKind, Places, area_index
 
 SHARE_DAYS = 364  # of history that shares are taken from: whole weeks, every season once
 CELL_PRIOR = 0.1  # reports added to each of the city's 21 cells, so that none is impossible
-# Reports' worth of trust (docs/method.md) in the city's shares, for a weekday's and for an area's; in the area's, for a
-# district's.
+# Reports' worth of trust in the city's shares, for a weekday's and an area's; in the area's shares, for a district's.
 WEEKDAY_STRENGTH, AREA_STRENGTH, DISTRICT_STRENGTH = 50.0, 100.0, 50.0
 SHIFTS_BY_CATEGORIES = (3, len(CATEGORIES))
 

@@ -13,8 +13,8 @@ from crime.training.forecaster.baselines import MEAN_FLOOR, baseline_forecasts
 from crime.training.forecaster.combination import combine_rates
 from crime.training.forecaster.origin_view import MIN_SEASON_DAYS, KnownHistory, OriginView
 
-LEVEL_HALF_LIVES = (5.0, 14.0, 28.0, 91.0)  # days; of the level of the city and its areas (docs/method.md)
-SHARE_HALF_LIVES = (5.0, 28.0, 91.0, 364.0, np.inf)  # days; of places' shares in that level (docs/method.md)
+LEVEL_HALF_LIVES = (5.0, 14.0, 28.0, 91.0)  # days; of the level of the city and its areas: docs/method.md
+SHARE_HALF_LIVES = (5.0, 28.0, 91.0, 364.0, np.inf)  # days; of places' shares in that level: docs/method.md
 AREA_SHARE_HALF_LIVES = SHARE_HALF_LIVES[1:]
 MIN_SEASON_HALF_LIFE = 28.0  # days; a shorter memory follows the season by itself
 MIN_SHRUNK_HALF_LIFE = 364.0  # days; shorter ones are there to follow what is new, and are left as they are
