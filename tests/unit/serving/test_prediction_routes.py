@@ -215,7 +215,11 @@ def test_a_list_with_an_error_names_row_and_field(client: TestClient) -> None:
     assert detail(client.post("/predict/batch", json=LEAST))["msg"] == "body: expected a list of reports"
 
 
-@pytest.mark.parametrize("body", [b"", b"x,y\n1,2\n", b"PK\x03\x04", gzip.compress(b"DATE OCC")[:15]])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"x,y\n1,2\n", b"PK\x03\x04", gzip.compress(b"DATE OCC")[:15]],
+    ids=["empty", "other columns", "damaged zip", "cut gzip"],
+)
 def test_an_upload_that_is_no_table_is_named(body: bytes, client: TestClient) -> None:
     assert detail(client.post("/predict/batch", files={"file": ("a.csv", body)}))["field"] == "file"
     assert detail(client.post("/predict/batch", content=body, headers={"content-type": ARROW_TYPE}))["field"] == "file"

@@ -25,7 +25,7 @@ def open_unpacked(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     magic = raw.read(4)
     raw.seek(0)
     if magic[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=raw) as plain:
+        with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
             yield cast(IO[bytes], plain)
     elif magic == b"PK\x03\x04":
         with _open_zip(raw) as plain:
