@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from crime.sample import sample_table
@@ -105,7 +105,7 @@ def free_port() -> int:
 class Backend:
     url: str
     process: subprocess.Popen[bytes]
-    output: Any
+    output: IO[bytes]
 
     def log(self) -> list[dict[str, Any]]:
         """The lines it has written so far."""
@@ -115,6 +115,7 @@ class Backend:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.output.close()
 
 
 @dataclass
@@ -124,6 +125,7 @@ class Mlflow:
     url: str
     place: Path
     process: subprocess.Popen[bytes]
+    output: IO[bytes]
 
     @classmethod
     def start(cls, place: Path, port: int | None = None, environment: Mapping[str, str] | None = None) -> "Mlflow":
@@ -146,11 +148,12 @@ class Mlflow:
             stderr=subprocess.STDOUT,
         )
         wait_for(f"http://127.0.0.1:{port}/health", process, log, 120)
-        return cls(f"http://127.0.0.1:{port}", place, process)
+        return cls(f"http://127.0.0.1:{port}", place, process, log)
 
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.output.close()
 
 
 def start_backend(environment: dict[str, str] | None = None, **settings: object) -> Backend:
@@ -169,7 +172,7 @@ def start_backend(environment: dict[str, str] | None = None, **settings: object)
     return Backend(url, process, log)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Any, seconds: float = 60) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log: IO[bytes], seconds: float = 60) -> None:
     """Wait until `url` answers; fails with the log if the process ends first."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

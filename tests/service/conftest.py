@@ -40,12 +40,17 @@ def rows() -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def start(store: Store) -> Iterator[Callable[..., Backend]]:
-    """Start a backend on a free port; all that still run are ended after the session."""
+def start() -> Iterator[Callable[..., Backend]]:
+    """Start a backend on a free port, on the trained store unless settings name another source of models.
+
+    All that still run are stopped after the session.
+    """
     started: list[Backend] = []
 
     def start_one(environment: dict[str, str] | None = None, **settings: object) -> Backend:
-        started.append(start_backend(environment, **{"mlruns": store.mlruns, **settings}))
+        if not {"mlruns", "model_dir", "tracking_uri"} & set(settings):
+            settings["mlruns"] = trained_store().mlruns
+        started.append(start_backend(environment, **settings))
         return started[-1]
 
     yield start_one

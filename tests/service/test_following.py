@@ -1,15 +1,15 @@
 """A registry over HTTP: pods follow its champion, promotion is a decision, and trouble changes no answer."""
 
-import csv
 import json
-import os
 import resource
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,30 +17,59 @@ from typing import Any
 import httpx
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.core.errors import BundleError
+from crime.core.errors import BundleError, ModelNotFoundError
 from crime.registry.served import ServedRegistry
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
-from crime.sample import sample_table
 from crime.training.classifier.train import train_category_model
-from harness import LEAST, Backend, Mlflow, free_port
+from harness import LEAST, Backend, Mlflow, Store, early_reports, free_port, write_table
 
 TOKEN = "a-token-of-this-test"
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
-    server = Mlflow.start(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.stop()
+@dataclass
+class Deployment:
+    """A backend that follows a registry with two versions: "1" is champion, "2" failed its gates."""
+
+    pod: Backend
+    registry: Mlflow
+    token_file: Path
+
+    @property
+    def client(self) -> ServedRegistry:
+        return ServedRegistry(self.registry.url)
+
+    def ready(self) -> dict[str, Any]:
+        answer: dict[str, Any] = httpx.get(f"{self.pod.url}/ready").json()
+        return answer
+
+    def predict(self, report: Mapping[str, Any] = LEAST) -> dict[str, Any]:
+        answer: dict[str, Any] = httpx.post(f"{self.pod.url}/predict", json=report).raise_for_status().json()
+        return answer
+
+    def metrics(self) -> str:
+        return httpx.get(f"{self.pod.url}/metrics").text
+
+    def decide(self, path: str, body: dict[str, Any] | None = None, token: str | None = TOKEN) -> httpx.Response:
+        """Call a route that changes something, with the token."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.post(f"{self.pod.url}/models/crime-category/{path}", json=body, headers=headers, timeout=60)
+
+    def withdraw_challenger(self) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return httpx.delete(f"{self.pod.url}/models/crime-category/challenger", headers=headers)
+
+    def crime(self, *arguments: str | Path, code: int = 0) -> str:
+        store = Store(self.registry.place / "unused", {}, {})
+        return store.crime(*arguments, code=code, environment={"CRIME_TRACKING_URI": self.registry.url}).stdout
 
 
-def publish(registry: Mlflow, directory: Path, **changes: Any) -> str:
+def publish(registry: Mlflow, directory: Path) -> str:
     """Register a bundle as training does, in a process of its own; returns its version."""
     code = (
         "import sys; from pathlib import Path; from crime.classifier.bundle import CategoryBundle;"
         "from crime.pipelines.publishing import publish; from crime.registry.served import ServedRegistry;"
-        "place = Path(sys.argv[2]); print(publish(CategoryBundle(place), place, ServedRegistry(sys.argv[1])).version)"
+        "place = Path(sys.argv[2]); print(publish(CategoryBundle(place), place, ServedRegistry(sys.argv[1]))[0])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, registry.url, str(directory)], capture_output=True, text=True, check=True
@@ -52,45 +81,47 @@ def publish(registry: Mlflow, directory: Path, **changes: Any) -> str:
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two models of the same reports, the first with the lower loss."""
     place = tmp_path_factory.mktemp("bundles")
-    with sample_table() as path:
-        tally = Tally()
-        reports = load_reports(path, tally)
-    models = [train_category_model(reports, tally, place / str(seed) / "bundle", seed=seed)[0] for seed in (0, 1)]
-    order = sorted((0, 1), key=lambda at: models[at].spec.metrics["overall"]["log_loss"])
-    return [place / str(at) / "bundle" for at in order]
+    tally = Tally()
+    reports = load_reports(early_reports(), tally)
+    losses = {}
+    for seed in (0, 1):
+        directory = place / str(seed) / "bundle"
+        model, _ = train_category_model(reports, tally, directory, seed=seed)
+        losses[directory] = model.spec.metrics["overall"]["log_loss"]
+    return sorted(losses, key=lambda directory: losses[directory])
 
 
 @pytest.fixture(scope="module")
-def token_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As a Secret is mounted."""
-    path = tmp_path_factory.mktemp("secret") / "token"
-    path.write_text(TOKEN + "\n")
-    return path
-
-
-@pytest.fixture(scope="module")
-def pod(registry: Mlflow, bundles: list[Path], start: Callable[..., Backend], token_file: Path) -> Backend:
-    """A backend with a model of its own, as in an image, that follows the registry."""
-    return start(
+def deployed(
+    bundles: list[Path], start: Callable[..., Backend], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    registry = Mlflow.start(tmp_path_factory.mktemp("mlflow"))
+    assert [publish(registry, directory) for directory in bundles] == ["1", "2"]
+    token_file = tmp_path_factory.mktemp("secret") / "token"  # as a Secret is mounted
+    pod = start(
         model_dir=bundles[1], tracking_uri=registry.url, token_file=token_file, refresh_seconds=1, record_seconds=1
     )
+    deployment = Deployment(pod, registry, token_file)
+    yield deployment
+    deployment.registry.stop()
 
 
-def crime(registry: Mlflow, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "crime.cli", *arguments],
-        env={**os.environ, "CRIME_TRACKING_URI": registry.url, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def version(pod: Backend) -> str:
-    return str(httpx.get(f"{pod.url}/ready").json()["version"])
+@pytest.fixture
+def deployment(deployed: Deployment) -> Deployment:
+    """The deployment in its first state, whatever the test before left."""
+    deployed.token_file.write_text(TOKEN + "\n")
+    client = deployed.client
+    client.set_alias("crime-category", "champion", "1")
+    for alias in ("previous", "challenger"):
+        with suppress(ModelNotFoundError):
+            client.version("crime-category", alias)
+            client.delete_alias("crime-category", alias)
+    until(lambda: deployed.ready()["version"] == "1" and "crime-category" not in deployed.ready()["trouble"])
+    return deployed
 
 
 def until(true: Callable[[], bool], seconds: float = 15) -> float:
+    """Wait until something holds; returns the seconds it took."""
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < seconds
@@ -98,23 +129,18 @@ def until(true: Callable[[], bool], seconds: float = 15) -> float:
     return time.monotonic() - began
 
 
-def call(pod: Backend, path: str, body: dict[str, Any], token: str | None = TOKEN) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.post(f"{pod.url}/models/crime-category/{path}", json=body, headers=headers, timeout=60)
-
-
-def test_the_image_answers_until_something_is_promoted(pod: Backend) -> None:
-    ready = httpx.get(f"{pod.url}/ready").json()
-    assert (ready["status"], ready["version"]) == ("ready", "image-unregistered")
-    assert ready["trouble"].keys() <= {"crime-risk"}  # it has none, and nor has the registry
-    assert httpx.post(f"{pod.url}/predict", json=LEAST).json()["model_version"] == "image-unregistered"
-
-
-def test_a_new_champion_is_taken_up_and_nobody_notices(
-    pod: Backend, registry: Mlflow, bundles: list[Path], capsys: pytest.CaptureFixture[str]
+def test_the_image_answers_until_a_first_champion_is_taken_up_and_nobody_notices(
+    bundles: list[Path], start: Callable[..., Backend], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stop, failed, answers = threading.Event(), [], []
-    expected: dict[str, float] = {}
+    registry = Mlflow.start(tmp_path / "mlflow")
+    pod = start(model_dir=bundles[1], tracking_uri=registry.url, refresh_seconds=1)
+    deployment = Deployment(pod, registry, tmp_path / "none")
+    ready = deployment.ready()
+    assert (ready["status"], ready["version"]) == ("ready", "image-unregistered")
+    assert ready["trouble"].keys() <= {"crime-risk"}  # neither the image nor the registry has one
+    stop = threading.Event()
+    failed: list[str] = []
+    answers: list[dict[str, Any]] = []
 
     def ask() -> None:
         with httpx.Client(base_url=pod.url) as client:
@@ -127,150 +153,147 @@ def test_a_new_champion_is_taken_up_and_nobody_notices(
     clients = [threading.Thread(target=ask) for _ in range(4)]
     for client in clients:
         client.start()
+    until(lambda: bool(answers))
     assert publish(registry, bundles[0]) == "1"
-    took = until(lambda: version(pod) == "1")
+    took = until(lambda: deployment.ready()["version"] == "1")
+    until(lambda: answers[-1]["model_version"] == "1")
     stop.set()
     for client in clients:
         client.join()
+    registry.stop()
     assert failed == []
-    for answer in answers:  # one version, one answer: none is of two
-        assert expected.setdefault(answer["model_version"], answer["probability"]) == answer["probability"]
-    assert set(expected) == {"image-unregistered", "1"}
-    assert len(set(expected.values())) == 2
+    probabilities: dict[str, float] = {}
+    for answer in answers:  # one version, one answer: none is a mixture of two
+        version, probability = answer["model_version"], answer["probability"]
+        assert probabilities.setdefault(version, probability) == probability
+    assert set(probabilities) == {"image-unregistered", "1"}
+    assert len(set(probabilities.values())) == 2
     with capsys.disabled():
         print(f"\nswapped {took:.1f} s after the alias moved, {len(answers)} requests, none failed")
 
 
-def test_a_worse_version_is_refused_with_reasons(pod: Backend, registry: Mlflow, bundles: list[Path]) -> None:
-    assert publish(registry, bundles[1]) == "2"
-    (listed,) = httpx.get(f"{pod.url}/models").json()["models"]
+def test_a_worse_version_is_refused_with_reasons(deployment: Deployment) -> None:
+    (listed,) = httpx.get(f"{deployment.pod.url}/models").json()["models"]
     assert (listed["latest_version"], listed["aliases"]) == ("2", {"champion": "1"})
-    answer = call(pod, "promote", {})  # the latest
+    answer = deployment.decide("promote", {})  # the latest
     assert answer.status_code == 409
     assert "not champion: log loss" in answer.json()["detail"]
-    tags = {v.version: v.tags for v in ServedRegistry(registry.url).versions("crime-category")}
+    tags = {v.version: v.tags for v in deployment.client.versions("crime-category")}
     assert tags["2"]["gate.log_loss"].startswith("failed: log loss")
     assert tags["2"]["gate.latency"].startswith("passed")
-    assert version(pod) == "1"
+    assert deployment.ready()["version"] == "1"
 
 
-def test_force_is_recorded_and_rollback_is_one_call(pod: Backend, registry: Mlflow) -> None:
-    answer = call(pod, "promote", {"version": 2, "force": "the shares of spring matter more", "by": "an analyst"})
-    assert answer.status_code == 200
-    assert version(pod) == "2"
-    found = httpx.get(f"{pod.url}/models/crime-category").json()["versions"]
-    forced = next(v for v in found if v["version"] == "2")
-    assert forced["tags"]["forced_because"] == "the shares of spring matter more"
-    assert forced["tags"]["promoted_by"] == "an analyst"
+def test_force_is_recorded_and_rollback_is_one_call(deployment: Deployment) -> None:
+    why = "the shares of spring matter more"
+    assert deployment.decide("promote", {"version": 2, "force": why, "by": "an analyst"}).status_code == 200
+    assert deployment.ready()["version"] == "2"
+    versions = httpx.get(f"{deployment.pod.url}/models/crime-category").json()["versions"]
+    forced = next(v for v in versions if v["version"] == "2")
+    assert (forced["tags"]["forced_because"], forced["tags"]["promoted_by"]) == (why, "an analyst")
     assert forced["aliases"] == ["champion"]
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    answer = httpx.post(f"{pod.url}/models/crime-category/rollback", headers=headers, timeout=60)  # without a body
-    assert answer.json()["version"] == "1"
-    assert version(pod) == "1"
-    last, before = httpx.get(f"{pod.url}/audit").json()[:2]
+    assert deployment.decide("rollback").json()["version"] == "1"  # without a body
+    assert deployment.ready()["version"] == "1"
+    last, before = httpx.get(f"{deployment.pod.url}/audit").json()[:2]
     assert (last["what"], last["version"], last["by"]) == ("rollback", "1", "api")
-    assert (before["what"], before["by"], before["why"]) == (
-        "promote",
-        "an analyst",
-        "the shares of spring matter more",
-    )
+    assert (before["what"], before["by"], before["why"]) == ("promote", "an analyst", why)
     assert before["at"] < last["at"]
 
 
 def test_a_challenger_scores_along_and_answers_its_share(
-    pod: Backend, registry: Mlflow, rows: list[dict[str, str]], tmp_path: Path
+    deployment: Deployment, rows: list[dict[str, str]], tmp_path: Path
 ) -> None:
-    assert call(pod, "challenger", {"version": "2", "canary": 0.25, "by": "a test"}, None).status_code == 401
-    assert call(pod, "challenger", {"version": "2", "canary": 1.5}).status_code == 422
-    assert call(pod, "challenger", {"version": "2", "canary": 0.25, "by": "a test"}).status_code == 200
+    wanted = {"version": "2", "canary": 0.25, "by": "a test"}
+    assert deployment.decide("challenger", wanted, None).status_code == 401
+    assert deployment.decide("challenger", wanted | {"canary": 1.5}).status_code == 422
+    assert deployment.decide("challenger", wanted).status_code == 200
     asked = rows[:400]
-    first, again = ([httpx.post(f"{pod.url}/predict", json=r).json()["model_version"] for r in asked] for _ in "ab")
+    first, again = ([deployment.predict(row)["model_version"] for row in asked] for _ in "ab")
     assert first == again  # the same reports always
     assert set(first) == {"1", "2"}
     assert first.count("2") / len(asked) == pytest.approx(0.25, abs=0.06)
-    found: dict[str, Any] = {}
+    compared: dict[str, Any] = {}
 
-    def compared() -> bool:
-        found.update(httpx.get(f"{pod.url}/models/crime-category/challenger").json())
-        return bool(found["shadowed"] == 2 * first.count("1"))
+    def all_shadowed() -> bool:
+        compared.update(httpx.get(f"{deployment.pod.url}/models/crime-category/challenger").json())
+        return bool(compared["shadowed"] == 2 * first.count("1"))
 
-    until(compared, 30)
-    assert found["answered"] == 2 * first.count("2")
-    assert 0.9 < found["agreement"] <= 1
-    assert 0 < found["difference"] < 0.1
-    assert found["log_loss"] is None
-    later = tmp_path / "later.csv"
-    with later.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asked[0]))
-        writer.writeheader()
-        writer.writerows(asked)
-    assert "(shadow)" in crime(registry, "drift", "--data", str(later)).stdout
-    found = httpx.get(f"{pod.url}/models/crime-category/challenger").json()
-    assert 0 < found["champion_log_loss"] < 1
-    assert found["log_loss"] == pytest.approx(found["champion_log_loss"], rel=0.2)
-    assert 'crime_shadow_predictions_total{agrees="true",version="2"}' in httpx.get(f"{pod.url}/metrics").text
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    assert httpx.delete(f"{pod.url}/models/crime-category/challenger", headers=headers).status_code == 204
-    assert {httpx.post(f"{pod.url}/predict", json=row).json()["model_version"] for row in asked[:50]} == {"1"}
-    assert httpx.get(f"{pod.url}/models/crime-category/challenger").status_code == 404
+    until(all_shadowed, 30)
+    assert compared["answered"] == 2 * first.count("2")
+    assert 0.9 < compared["agreement"] <= 1
+    assert 0 < compared["difference"] < 0.1
+    assert compared["log_loss"] is None
+    write_table(tmp_path / "later.csv", asked)
+    assert "(shadow)" in deployment.crime("drift", "--data", tmp_path / "later.csv")
+    compared = httpx.get(f"{deployment.pod.url}/models/crime-category/challenger").json()
+    assert 0 < compared["champion_log_loss"] < 1
+    assert compared["log_loss"] == pytest.approx(compared["champion_log_loss"], rel=0.2)
+    assert 'crime_shadow_predictions_total{agrees="true",version="2"}' in deployment.metrics()
+    assert deployment.withdraw_challenger().status_code == 204
+    assert {deployment.predict(row)["model_version"] for row in asked[:50]} == {"1"}
+    assert httpx.get(f"{deployment.pod.url}/models/crime-category/challenger").status_code == 404
 
 
-def test_a_broken_bundle_changes_nothing(pod: Backend, registry: Mlflow) -> None:
-    client = ServedRegistry(registry.url)
-    where = json.loads(
-        httpx.get(
-            f"{registry.url}/api/2.0/mlflow/model-versions/get-download-uri",
-            params={"name": "crime-category", "version": "2"},
-        ).text
-    )["artifact_uri"].removeprefix("mlflow-artifacts:/")
-    file = registry.place / "artifacts" / where / "data" / "bundle" / "report.txt"
+def test_a_broken_bundle_changes_nothing(deployment: Deployment) -> None:
+    client = deployment.client
+    answer = httpx.get(
+        f"{deployment.registry.url}/api/2.0/mlflow/model-versions/get-download-uri",
+        params={"name": "crime-category", "version": "2"},
+    )
+    location = answer.json()["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    file = deployment.registry.place / "artifacts" / location / "data" / "bundle" / "report.txt"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     shutil.rmtree(client.cache_directory, ignore_errors=True)
     client.set_alias("crime-category", "champion", "2")
-    until(lambda: "hash differs" in str(httpx.get(f"{pod.url}/ready").json()["trouble"]))
-    ready = httpx.get(f"{pod.url}/ready")
-    assert (ready.status_code, ready.json()["version"]) == (200, "1")
-    assert 'crime_model_trouble{model="crime-category"} 1.0' in httpx.get(f"{pod.url}/metrics").text
-    assert httpx.post(f"{pod.url}/predict", json=LEAST).json()["model_version"] == "1"
+    until(lambda: "hash differs" in str(deployment.ready()["trouble"]))
+    assert (deployment.ready()["status"], deployment.ready()["version"]) == ("ready", "1")
+    assert 'crime_model_trouble{model="crime-category"} 1.0' in deployment.metrics()
+    assert deployment.predict()["model_version"] == "1"
     file.write_bytes(whole)
-    until(lambda: version(pod) == "2")
-    assert "crime-category" not in httpx.get(f"{pod.url}/ready").json()["trouble"]
+    until(lambda: deployment.ready()["version"] == "2")
+    assert "crime-category" not in deployment.ready()["trouble"]
 
 
-def test_a_registry_that_goes_and_comes_back(pod: Backend, registry: Mlflow) -> None:
-    registry.stop()
-    until(lambda: "can't be reached" in str(httpx.get(f"{pod.url}/ready").json()["trouble"]))
-    answer = httpx.post(f"{pod.url}/predict", json=LEAST)
-    assert (answer.status_code, answer.json()["model_version"]) == (200, "2")
-    assert call(pod, "rollback", {}).status_code == 503
-    again = Mlflow.start(registry.place, port=int(registry.url.rpartition(":")[2]))
-    registry.process = again.process
-    until(lambda: "crime-category" not in httpx.get(f"{pod.url}/ready").json()["trouble"])
+def test_a_registry_that_goes_and_comes_back(deployment: Deployment) -> None:
+    deployment.registry.stop()
+    until(lambda: "can't be reached" in str(deployment.ready()["trouble"]))
+    assert deployment.predict()["model_version"] == "1"
+    assert deployment.decide("rollback").status_code == 503
+    port = int(deployment.registry.url.rpartition(":")[2])
+    deployment.registry = Mlflow.start(deployment.registry.place, port)
+    until(lambda: "crime-category" not in deployment.ready()["trouble"])
 
 
-def test_a_registry_whose_disk_is_full(pod: Backend, registry: Mlflow) -> None:
-    """No file of its processes may grow: nothing is decided by half, and answers go on."""
-    tree = [registry.process.pid]
-    for process in tree:
+def test_a_registry_whose_disk_is_full(deployment: Deployment) -> None:
+    """No file of its processes may grow: nothing is decided by half, and predictions go on."""
+    processes = [deployment.registry.process.pid]
+    for process in processes:
         children = Path(f"/proc/{process}/task/{process}/children").read_text()
-        tree += map(int, children.split())
-    before = httpx.get(f"{pod.url}/audit").json()
-    for process in tree:
+        processes += map(int, children.split())
+    decisions = httpx.get(f"{deployment.pod.url}/audit").json()
+    for process in processes:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    answer = call(pod, "promote", {"version": "1", "force": "a full disk"})
+    answer = deployment.decide("promote", {"version": "2", "force": "a full disk"})
     assert answer.status_code == 503, answer.text
-    answer = httpx.post(f"{pod.url}/predict", json=LEAST)
-    assert (answer.status_code, answer.json()["model_version"]) == (200, "2")
-    lost = 'crime_predictions_unrecorded_total{reason="store"}'
-    until(lambda: lost in httpx.get(f"{pod.url}/metrics").text)
-    for process in tree:
+    assert deployment.predict()["model_version"] == "1"
+    until(lambda: 'crime_predictions_unrecorded_total{reason="store"}' in deployment.metrics())
+    for process in processes:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    assert httpx.get(f"{pod.url}/audit").json() == before
-    assert call(pod, "challenger", {"version": "1", "by": "a test"}).status_code == 200
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    assert httpx.delete(f"{pod.url}/models/crime-category/challenger", headers=headers).status_code == 204
-    assert version(pod) == "2"
+    assert httpx.get(f"{deployment.pod.url}/audit").json() == decisions
+    assert deployment.decide("challenger", {"version": "2", "by": "a test"}).status_code == 200
+    assert deployment.withdraw_challenger().status_code == 204
+    assert deployment.ready()["version"] == "1"
+
+
+def test_the_command_promotes_and_rolls_back_too(deployment: Deployment) -> None:
+    deployment.client.set_alias("crime-category", "champion", "2")
+    promoted = deployment.crime("promote", "crime-category", "1", "--json")
+    assert {gate["name"] for gate in json.loads(promoted.splitlines()[-1])["gates"]} == {
+        "log_loss", "area", "calibration", "latency", "size",
+    }  # fmt: skip
+    assert "version 2 is champion again" in deployment.crime("rollback", "crime-category")
+    deployment.crime("rollback", "crime-none", code=1)
 
 
 @pytest.mark.parametrize("how", ["garbage", "slow", "error"])
@@ -330,13 +353,3 @@ def test_a_bundle_that_answers_otherwise_than_it_did_is_refused(bundles: list[Pa
     (tmp_path / "bundle" / "spec.json").write_text(json.dumps(spec))
     with pytest.raises(BundleError, match="answers it was stored with"):
         CategoryBundle(tmp_path / "bundle").verify()
-
-
-def test_the_command_promotes_and_rolls_back_too(registry: Mlflow) -> None:
-    done = crime(registry, "promote", "crime-category", "1", "--json")
-    assert done.returncode == 0, done.stderr
-    assert {gate["name"] for gate in json.loads(done.stdout.splitlines()[-1])["gates"]} == {
-        "log_loss", "area", "calibration", "latency", "size",
-    }  # fmt: skip
-    assert "version 2 is champion again" in crime(registry, "rollback", "crime-category").stdout
-    assert crime(registry, "rollback", "crime-none").returncode == 1
