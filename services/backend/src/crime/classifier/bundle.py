@@ -22,7 +22,7 @@ from crime.features.definitions import ReportFields, describe_feature, feature_c
 from crime.features.detail_levels import detail_levels
 from crime.features.encoder import FeatureEncoder
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 
 COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE = "counts.npy", "evidence.npz", "held_out.npz"
 ROWS_PER_BLOCK = 5_000  # reports at a time, so that their matrix stays in the processor's cache
@@ -35,7 +35,7 @@ class Prediction:
     """The answer for one report. `probabilities`: (7,), in the order of `CATEGORIES`; `level`: a detail level."""
 
     probabilities: np.ndarray
-    level: str
+    level: DetailLevel
 
 
 class Predictions(NamedTuple):
@@ -138,7 +138,7 @@ class CategoryBundle:
         return {name: np.flatnonzero(np.array(sources) == name) for name in dict.fromkeys(sources)}
 
     @staticmethod
-    def level_of(fields: ReportFields) -> str:
+    def level_of(fields: ReportFields) -> DetailLevel:
         """The most detailed level that is known of one report, each field a scalar."""
         if fields["mocodes"] is not None:
             return "report"
@@ -147,6 +147,6 @@ class CategoryBundle:
         return "premise" if fields["premis_cd"] == fields["premis_cd"] else "place_time"
 
 
-def level_inputs(features: list[str], level: str) -> list[int]:
+def level_inputs(features: list[str], level: DetailLevel) -> list[int]:
     """Which inputs the model of a detail level sees: its features, and all naive Bayes inputs, which come last."""
     return feature_columns(features, level) + list(range(len(features), len(features) + len(NAIVE_BAYES_INPUTS)))

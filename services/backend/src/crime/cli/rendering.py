@@ -45,7 +45,7 @@ def print_scores(scores: Scores, title: str) -> None:
     from crime.reports.schema import DETAIL_LEVELS
 
     table = _table(title, "known", "accuracy", "weighted F1", "macro AUC", "log loss", "ECE", left=("known",))
-    for level, name in {"overall": "reports as they are", **DETAIL_LEVELS}.items():
+    for level, name in [("overall", "reports as they are"), *DETAIL_LEVELS.items()]:
         table.add_row(name, *(f"{value:.3f}" for value in scores[level].values()))
     out.print(table)
 

@@ -1,9 +1,4 @@
-"""What an LAPD report is: its columns, codes and categories, and how each written value is read.
-
-One parser a column serves files, payloads and training alike. A parser takes the stripped, non-empty text of
-a cell and returns `(value, repair)`, where `repair` names what had to be mended (or is None); it raises
-`ValueError` with what was expected. Blank cells never reach a parser.
-"""
+"""Days as whole numbers, counted from 1970-01-01."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -15,12 +10,12 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 def day_text(day: int) -> str:
-    """`2020-01-31` of a day number."""
+    """A day as ISO text, such as `2020-01-31`."""
     return date.fromordinal(day + EPOCH_ORDINAL).isoformat()
 
 
 def day_number(text: str) -> int:
-    """A day number of `2020-01-31`; raises `ValueError` that says so."""
+    """The day written as ISO text. Raises `ValueError`."""
     try:
         return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
     except ValueError:

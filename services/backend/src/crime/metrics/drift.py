@@ -1,31 +1,32 @@
-"""Whether what comes in is what the model was trained on, and whether its answers still are what they were.
+"""Drift: whether live reports differ from those a model was trained on, and its answers from those of the test.
 
-Reference and live counts are compared by feature: population stability index, Jensen-Shannon distance, and a
-chi-square test of the two samples with Holm's correction for the number of features. It is drift where chance does not
-explain it and it is large, too: with many reports any difference is significant.
+Counts of each feature are compared by the population stability index (PSI), the Jensen-Shannon distance and a
+chi-square test of two samples. A feature has drifted if the test is significant after Holm's correction for the number
+of features, and PSI is large as well: with many reports any difference is significant.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from crime.reports.schema import DETAIL_LEVELS
 
-PSI_THRESHOLD = 0.1  # the usual threshold of a moderate change; chance's share is taken off before
-ALPHA = 0.001
-MIN_SHARE = 0.01  # of the reference; rarer values count together
-MIN_REPORTS = 200  # reports before anything is said
-DELAY_BOUNDS = (1, 2, 8, 31, 366)
-OTHER_VALUES = -1
+PSI_THRESHOLD = 0.1  # by convention a moderate change
+ALPHA = 0.001  # family-wise significance level
+MIN_SHARE = 0.01  # of the reference; rarer values are counted together
+MIN_REPORTS = 200  # in the reference and live; fewer are not compared
+DELAY_BOUNDS = (1, 2, 8, 31, 366)  # days, lower bounds of the classes of reporting delay from the second on
+MAX_MO_CODES = 8  # more are counted as this many
+OTHER_VALUES = -1  # the value that rare values are counted as
 PREDICTED_CATEGORY = "predicted category"
-ReferenceCounts = dict[str, dict[str, dict[str, int]]]  # by feature or prediction's level, then value
+ReferenceCounts = dict[str, dict[str, dict[str, int]]]  # "features" and "predicted": counts by name, then value
 
 
 def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What is watched of reports (rows,): a whole number each, NaN where it is not known."""
+    """The watched features of reports, by name: whole numbers (rows,), NaN where not known."""
     codes = fields["mocodes"]
     return {
         "area": fields["area"],
@@ -37,37 +38,45 @@ def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         ),
         "premise": fields["premis_cd"],
         "weapon": fields["weapon_used_cd"],
-        "number of MO codes": np.array([np.nan if c is None else min(len(c), 8) for c in codes], float),
+        "number of MO codes": np.array(
+            [np.nan if known is None else min(len(known), MAX_MO_CODES) for known in codes], float
+        ),
     }
 
 
 def _value_counts(column: np.ndarray) -> dict[str, int]:
-    found, counts = np.unique(column[~np.isnan(column)].astype(int), return_counts=True)
-    return dict(zip(map(str, found.tolist()), counts.tolist(), strict=True))
+    values, counts = np.unique(column[~np.isnan(column)].astype(int), return_counts=True)
+    return dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))
 
 
 def count_watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, dict[str, int]]:
-    """How often each feature had which value in training; rare values together."""
+    """Counts of each watched feature's values, by name and value; rare values are counted as `OTHER_VALUES`."""
     features = {}
     for name, column in watched_values(fields).items():
         counts = _value_counts(column)
         total = sum(counts.values()) or 1
-        kept = {value: count for value, count in counts.items() if count / total >= MIN_SHARE}
-        if rest := total - sum(kept.values()):
-            kept[str(OTHER_VALUES)] = rest
-        features[name] = kept
+        common = {value: count for value, count in counts.items() if count / total >= MIN_SHARE}
+        if rest := total - sum(common.values()):
+            common[str(OTHER_VALUES)] = rest
+        features[name] = common
     return features
 
 
 def drift_reference(features: dict[str, dict[str, int]], confusion: Mapping[str, Any]) -> ReferenceCounts:
-    """What a bundle carries: `counts` in training, and of the categories predicted at each level of detail."""
+    """The reference in a bundle: counts of `features` in training, and of the categories predicted per detail level.
+
+    `confusion`: (7, 7) per detail level, with a row for each true category.
+    """
     predicted = {level: dict(enumerate(np.sum(confusion[level], axis=0).tolist())) for level in DETAIL_LEVELS}
     return {"features": features, "predicted": {k: {str(c): n for c, n in v.items()} for k, v in predicted.items()}}
 
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """`psi` with chance's share taken off; `js`: Jensen-Shannon distance, 0 to 1; `p`: of the chi-square test."""
+    """How a feature of `reports` live reports differs from the reference.
+
+    `psi`: less what chance alone gives, at least 0. `js`: Jensen-Shannon distance, 0 to 1. `p`: of the chi-square test.
+    """
 
     feature: str
     reports: int
@@ -78,66 +87,64 @@ class FeatureDrift:
 
 
 def chi_square_survival(x: float, degrees: int) -> float:
-    """P(chi-square > x), by Wilson and Hilferty's cube root (1931): good to a few per cent of p, without scipy."""
+    """P(chi-square > x), without scipy: Wilson and Hilferty's cube-root approximation (1931), good to some per cent."""
     spread = 2 / (9 * degrees)
     return 0.5 * math.erfc(((x / degrees) ** (1 / 3) - 1 + spread) / math.sqrt(2 * spread))
 
 
-def _compare_counts(feature: str, before: Mapping[str, int], now: Mapping[str, int]) -> FeatureDrift | None:
-    """None where there is too little to compare."""
-    names = list(before)
-    live = dict.fromkeys(names, 0)
-    for value, count in now.items():
-        live[value if value in live else str(OTHER_VALUES)] = (
-            live.get(value if value in live else str(OTHER_VALUES), 0) + count
-        )
-    a = np.array([before.get(name, 0) for name in live], float)
-    b = np.array(list(live.values()), float)
+def _compare_counts(feature: str, reference: Mapping[str, int], live: Mapping[str, int]) -> FeatureDrift | None:
+    """Drift of one feature, from its counts by value; None if there are too few to compare."""
+    counts = dict.fromkeys(reference, 0)
+    for value, count in live.items():
+        known = value if value in counts else str(OTHER_VALUES)
+        counts[known] = counts.get(known, 0) + count
+    a = np.array([reference.get(value, 0) for value in counts], float)
+    b = np.array(list(counts.values()), float)
     m, n = a.sum(), b.sum()
-    keep = a + b > 0
-    a, b = a[keep], b[keep]
+    occurs = a + b > 0
+    a, b = a[occurs], b[occurs]
     if n < MIN_REPORTS or m < MIN_REPORTS or len(a) < 2:
         return None
     p, q = (a + 0.5) / (a + 0.5).sum(), (b + 0.5) / (b + 0.5).sum()
+    # without drift, PSI is about (values - 1) (1/m + 1/n) on average: Yurdakul, Statistical properties of PSI (2018)
     psi = float(((q - p) * np.log(q / p)).sum() - (len(a) - 1) * (1 / m + 1 / n))
     middle = (p + q) / 2
-    js = float((p * np.log2(p / middle) + q * np.log2(q / middle)).sum() / 2)
-    chi = float((np.square(math.sqrt(m / n) * b - math.sqrt(n / m) * a) / (a + b)).sum())
+    divergence = float((p * np.log2(p / middle) + q * np.log2(q / middle)).sum() / 2)
+    chi_square = float((np.square(math.sqrt(m / n) * b - math.sqrt(n / m) * a) / (a + b)).sum())
     return FeatureDrift(
         feature,
         int(n),
         round(max(0.0, psi), 4),
-        round(math.sqrt(max(0.0, js)), 4),
-        chi_square_survival(chi, len(a) - 1),
+        round(math.sqrt(max(0.0, divergence)), 4),
+        chi_square_survival(chi_square, len(a) - 1),
     )
 
 
 def compare_to_reference(
-    known: ReferenceCounts, fields: Mapping[str, np.ndarray], level: np.ndarray, label: np.ndarray
+    reference: ReferenceCounts, fields: Mapping[str, np.ndarray], level: np.ndarray, label: np.ndarray
 ) -> list[FeatureDrift]:
-    """Drift of every feature, and of the categories `label` predicted at each `level`, the most drifted first.
+    """Drift of every watched feature and of the categories predicted per detail level, by descending PSI.
 
-    All arrays are (rows,). What has too few reports is left out.
+    `fields` by column key, `level` (names of detail levels) and `label` (predicted categories) are arrays (rows,).
+    Features with too few reports are left out.
     """
-    found = []
+    drifts = []
     for name, column in watched_values(fields).items():
-        if name in known["features"] and (
-            drift := _compare_counts(name, known["features"][name], _value_counts(column))
-        ):
-            found.append(drift)
-    for known_level, before in known["predicted"].items():
-        rows = level == known_level
-        drift = _compare_counts(
-            f"{PREDICTED_CATEGORY}, known to {DETAIL_LEVELS[known_level].removeprefix('+ ')}",
-            before,
-            _value_counts(label[rows].astype(float)),
-        )
-        if drift:
-            found.append(drift)
-    order = sorted(range(len(found)), key=lambda at: found[at].p)
-    still = True
+        if name in reference["features"]:
+            drifts.append(_compare_counts(name, reference["features"][name], _value_counts(column)))
+    for name, description in DETAIL_LEVELS.items():
+        if name in reference["predicted"]:
+            feature = f"{PREDICTED_CATEGORY}, known to {description.removeprefix('+ ')}"
+            live = _value_counts(label[level == name].astype(float))
+            drifts.append(_compare_counts(feature, reference["predicted"][name], live))
+    return sorted(_judge([drift for drift in drifts if drift]), key=lambda drift: -drift.psi)
+
+
+def _judge(drifts: list[FeatureDrift]) -> list[FeatureDrift]:
+    """Mark what has drifted. Holm, A simple sequentially rejective multiple test procedure (1979)."""
     judged = []
-    for rank, at in enumerate(order):  # Holm (1979)
-        still = still and found[at].p <= ALPHA / (len(found) - rank)
-        judged.append(FeatureDrift(**(asdict(found[at]) | {"drifted": still and found[at].psi >= PSI_THRESHOLD})))
-    return sorted(judged, key=lambda drift: -drift.psi)
+    significant = True
+    for rank, drift in enumerate(sorted(drifts, key=lambda drift: drift.p)):
+        significant = significant and drift.p <= ALPHA / (len(drifts) - rank)
+        judged.append(replace(drift, drifted=significant and drift.psi >= PSI_THRESHOLD))
+    return judged

@@ -19,7 +19,7 @@ from crime.core.progress import Progress, no_progress
 from crime.features.definitions import choose_features
 from crime.pipelines.publishing import connect
 from crime.registry.protocol import Registry
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.training.classifier.facts import fingerprint
 from crime.training.classifier.table import TrainingTable, build_training_table
@@ -103,7 +103,7 @@ def _run_trials(executor: Executor, table: TrainingTable, trials: list[Trial]) -
     return list(zip(trials, losses, strict=True))
 
 
-def _trial_loss(table: TrainingTable, item: tuple[str, dict[str, Any]], share_done: ShareDone) -> float:
+def _trial_loss(table: TrainingTable, item: tuple[DetailLevel, dict[str, Any]], share_done: ShareDone) -> float:
     """Runs on a worker. `item`: a detail level and parameters."""
     level, parameters = item
     return level_loss(table.with_parameters(parameters), level)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from crime.reports.codes import code_names
 from crime.reports.parsers import (
@@ -22,7 +23,8 @@ from crime.reports.parsers import (
 )
 
 # how much is known of a report, from a form's first three fields to the whole report
-DETAIL_LEVELS = {
+DetailLevel = Literal["place_time", "premise", "weapon", "report"]
+DETAIL_LEVELS: dict[DetailLevel, str] = {
     "place_time": "place and time",
     "premise": "+ premise",
     "weapon": "+ weapon",

@@ -6,7 +6,7 @@ import numpy as np
 
 from crime.reports.history import EventHistory
 from crime.reports.places import Places
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.simulation.city import SimulatedCity
 from crime.simulation.details import MAX_DELAY_DAYS, MISCODED
@@ -30,14 +30,14 @@ def bayes_log_losses(table: Path, reports: Reports) -> dict[str, float]:
         return {}
     rows = np.arange(len(reports))
     blocks = list(map(reports.take, np.array_split(rows, 1 + len(rows) // ROWS_PER_BLOCK)))
-    losses = {}
+    losses: dict[str, float] = {}
     for level in DETAIL_LEVELS:
         shares = np.concatenate([posterior(city, block.fields, level) for block in blocks])
         losses[level] = float(-np.log(shares[rows, reports.label]).mean())
     return losses
 
 
-def posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: str = "report") -> np.ndarray:
+def posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: DetailLevel = "report") -> np.ndarray:
     """(rows, 7) probability of each category that is written, given what is known at a detail level (Bayes' rule).
 
     Fields (rows,) are those of `Reports`, all of them known.

@@ -10,6 +10,7 @@ from crime.classifier.bundle import level_inputs
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
 from crime.features.definitions import describe_feature
 from crime.features.encoder import FeatureEncoder
+from crime.reports.schema import DetailLevel
 from crime.reports.table import Reports
 from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
 
@@ -46,7 +47,7 @@ class TrainingTable:
         """The same rows with other parameters for the trees."""
         return replace(self, parameters={**self.parameters, **parameters})
 
-    def inputs(self, level: str, masked: bool) -> sparse.csr_matrix:
+    def inputs(self, level: DetailLevel, masked: bool) -> sparse.csr_matrix:
         """(rows, inputs) of a detail level's model; if `masked`, each group of fields is unknown in 40 % of rows."""
         columns = level_inputs(self.names, level)
         above = sorted(set(range(len(self.names))) - set(columns))

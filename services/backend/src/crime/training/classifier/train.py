@@ -131,7 +131,8 @@ class _Trees:
 
 def _fit_trees(directory: Path, table: TrainingTable, executor: Executor, progress: Progress) -> _Trees:
     """Train and write the model of each detail level."""
-    rounds, gain = {}, dict.fromkeys([*table.names, *NAIVE_BAYES_INPUTS], 0.0)
+    rounds: dict[str, int] = {}
+    gain = dict.fromkeys([*table.names, *NAIVE_BAYES_INPUTS], 0.0)
     models = executor.map(fit_level, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share))
     for level, text in zip(DETAIL_LEVELS, models, strict=True):
         (directory / _tree_file(level)).write_text(text + "\n")

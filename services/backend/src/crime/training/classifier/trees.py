@@ -11,6 +11,7 @@ from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
 from crime.core.cpu import available_cpus
 from crime.core.executors import ShareDone
 from crime.reports.categories import CATEGORIES
+from crime.reports.schema import DetailLevel
 from crime.training.classifier.table import TrainingTable, TreeParameters
 
 VALIDATION_SHARE = 0.2  # of the training reports, the newest: the number of rounds is chosen on them
@@ -33,7 +34,7 @@ TREE_PARAMETERS: TreeParameters = {  # chosen by experiment: docs/method.md
 }
 
 
-def fit_level(table: TrainingTable, level: str, progress: ShareDone = lambda share: None) -> str:
+def fit_level(table: TrainingTable, level: DetailLevel, progress: ShareDone = lambda share: None) -> str:
     """The model of a detail level in LightGBM's text format, trained on all rows of the table."""
     rows = _LevelRows(table, level)
     rounds, _ = rows.choose_rounds(lambda share: progress(share / 2))
@@ -47,7 +48,7 @@ def fit_level(table: TrainingTable, level: str, progress: ShareDone = lambda sha
     return "\n".join(line for line in booster.model_to_string().splitlines() if not line.startswith("[num_threads:"))
 
 
-def level_loss(table: TrainingTable, level: str) -> float:
+def level_loss(table: TrainingTable, level: DetailLevel) -> float:
     """Log loss of a detail level's model on the validation rows, trained on the rows before them."""
     return _LevelRows(table, level).choose_rounds()[1]
 
@@ -55,7 +56,7 @@ def level_loss(table: TrainingTable, level: str) -> float:
 class _LevelRows:
     """Training rows of a detail level: each report as it is and a copy with fields masked at random."""
 
-    def __init__(self, table: TrainingTable, level: str):
+    def __init__(self, table: TrainingTable, level: DetailLevel):
         self.label = table.label
         self.plain, self.masked = table.inputs(level, False), table.inputs(level, True)
         self.names = [[*table.names, *NAIVE_BAYES_INPUTS][column] for column in level_inputs(table.names, level)]
