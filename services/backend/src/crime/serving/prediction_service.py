@@ -21,7 +21,7 @@ from crime.serving.recorder import Recorder
 class PredictionAnswer:
     """The answer to one report. `label`: index of the likeliest category; `seconds`: time the prediction took.
 
-    `missing`, `unknown_codes`: as in `ModelInput`. Not frozen: setting up a frozen instance takes four times as long.
+    `missing`, `unknown_codes`: as in `ModelInput`. Not frozen: that would take 1 µs more for each answer.
     """
 
     model_name: str

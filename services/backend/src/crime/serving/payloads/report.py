@@ -173,7 +173,7 @@ class ModelInput:
 
 def model_input(report: Report) -> ModelInput:
     """A report for the model."""
-    fields = {**report.__dict__}  # a third of the time of dict(report)
+    fields = {**report.__dict__}  # dict(report) takes 5 µs
     del fields["dr_no"]
     unknown_codes = []
     for key in ("premis_cd", "weapon_used_cd"):
