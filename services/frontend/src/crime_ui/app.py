@@ -1,13 +1,14 @@
-"""The analyst's page."""
+"""The analyst's page: navigation between the views, and what surrounds each."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from crime_ui import backend
+from crime_ui.client import cached
+from crime_ui.outage import outage_message
 
 HERE = Path(__file__).parent
-VIEWS = HERE / "views"  # Streamlit would serve a folder named "pages" without this file
+VIEWS = HERE / "views"  # not "pages": Streamlit would serve a folder of that name without this file
 
 st.set_page_config(page_title="Crime prediction", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.html("<style>.block-container {padding-top: 4.5rem; max-width: 1240px}</style>")
@@ -23,7 +24,9 @@ page = st.navigation(
     ],
     position="top",
 )
-with backend.needed():
-    if backend.model()["serving"]["data"].get("simulated"):
+with outage_message():
+    if cached.category_model()["serving"]["data"].get("simulated"):
         st.warning("**Simulated.** The model that answers was trained on a simulated city's reports, not on real ones.")
     page.run()
+    if release := cached.release():
+        st.caption(f"Crime prediction {release}", text_alignment="right")

@@ -1,60 +1,100 @@
-"""A whole table of reports."""
+"""A whole table of reports in, the same table with predictions out."""
 
 import io
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
-from crime_ui import backend, charts
+from crime_ui import charts
+from crime_ui.client import predictions
+from crime_ui.client.transport import Refused
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-SHOWN = 500
+SHOWN_ROWS = 500
+ANSWER_COLUMNS = ["label_name", "probability", "level"]
 
-st.title("A table of reports")
-st.caption(
-    "A CSV file as LAPD's portal gives it (gzip and zip too). Every row comes back, with the answer's columns behind "
-    "its own; a row that can't be read says why. Only DATE OCC, TIME OCC and AREA are needed."
-)
-file = st.file_uploader("CSV file", type=["csv", "gz", "zip", "txt"], key="table")
-if file is None:
-    st.stop()
 
-if st.session_state.get("scored_file") != file.file_id:
-    try:
-        with st.spinner("Scoring"):
-            st.session_state.scored = backend.score_table(file, file.name)
-        st.session_state.scored_file = file.file_id
-    except backend.WrongInput as wrong:
-        st.error(str(wrong), icon=":material/error:")
-        st.stop()
-scored: bytes = st.session_state.scored
-table = pd.read_csv(io.BytesIO(scored), dtype=str, keep_default_na=False)
-rejected = table[table["error"] != ""]
-accepted = table[table["error"] == ""]
+@dataclass(frozen=True)
+class ScoredTable:
+    """A scored table: `accepted` rows have a prediction, `rejected` ones a reason in the column `error`."""
 
-one, two, three = st.columns(3)
-one.metric("Rows", f"{len(table):,}", border=True)
-two.metric("Scored", f"{len(accepted):,}", border=True)
-three.metric("Could not be read", f"{len(rejected):,}", border=True)
-st.download_button(
-    "Download the result",
-    scored,
-    f"{file.name.split('.')[0]}-predictions.csv",
-    "text/csv",
-    icon=":material/download:",
-    type="primary",
-    on_click="ignore",
-)
-if len(rejected):
-    st.subheader("Could not be read")
-    reasons = rejected["error"].value_counts().rename_axis("reason").reset_index(name="rows")
-    st.dataframe(reasons, hide_index=True)
-    st.dataframe(rejected.iloc[:SHOWN][["error", *[c for c in table.columns if c != "error"]]], hide_index=True)
-if len(accepted):
-    st.subheader("Scored")
-    counts = accepted["label_name"].value_counts()
-    st.plotly_chart(
-        charts.bars({str(k): int(v) for k, v in counts.items()}, horizontal=True), config={"displayModeBar": False}
+    accepted: pd.DataFrame
+    rejected: pd.DataFrame
+
+    @classmethod
+    def from_csv(cls, content: bytes) -> "ScoredTable":
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        return cls(table[table["error"] == ""], table[table["error"] != ""])
+
+    @property
+    def rows(self) -> int:
+        return len(self.accepted) + len(self.rejected)
+
+    def rejection_reasons(self) -> pd.DataFrame:
+        """Columns `reason` and `rows`, the most frequent first."""
+        return self.rejected["error"].value_counts().rename_axis("reason").reset_index(name="rows")
+
+    def by_category(self) -> dict[str, int]:
+        """Accepted rows by predicted category, the most frequent first."""
+        return {str(name): int(rows) for name, rows in self.accepted["label_name"].value_counts().items()}
+
+
+def page() -> None:
+    st.title("A table of reports")
+    st.caption(
+        "A CSV file as LAPD's portal gives it (gzip and zip too). Every row comes back, with the answer's columns "
+        "behind its own; a row that can't be read says why. Only DATE OCC, TIME OCC and AREA are needed."
     )
-    front = ["label_name", "probability", "level"]
-    st.dataframe(accepted.iloc[:SHOWN][[*front, *[c for c in table.columns if c not in front]]], hide_index=True)
-    if len(accepted) > SHOWN:
-        st.caption(f"The first {SHOWN} rows; the download has all {len(table):,}.")
+    file = st.file_uploader("CSV file", type=["csv", "gz", "zip", "txt"], key="table")
+    if file is None:
+        return
+    try:
+        content = score_once(file)
+    except Refused as refusal:
+        st.error(str(refusal), icon=":material/error:")
+        return
+    show_table(ScoredTable.from_csv(content), content, file.name)
+
+
+def score_once(file: UploadedFile) -> bytes:
+    """The scored file, kept in the session: a rerun does not send it again."""
+    if st.session_state.get("scored_file") != file.file_id:
+        with st.spinner("Scoring"):
+            st.session_state.scored = predictions.score_table(file, file.name)
+        st.session_state.scored_file = file.file_id
+    content: bytes = st.session_state.scored
+    return content
+
+
+def show_table(table: ScoredTable, content: bytes, name: str) -> None:
+    left, middle, right = st.columns(3)
+    left.metric("Rows", f"{table.rows:,}", border=True)
+    middle.metric("Scored", f"{len(table.accepted):,}", border=True)
+    right.metric("Could not be read", f"{len(table.rejected):,}", border=True)
+    st.download_button(
+        "Download the result",
+        content,
+        f"{name.split('.')[0]}-predictions.csv",
+        "text/csv",
+        icon=":material/download:",
+        type="primary",
+        on_click="ignore",
+    )
+    if len(table.rejected):
+        st.subheader("Could not be read")
+        st.dataframe(table.rejection_reasons(), hide_index=True)
+        st.dataframe(_first_rows(table.rejected, ["error"]), hide_index=True)
+    if len(table.accepted):
+        st.subheader("Scored")
+        st.plotly_chart(charts.bars(table.by_category(), horizontal=True), config=charts.CONFIG)
+        st.dataframe(_first_rows(table.accepted, ANSWER_COLUMNS), hide_index=True)
+        if len(table.accepted) > SHOWN_ROWS:
+            st.caption(f"The first {SHOWN_ROWS} rows; the download has all {table.rows:,}.")
+
+
+def _first_rows(table: pd.DataFrame, leading: list[str]) -> pd.DataFrame:
+    """As many rows as the page shows, with the leading columns in front."""
+    return table.iloc[:SHOWN_ROWS][[*leading, *(column for column in table.columns if column not in leading)]]
+
+
+page()

@@ -2,108 +2,151 @@
 
 import pandas as pd
 import streamlit as st
-from crime_ui import backend
+from crime_ui.client import cached, models
+from crime_ui.client.answers import Challenger, Gate, ModelVersion
+from crime_ui.client.models import CATEGORY_MODEL, FORECAST_MODEL
+from crime_ui.client.transport import Refused
 
-NAMES = {"crime-category": "Category of a report", "crime-risk": "Forecast"}
-
-st.title("Models")
-name = st.segmented_control(
-    "Model",
-    list(NAMES),
-    format_func=lambda name: NAMES[name],
-    default="crime-category",
-    required=True,
-    key="name",
-    bind="query-params",
-)
-try:
-    versions = backend.versions(name)
-except backend.WrongInput as wrong:
-    st.info(f"{wrong}. `crime train` and `crime forecast` make the first ones.")
-    st.stop()
-
-champion = next((v["version"] for v in versions if "champion" in v["aliases"]), None)
-st.caption(
-    "A version becomes champion if it is not worse than the present one on the newest reports that its training did "
-    "not see, in no area, no worse calibrated, and neither slow nor large. Running pods take it up within seconds."
-)
+NAMES = {CATEGORY_MODEL: "Category of a report", FORECAST_MODEL: "Forecast"}
 
 
-def gates(tags: dict[str, str]) -> str:
-    failed = [key.removeprefix("gate.") for key, said in tags.items() if key.startswith("gate.") and "failed" in said]
-    passed = [key for key, said in tags.items() if key.startswith("gate.") and "passed" in said]
-    return f"failed: {', '.join(failed)}" if failed else f"{len(passed)} passed" if passed else ""
+def page() -> None:
+    st.title("Models")
+    name = st.segmented_control(
+        "Model",
+        list(NAMES),
+        format_func=lambda name: NAMES[name],
+        default=CATEGORY_MODEL,
+        required=True,
+        key="name",
+        bind="query-params",
+    )
+    try:
+        versions = cached.versions(name)
+    except Refused as refusal:
+        st.info(f"{refusal}. `crime train` and `crime forecast` make the first ones.")
+        return
+    st.caption(
+        "A version becomes champion if it is not worse than the present one on the newest reports that its training "
+        "did not see, in no area, no worse calibrated, and neither slow nor large. Running pods take it up within "
+        "seconds."
+    )
+    table = version_table(name, versions)
+    st.dataframe(table, hide_index=True, column_config={"Why": st.column_config.TextColumn(width="large")})
+    if name == CATEGORY_MODEL and (challenger := cached.challenger()):
+        show_challenger(challenger)
+    left, right = st.columns(2, gap="large")
+    with left, st.form("promote"):
+        promote_form(name, versions)
+    with right, st.form("rollback"):
+        rollback_form(name, versions)
+    show_decisions(name)
 
 
-def figures(version: dict) -> dict:
-    if name == "crime-risk":
-        return {
-            f"Deviance by {by}": version["metrics"].get(f"{by}.crime-risk", {}).get("deviance")
-            for by in ("area", "district")
+def version_table(name: str, versions: list[ModelVersion]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Version": version["version"],
+            "Alias": ", ".join(version["aliases"]),
+            **figures(name, version),
+            "Gates": gate_summary(version.get("gates", [])),
+            "Why": version["tags"].get("forced_because") or version["tags"].get("verdict", ""),
+            "By": version["tags"].get("promoted_by", ""),
         }
-    overall = version["metrics"].get("overall", {})
+        for version in versions
+    )
+
+
+def figures(name: str, version: ModelVersion) -> dict[str, float | None]:
+    """The metrics by which versions of a model are compared."""
+    metrics = version["metrics"]
+    if name == FORECAST_MODEL:
+        return {f"Deviance by {by}": metrics.get(f"{by}.{name}", {}).get("deviance") for by in ("area", "district")}
+    overall = metrics.get("overall", {})
     return {"Accuracy": overall.get("accuracy"), "Log loss": overall.get("log_loss"), "ECE": overall.get("ece")}
 
 
-table = pd.DataFrame(
-    {
-        "Version": version["version"],
-        "Alias": ", ".join(version["aliases"]),
-        **figures(version),
-        "Gates": gates(version["tags"]),
-        "Why": version["tags"].get("forced_because") or version["tags"].get("verdict", ""),
-        "By": version["tags"].get("promoted_by", ""),
-    }
-    for version in versions
-)
-st.dataframe(table, hide_index=True, column_config={"Why": st.column_config.TextColumn(width="large")})
+def gate_summary(gates: list[Gate]) -> str:
+    failed = [gate["name"] for gate in gates if not gate["passed"]]
+    if failed:
+        return f"failed: {', '.join(failed)}"
+    return f"{len(gates)} passed" if gates else ""
 
-if name == "crime-category" and (rival := backend.challenger()):
+
+def show_challenger(challenger: Challenger) -> None:
     st.subheader("Challenger")
-    one, two, three, four = st.columns(4)
-    one.metric("Version", rival["version"], border=True)
-    two.metric("Answers itself", f"{rival['canary']:.0%}", f"{rival['answered']:,} so far", "off", border=True)
-    agreement = "none yet" if rival["agreement"] is None else f"{rival['agreement']:.1%}"
-    three.metric("Same category as the champion", agreement, f"of {rival['shadowed']:,}", "off", border=True)
-    difference = "none yet" if rival["difference"] is None else f"{rival['difference']:.1%}"
-    four.metric("Probability moved", difference, border=True)
-    if rival["log_loss"] is not None:
-        champions = rival["champion_log_loss"]
-        beside = "" if champions is None else f", the champion's {champions:.3f}"
-        st.write(f"Log loss, now that crime codes are known: {rival['log_loss']:.3f}{beside}.")
+    columns = st.columns(4)
+    columns[0].metric("Version", challenger["version"], border=True)
+    columns[1].metric(
+        "Share it answers", f"{challenger['canary']:.0%}", f"{challenger['answered']:,} so far", "off", border=True
+    )
+    columns[2].metric(
+        "Same category as the champion",
+        _percent(challenger["agreement"]),
+        f"of {challenger['shadowed']:,}",
+        "off",
+        border=True,
+    )
+    columns[3].metric("Difference of probabilities", _percent(challenger["difference"]), border=True)
+    if challenger["log_loss"] is not None:
+        champion = challenger["champion_log_loss"]
+        comparison = "" if champion is None else f", the champion's {champion:.3f}"
+        st.write(f"Log loss, now that crime codes are known: {challenger['log_loss']:.3f}{comparison}.")
 
-left, right = st.columns(2, gap="large")
-with left, st.form("promote"):
+
+def _percent(share: float | None) -> str:
+    return "none yet" if share is None else f"{share:.1%}"
+
+
+def promote_form(name: str, versions: list[ModelVersion]) -> None:
     st.subheader("Promote")
-    others = [v["version"] for v in versions if v["version"] != champion]
+    others = [version["version"] for version in versions if "champion" not in version["aliases"]]
     version = st.selectbox("Version", others, placeholder="no other version")
-    force = st.text_input("Although a gate fails, because", placeholder="recorded with the version")
+    force = st.text_input("Reason to override failed gates", placeholder="recorded with the version")
     by = st.text_input("Who decides")
     token = st.text_input("Token", type="password")
-    if st.form_submit_button("Make it champion", type="primary", disabled=not others):
-        try:
-            decision = backend.promote(name, str(version), by, force, token)
-            st.success(f"Version {version} is champion.")
-            for gate in decision["gates"]:
-                st.write(f"{':material/check:' if gate['passed'] else ':material/close:'} {gate['reason']}")
-        except backend.WrongInput as wrong:
-            st.error(str(wrong))
-with right, st.form("rollback"):
+    if not st.form_submit_button("Make it champion", type="primary", disabled=not others):
+        return
+    try:
+        decision = models.promote(name, version, by, force, token)
+    except Refused as refusal:
+        st.error(str(refusal))
+        return
+    cached.forget()
+    st.success(f"Version {version} is champion.")
+    for gate in decision["gates"]:
+        st.write(f"{':material/check:' if gate['passed'] else ':material/close:'} {gate['reason']}")
+
+
+def rollback_form(name: str, versions: list[ModelVersion]) -> None:
     st.subheader("Roll back")
-    previous = next((v["version"] for v in versions if "previous" in v["aliases"]), None)
+    previous = next((version["version"] for version in versions if "previous" in version["aliases"]), None)
     st.write(f"Version {previous} was champion before." if previous else "No other version was champion before.")
     by = st.text_input("Who decides", key="rollback_by")
     token = st.text_input("Token", type="password", key="rollback_token")
-    if st.form_submit_button("Make it champion again", disabled=not previous):
-        try:
-            st.success(f"Version {backend.rollback(name, by, token)['version']} is champion again.")
-        except backend.WrongInput as wrong:
-            st.error(str(wrong))
+    if not st.form_submit_button("Make it champion again", disabled=not previous):
+        return
+    try:
+        decision = models.rollback(name, by, token)
+    except Refused as refusal:
+        st.error(str(refusal))
+        return
+    cached.forget()
+    st.success(f"Version {decision['version']} is champion again.")
 
-if (acts := backend.audit()) is None:
-    st.caption("The record of decisions can't be read while the registry does not answer.")
-elif mine := [act for act in acts if act["model"] == name]:
-    with st.expander(f"{len(mine)} decision{'s' if len(mine) > 1 else ''}"):
-        shown = pd.DataFrame(mine)[["at", "what", "version", "by", "why"]]
-        shown["at"] = pd.to_datetime(shown["at"])
-        st.dataframe(shown.rename(columns=str.capitalize).rename(columns={"At": "At (UTC)"}), hide_index=True)
+
+def show_decisions(name: str) -> None:
+    decisions = cached.decisions()
+    if decisions is None:
+        st.caption("The record of decisions can't be read while the registry does not answer.")
+        return
+    decisions = [decision for decision in decisions if decision["model"] == name]
+    if not decisions:
+        return
+    with st.expander(f"{len(decisions)} decision{'s' if len(decisions) > 1 else ''}"):
+        table = pd.DataFrame(decisions)[["at", "what", "version", "by", "why"]]
+        table["at"] = pd.to_datetime(table["at"])
+        st.dataframe(table.rename(columns=str.capitalize).rename(columns={"At": "At (UTC)"}), hide_index=True)
+
+
+page()

@@ -1,55 +1,78 @@
-"""What comes in, what answers, and whether both are still what the model was trained for."""
+"""The backend's pods, and whether what comes in is still what the model was trained on."""
 
 import pandas as pd
 import streamlit as st
-from crime_ui import backend, charts
+from crime_ui import charts
+from crime_ui.client import cached
+from crime_ui.client.answers import Drift, Pod, WeekOfPerformance
+from crime_ui.client.models import CATEGORY_MODEL, FORECAST_MODEL
+from crime_ui.client.transport import Refused
 
-THRESHOLD = 0.1  # PSI from which the backend calls it drift, if chance does not explain it
+DRIFT_PSI = 0.1  # from this PSI on the backend calls it drift, unless chance explains it
+MIN_REPORTS = 200  # fewer recorded predictions are not compared by the backend
 
-st.title("Monitoring")
+
+def page() -> None:
+    st.title("Monitoring")
+    live()
 
 
 @st.fragment(run_every=5)
 def live() -> None:
     st.subheader("Pods")
-    pods = backend.pods()
-    versions = sorted({pod["serving"].get("crime-category", "none") for pod in pods})
-    count = f"{len(pods)} pods answer" if len(pods) > 1 else "One pod answers"
+    show_pods(cached.pods())
+    st.subheader("Drift")
+    try:
+        drift = cached.drift()
+    except Refused as refusal:
+        st.info(str(refusal))
+        return
+    if not drift["features"]:
+        st.info(
+            f"{drift['reports']:,} predictions recorded: too few to say anything. From {MIN_REPORTS} on it is compared."
+        )
+        return
+    show_drift(drift)
+    if drift["performance"]:
+        st.subheader("Performance, once the crime code was known")
+        st.dataframe(performance_table(drift["performance"]), hide_index=True)
+
+
+def show_pods(pods: list[Pod]) -> None:
+    versions = sorted({pod["serving"].get(CATEGORY_MODEL, "none") for pod in pods})
+    count = f"{len(pods)} pods answer" if len(pods) != 1 else "One pod answers"
     st.caption(f"{count}, with version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}.")
     st.dataframe(
         pd.DataFrame(
             {
                 "Pod": pod["pod"],
                 "Up since": pd.Timestamp(pod["started"], unit="s", tz="UTC"),
-                "Category model": pod["serving"].get("crime-category"),
-                "Forecast": pod["serving"].get("crime-risk"),
+                "Category model": pod["serving"].get(CATEGORY_MODEL),
+                "Forecast": pod["serving"].get(FORECAST_MODEL),
                 "Requests": pod["requests"],
-                "Half within, ms": _ms(pod["seconds"]["0.5"]),
-                "95 % within, ms": _ms(pod["seconds"]["0.95"]),
+                "Half within, ms": _milliseconds(pod["seconds"]["0.5"]),
+                "95 % within, ms": _milliseconds(pod["seconds"]["0.95"]),
                 "Trouble": "; ".join(pod["trouble"].values()),
             }
             for pod in pods
         ),
         hide_index=True,
     )
-    st.subheader("Drift")
-    try:
-        found = backend.drift()
-    except backend.WrongInput as wrong:
-        st.info(str(wrong))
-        return
-    if not found["features"]:
-        st.info(f"{found['reports']:,} predictions recorded: too few to say anything. From 200 on it is compared.")
-        return
-    what = f"the latest {found['reports']:,} predictions and the data of version {found['model_version']}"
-    drifted = [each["feature"] for each in found["features"] if each["drifted"]]
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def show_drift(drift: Drift) -> None:
+    compared = f"the latest {drift['reports']:,} predictions and the data of version {drift['model_version']}"
+    drifted = [feature["feature"] for feature in drift["features"] if feature["drifted"]]
     if drifted:
-        st.warning(f"Drift between {what}: **{', '.join(drifted)}**.", icon=":material/warning:")
+        st.warning(f"Drift between {compared}: **{', '.join(drifted)}**.", icon=":material/warning:")
     else:
-        st.success(f"No drift between {what}.", icon=":material/check:")
-    table = pd.DataFrame(found["features"])[["feature", "reports", "psi", "js", "p", "drifted"]]
+        st.success(f"No drift between {compared}.", icon=":material/check:")
     st.dataframe(
-        table,
+        pd.DataFrame(drift["features"])[["feature", "reports", "psi", "js", "p", "drifted"]],
         hide_index=True,
         column_config={
             "psi": st.column_config.NumberColumn("PSI", format="%.3f"),
@@ -57,18 +80,23 @@ def live() -> None:
             "p": st.column_config.NumberColumn("p", format="%.1e"),
         },
     )
-    if len(found["history"]) > 1:
-        st.plotly_chart(charts.drift(found["history"], THRESHOLD), key="drift", config={"displayModeBar": False})
-
-    if found["performance"]:
-        st.subheader("Performance, once the crime code was known")
-        weeks = pd.DataFrame(found["performance"])
-        weeks.columns = ["Week of", "Version", "Reports", "Accuracy", "Log loss", "ECE"]
-        st.dataframe(weeks.iloc[::-1], hide_index=True)
+    if len(drift["history"]) > 1:
+        st.plotly_chart(charts.drift_history(drift["history"], DRIFT_PSI), key="drift", config=charts.CONFIG)
 
 
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1000
+def performance_table(weeks: list[WeekOfPerformance]) -> pd.DataFrame:
+    """The newest week first."""
+    return pd.DataFrame(
+        {
+            "Week of": week["week"],
+            "Version": week["version"],
+            "Reports": week["reports"],
+            "Accuracy": week["accuracy"],
+            "Log loss": week["log_loss"],
+            "ECE": week["ece"],
+        }
+        for week in reversed(weeks)
+    )
 
 
-live()
+page()

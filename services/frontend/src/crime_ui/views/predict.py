@@ -1,140 +1,169 @@
 """One report: its category, how sure, and why. Works from date, time and area up."""
 
 import datetime
-from typing import Any
+from typing import NamedTuple
 
 import streamlit as st
-from crime_ui import backend, charts
+from crime_ui import charts
+from crime_ui.client import cached, predictions
+from crime_ui.client.answers import CodeKind, DetailLevel, Explanation, Reason
+from crime_ui.client.transport import Refused
 
-LEVELS = {
+LEVELS: dict[DetailLevel, str] = {
     "place_time": "place and time",
     "premise": "place, time and premise",
     "weapon": "place, time, premise and weapon",
     "report": "the whole report, MO codes included",
 }
-NEXT = {"place_time": ("the premise", "premise"), "premise": ("the weapon", "weapon"), "weapon": ("MO codes", "report")}
 SHOWN_REASONS = 9
+UNKNOWN = "Not known yet: type to search"
+NO_WEAPON, NO_MO_CODES = "No weapon", "No MO codes in the report"
 
 
-def named(kind: str) -> dict[str, str]:
-    """Codes of a kind by the words a form shows, the most frequent first."""
+class NextField(NamedTuple):
+    """The field that would sharpen an answer most, and the detail level it leads to."""
+
+    words: str
+    level: DetailLevel
+
+
+NEXT_FIELDS: dict[DetailLevel, NextField] = {
+    "place_time": NextField("the premise", "premise"),
+    "premise": NextField("the weapon", "weapon"),
+    "weapon": NextField("MO codes", "report"),
+}
+
+
+def page() -> None:
+    st.title("What kind of report is this?")
+    st.caption("Date, time and area are enough to begin with; every further field sharpens the answer.")
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        report = report_form()
+    with right:
+        try:
+            explanation = predictions.explain(report)
+        except Refused as refusal:
+            st.error(str(refusal), icon=":material/error:")
+            return
+        show_answer(explanation)
+        show_next_field(explanation["level"])
+        show_reasons(explanation)
+        st.caption(
+            f"Model {explanation['model_name']} version {explanation['model_version']}. "
+            "Categories of reports, not guilt."
+        )
+
+
+def codes_by_words(kind: CodeKind) -> dict[str, str]:
+    """Codes by the words a form shows, the most frequent first."""
     words = str if kind in ("area", "mo") else str.capitalize
-    return {f"{words(code['name'])} ({code['code']})": code["code"] for code in backend.codes()[kind]}
+    return {f"{words(code['name'])} ({code['code']})": code["code"] for code in cached.codes()[kind]}
 
 
-def form() -> dict[str, Any]:
+def report_form() -> dict[str, str | float]:
     """The report as far as it was filled in, with LAPD's column names."""
-    areas, premises, weapons, mo = (named(kind) for kind in ("area", "premis", "weapon", "mo"))
-    report: dict[str, Any] = {}
     left, right = st.columns(2)
     date = left.date_input("Date it happened", datetime.date.today(), key="date", bind="query-params")
     time = right.time_input("Time", datetime.time(12), key="time", step=900, bind="query-params")
+    areas = codes_by_words("area")
     area = st.selectbox("Area", areas, key="area", bind="query-params")
-    report |= {"DATE OCC": date.isoformat(), "TIME OCC": f"{time:%H%M}", "AREA": areas[area]}
+    report: dict[str, str | float] = {"DATE OCC": date.isoformat(), "TIME OCC": f"{time:%H%M}", "AREA": areas[area]}
+    return report | how_fields() | more_fields(date)
 
-    none_weapon, none_mo = "No weapon", "No MO codes in the report"
-    premise = st.selectbox(
-        "Premise", premises, index=None, key="premise", bind="query-params", placeholder="Not known yet: type to search"
-    )
+
+def how_fields() -> dict[str, str]:
+    """Premise, weapon and MO codes. A field that is left out is not known; an empty one has nothing to record."""
+    premises, weapons, mo_codes = codes_by_words("premis"), codes_by_words("weapon"), codes_by_words("mo")
+    premise = st.selectbox("Premise", premises, index=None, key="premise", bind="query-params", placeholder=UNKNOWN)
     weapon = st.selectbox(
-        "Weapon",
-        [none_weapon, *weapons],
-        index=None,
-        key="weapon",
-        bind="query-params",
-        placeholder="Not known yet: type to search",
+        "Weapon", [NO_WEAPON, *weapons], index=None, key="weapon", bind="query-params", placeholder=UNKNOWN
     )
     chosen = st.multiselect(
-        "MO codes: how it was done",
-        [*mo, none_mo],
-        key="mo",
-        bind="query-params",
-        placeholder="Not known yet: type to search",
+        "MO codes: how it was done", [*mo_codes, NO_MO_CODES], key="mo", bind="query-params", placeholder=UNKNOWN
     )
+    fields = {}
     if premise:
-        report["Premis Cd"] = premises[premise]
+        fields["Premis Cd"] = premises[premise]
     if weapon:
-        report["Weapon Used Cd"] = weapons.get(weapon, "")
+        fields["Weapon Used Cd"] = weapons.get(weapon, "")
     if chosen:
-        report["Mocodes"] = " ".join(mo[name] for name in chosen if name != none_mo)
+        fields["Mocodes"] = " ".join(mo_codes[words] for words in chosen if words != NO_MO_CODES)
+    return fields
+
+
+def more_fields(date: datetime.date) -> dict[str, str | float]:
+    """Fields that are seldom at hand. `date`: the day it happened, before which it can't have been reported."""
     with st.expander("More, if known", icon=":material/add_location_alt:"):
         reported = st.date_input("Date it was reported", None, min_value=date, key="reported", bind="query-params")
         left, middle, right = st.columns(3)
         district = left.number_input("Reporting district", 1, 2199, None, key="district", bind="query-params")
         latitude = middle.number_input("Latitude", 33.3, 34.9, None, format="%.4f", key="lat", bind="query-params")
         longitude = right.number_input("Longitude", -119.0, -117.5, None, format="%.4f", key="lon", bind="query-params")
-    if reported:
-        report["Date Rptd"] = reported.isoformat()
-    report |= {
-        name: value
-        for name, value in (("Rpt Dist No", district), ("LAT", latitude), ("LON", longitude))
-        if value is not None
+    fields: dict[str, str | float | None] = {
+        "Date Rptd": reported.isoformat() if reported else None,
+        "Rpt Dist No": district,
+        "LAT": latitude,
+        "LON": longitude,
     }
-    return report
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def answer(found: dict[str, Any]) -> None:
+def show_answer(explanation: Explanation) -> None:
     st.metric(
         "Most likely",
-        found["label_name"].capitalize(),
-        f"{found['probability']:.0%} sure, from {LEVELS[found['level']]}",
+        explanation["label_name"].capitalize(),
+        f"{explanation['probability']:.0%} sure, from {LEVELS[explanation['level']]}",
         delta_color="off",
         delta_arrow="off",
         border=True,
     )
-    st.plotly_chart(
-        charts.probabilities(found["probabilities"], found["label_name"]), key="bars", config={"displayModeBar": False}
+    figure = charts.probabilities(explanation["probabilities"], explanation["label_name"])
+    st.plotly_chart(figure, key="bars", config=charts.CONFIG)
+    if explanation["unknown_codes"]:
+        st.warning("Not in LAPD's tables, so not used: " + ", ".join(explanation["unknown_codes"]))
+
+
+def show_next_field(level: DetailLevel) -> None:
+    """How often such answers are right, and which field would make them better."""
+    metrics = cached.category_model()["serving"]["metrics"]
+    accuracy, best = metrics[level]["accuracy"], metrics["report"]["accuracy"]
+    if level not in NEXT_FIELDS:
+        st.caption(
+            f"On reports the model was not trained on, answers from whole reports are right {accuracy:.0%} of the time."
+        )
+        return
+    field = NEXT_FIELDS[level]
+    st.info(
+        f"**What would sharpen this:** {field.words}. On reports the model was not trained on, such answers are right "
+        f"{accuracy:.0%} of the time; with {field.words} {metrics[field.level]['accuracy']:.0%}, with the whole report "
+        f"{best:.0%}.",
+        icon=":material/lightbulb:",
     )
-    if found["unknown_codes"]:
-        st.warning("Not in LAPD's tables, so not used: " + ", ".join(found["unknown_codes"]))
 
 
-def why(found: dict[str, Any]) -> None:
+def contribution(reason: Reason, category: str) -> float:
+    """How far a reason pushes towards a category: its log-odds against the mean of all categories."""
+    log_odds = reason["log_odds"]
+    return log_odds[category] - sum(log_odds.values()) / len(log_odds)
+
+
+def show_reasons(explanation: Explanation) -> None:
+    """The fields that were given, those with the largest contribution first."""
     st.subheader("Why")
-    label = found["label_name"]
-
-    def push(reason: dict[str, Any]) -> float:
-        return reason["log_odds"][label] - sum(reason["log_odds"].values()) / len(reason["log_odds"])
-
-    given = [reason for reason in found["reasons"] if reason["value"] is not None]
-    shown = sorted(given, key=lambda reason: -abs(push(reason)))[:SHOWN_REASONS]
-    figure = charts.reasons([(reason["text"].rsplit(",", 1)[0], push(reason)) for reason in shown])
-    st.plotly_chart(figure, key="why", config={"displayModeBar": False})
+    category = explanation["label_name"]
+    contributions = [
+        (reason["text"], contribution(reason, category))
+        for reason in explanation["reasons"]
+        if reason["value"] is not None
+    ]
+    contributions.sort(key=lambda item: -abs(item[1]))
+    shown = contributions[:SHOWN_REASONS]
+    figure = charts.reasons([(text.rsplit(",", 1)[0], push) for text, push in shown])
+    st.plotly_chart(figure, key="why", config=charts.CONFIG)
     with st.expander("In words"):
-        st.markdown("\n".join(f"- {reason['text']}" for reason in shown))
+        st.markdown("\n".join(f"- {text}" for text, _ in shown))
         st.caption("Exact tree SHAP of the model that answered, in log-odds against the other categories.")
 
 
-def sharpen(found: dict[str, Any]) -> None:
-    levels = backend.model()["serving"]["metrics"]
-    now = levels[found["level"]]["accuracy"]
-    if found["level"] in NEXT:
-        what, level = NEXT[found["level"]]
-        better = levels[level]["accuracy"]
-        whole = levels["report"]["accuracy"]
-        st.info(
-            f"**What would sharpen this:** {what}. On reports nobody trained on, such answers are right "
-            f"{now:.0%} of the time; with {what} {better:.0%}, with the whole report {whole:.0%}.",
-            icon=":material/lightbulb:",
-        )
-    else:
-        st.caption(f"On reports nobody trained on, answers from whole reports are right {now:.0%} of the time.")
-
-
-st.title("What kind of report is this?")
-st.caption("Date, time and area are enough to begin with; every further field sharpens the answer.")
-left, right = st.columns([5, 6], gap="large")
-with left:
-    report = form()
-with right:
-    try:
-        explained = backend.explain(report)
-    except backend.WrongInput as wrong:
-        st.error(str(wrong), icon=":material/error:")
-        st.stop()
-    answer(explained)
-    sharpen(explained)
-    why(explained)
-    st.caption(
-        f"Model {explained['model_name']} version {explained['model_version']}. Categories of reports, not guilt."
-    )
+page()

@@ -1,0 +1,258 @@
+"""The backend's JSON answers, as far as the page reads them. The API may add keys; the page ignores those."""
+
+from typing import Literal, NotRequired, TypedDict
+
+DetailLevel = Literal["place_time", "premise", "weapon", "report"]
+CodeKind = Literal["area", "premis", "weapon", "mo"]
+PlaceKind = Literal["area", "district"]
+
+
+class Reason(TypedDict):
+    """What one field of the report contributed. `value` is None where the field was not given."""
+
+    value: str | None
+    text: str
+    log_odds: dict[str, float]
+
+
+class Explanation(TypedDict):
+    """A prediction with the reasons for it; `probabilities` by category name."""
+
+    label_name: str
+    probability: float
+    probabilities: dict[str, float]
+    level: DetailLevel
+    unknown_codes: list[str]
+    model_name: str
+    model_version: str
+    reasons: list[Reason]
+
+
+class Code(TypedDict):
+    code: str
+    name: str
+
+
+class Feature(TypedDict):
+    name: str
+    about: str
+    source: list[str]
+    use: str
+    share_of_gain: float
+    entity: list[str]
+
+
+class ReportCounts(TypedDict):
+    """Reports that match the filters. `by_area` by area number; `by_weekday_hour`: 7 rows (Monday first) of 24."""
+
+    total: int
+    by_category: dict[str, int]
+    by_area: dict[str, int]
+    by_month: dict[str, int]
+    by_weekday_hour: list[list[int]]
+
+
+class Scores(TypedDict):
+    """Metrics of a classifier on held-out reports."""
+
+    accuracy: float
+    weighted_f1: float
+    macro_auc: float
+    log_loss: float
+    ece: float
+
+
+class CalibrationBin(TypedDict):
+    """Mean confidence, accuracy, and share of the reports of one bin."""
+
+    confidence: float
+    accuracy: float
+    share: float
+
+
+# "from" is a keyword, so this one needs the functional form
+TrainingData = TypedDict(
+    "TrainingData",
+    {
+        "fingerprint": str,
+        "trained_on": int,
+        "held_out": int,
+        "from": str,
+        "until": str,
+        "held_out_from": str,
+        "rows": int,
+        "rejected": dict[str, int],
+        "simulated": NotRequired[int],
+    },
+)
+
+
+class ServingModel(TypedDict):
+    """The version of the category model that answers. Scores by detail level, and `overall`."""
+
+    version: str
+    metrics: dict[str, Scores]
+    confusion: dict[str, list[list[int]]]
+    calibration: dict[str, list[CalibrationBin]]
+    data: TrainingData
+    categories: dict[str, str]
+
+
+class Gate(TypedDict):
+    """One comparison of a version with the champion."""
+
+    name: str
+    passed: bool
+    reason: str
+
+
+class ModelVersion(TypedDict):
+    """A registered version. `metrics` by detail level or backtest method; a backend may leave out `gates`."""
+
+    version: str
+    aliases: list[str]
+    tags: dict[str, str]
+    metrics: dict[str, dict[str, float]]
+    gates: NotRequired[list[Gate]]
+
+
+class CategoryModel(TypedDict):
+    """The answer about `crime-category`."""
+
+    name: str
+    versions: list[ModelVersion]
+    serving: ServingModel
+
+
+class Decision(TypedDict):
+    """A promotion or rollback that was carried out."""
+
+    version: str
+    gates: list[Gate]
+
+
+class AuditEntry(TypedDict):
+    """A recorded decision about a model's versions; `at` is an ISO 8601 time."""
+
+    at: str
+    what: str
+    model: str
+    version: str
+    by: str
+    why: str | None
+
+
+class Challenger(TypedDict):
+    """How the challenger compares with the champion on recorded predictions; None where nothing is known yet."""
+
+    version: str
+    canary: float
+    answered: int
+    shadowed: int
+    agreement: float | None
+    difference: float | None
+    log_loss: float | None
+    champion_log_loss: float | None
+
+
+class Interval(TypedDict):
+    """Expected reports with the bounds of their 80 % and 95 % intervals."""
+
+    mean: float
+    low80: float
+    high80: float
+    low95: float
+    high95: float
+
+
+class ForecastDay(Interval):
+    date: str
+
+
+class PastForecastDay(ForecastDay):
+    """A day of an earlier forecast, and the reports that came."""
+
+    reports: int
+
+
+class DayCount(TypedDict):
+    date: str
+    reports: int
+
+
+class Place(Interval):
+    """An area or reporting district; the coordinates are the centre of its reports, None where unknown."""
+
+    id: int
+    name: str
+    area: int
+    latitude: float | None
+    longitude: float | None
+
+
+class Hotspots(TypedDict):
+    """Places with the most expected reports of a day; `first` and `last` are the days the forecast covers."""
+
+    made_at: str
+    simulated: bool
+    first: str
+    last: str
+    places: list[Place]
+
+
+class PlaceForecast(TypedDict):
+    """Expected reports by day; `recent`: reports known when it was made; `before`: the previous forecast."""
+
+    place: str
+    days: list[ForecastDay]
+    total: float
+    recent: list[DayCount]
+    before: list[PastForecastDay]
+
+
+class FeatureDrift(TypedDict):
+    feature: str
+    reports: int
+    psi: float
+    js: float
+    p: float
+    drifted: bool
+
+
+class DriftPeriod(TypedDict):
+    """PSI by feature over the predictions up to `until`."""
+
+    until: str
+    psi: dict[str, float]
+
+
+class WeekOfPerformance(TypedDict):
+    """Scores of one version over one week, once the crime codes were known."""
+
+    week: str
+    version: str
+    reports: int
+    accuracy: float
+    log_loss: float
+    ece: float
+
+
+class Drift(TypedDict):
+    """The latest predictions compared with the training data; `features` is empty while there are too few."""
+
+    model_version: str
+    reports: int
+    features: list[FeatureDrift]
+    history: list[DriftPeriod]
+    performance: list[WeekOfPerformance]
+
+
+class Pod(TypedDict):
+    """One backend pod. `serving`: version by model; `seconds`: latency by quantile ("0.5", "0.95")."""
+
+    pod: str
+    started: float
+    serving: dict[str, str]
+    trouble: dict[str, str]
+    requests: int
+    seconds: dict[str, float | None]

@@ -1,0 +1,107 @@
+"""What the page caches, for all its sessions. Answers of one model version stay; what changes is asked for again."""
+
+import streamlit as st
+
+from crime_ui.client import forecasts, models, monitoring, reports
+from crime_ui.client.answers import (
+    AuditEntry,
+    CategoryModel,
+    Challenger,
+    Code,
+    CodeKind,
+    Drift,
+    Feature,
+    Hotspots,
+    ModelVersion,
+    PlaceForecast,
+    PlaceKind,
+    Pod,
+    ReportCounts,
+)
+from crime_ui.client.forecasts import Cut
+from crime_ui.client.reports import ReportFilters
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def release() -> str | None:
+    return monitoring.release()
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def category_model() -> CategoryModel:
+    return models.category_model()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def versions(name: str) -> list[ModelVersion]:
+    return models.versions(name)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def challenger() -> Challenger | None:
+    return models.challenger()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def decisions() -> list[AuditEntry] | None:
+    return models.decisions()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def drift() -> Drift:
+    return monitoring.drift()
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def pods() -> list[Pod]:
+    return monitoring.pods()
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def codes() -> dict[CodeKind, list[Code]]:
+    return reports.codes()
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def report_features() -> list[Feature]:
+    return reports.report_features()
+
+
+def report_counts(filters: ReportFilters) -> ReportCounts:
+    return _report_counts(_serving_versions().get(models.CATEGORY_MODEL), filters)
+
+
+def hotspots(top: int, by: PlaceKind, on: str | None = None, *, cut: Cut) -> Hotspots:
+    return _hotspots(_serving_versions().get(models.FORECAST_MODEL), top, by, on, cut)
+
+
+def place_forecast(area: int | None, cut: Cut) -> PlaceForecast:
+    return _place_forecast(_serving_versions().get(models.FORECAST_MODEL), area, cut)
+
+
+def forget() -> None:
+    """Ask for everything again, as after a decision."""
+    st.cache_data.clear()
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def _serving_versions() -> dict[str, str]:
+    return monitoring.serving_versions()
+
+
+# `version` is part of the cache's key: the answer stays the same as long as its model does
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+def _report_counts(version: str | None, filters: ReportFilters) -> ReportCounts:
+    return reports.report_counts(filters)
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+def _hotspots(version: str | None, top: int, by: PlaceKind, on: str | None, cut: Cut) -> Hotspots:
+    return forecasts.hotspots(top, by, on, cut)
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+def _place_forecast(version: str | None, area: int | None, cut: Cut) -> PlaceForecast:
+    return forecasts.place_forecast(area, cut)

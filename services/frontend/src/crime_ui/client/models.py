@@ -1,0 +1,58 @@
+"""Model versions, and the decisions about which one answers."""
+
+from crime_ui.client.answers import AuditEntry, CategoryModel, Challenger, Decision, ModelVersion
+from crime_ui.client.transport import BackendDown, Refused, send
+
+CATEGORY_MODEL, FORECAST_MODEL = "crime-category", "crime-risk"
+DECISION_SECONDS = 120  # a promotion scores held-out reports with both versions
+
+
+def category_model() -> CategoryModel:
+    """The category model: its versions and the details of the one that answers. Without it no page works."""
+    try:
+        answer: CategoryModel = send("GET", f"/models/{CATEGORY_MODEL}").json()
+    except Refused as refusal:
+        raise BackendDown(str(refusal)) from None
+    return answer
+
+
+def versions(name: str) -> list[ModelVersion]:
+    """A model's versions, the newest first. Raises `Refused` if there is no such model yet."""
+    answer: list[ModelVersion] = send("GET", f"/models/{name}").json()["versions"]
+    return answer
+
+
+def challenger() -> Challenger | None:
+    """How the category model's challenger compares with the champion; None without one."""
+    try:
+        answer: Challenger = send("GET", f"/models/{CATEGORY_MODEL}/challenger").json()
+    except Refused:
+        return None
+    return answer
+
+
+def decisions() -> list[AuditEntry] | None:
+    """Every decision about which version answers, the newest first; None while the registry does not answer."""
+    try:
+        answer: list[AuditEntry] = send("GET", "/audit", attempts=1).json()
+    except BackendDown:
+        return None
+    return answer
+
+
+def promote(name: str, version: str, by: str, force: str, token: str) -> Decision:
+    """Make a version champion. `force`: the reason to do so although a gate fails, or empty. Raises `Refused`."""
+    body = {"version": version, "by": by or "page"} | ({"force": force} if force else {})
+    return _decide(f"/models/{name}/promote", body, token)
+
+
+def rollback(name: str, by: str, token: str) -> Decision:
+    """Make the previous champion champion again. Raises `Refused`."""
+    return _decide(f"/models/{name}/rollback", {"by": by or "page"}, token)
+
+
+def _decide(path: str, body: dict[str, str], token: str) -> Decision:
+    """Sent once: a rollback that is sent twice undoes itself."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer: Decision = send("POST", path, attempts=1, json=body, headers=headers, timeout=DECISION_SECONDS).json()
+    return answer

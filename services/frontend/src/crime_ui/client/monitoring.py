@@ -1,0 +1,58 @@
+"""The backend's pods, the versions that answer, and drift."""
+
+import os
+import socket
+
+import httpx
+
+from crime_ui.client.answers import Drift, Pod
+from crime_ui.client.transport import http_client, send
+
+CHECK_SECONDS = 2
+POD_PORT = 5000
+
+
+def serving_versions() -> dict[str, str]:
+    """The version that answers, by model."""
+    answer: dict[str, str] = send("GET", "/ready").json()["serving"]
+    return answer
+
+
+def release() -> str | None:
+    """The backend's release, None if it does not tell."""
+    answer: str | None = send("GET", "/").json().get("version")
+    return answer
+
+
+def is_ready() -> bool:
+    """Whether the backend would answer now."""
+    try:
+        return http_client().get("/ready", timeout=CHECK_SECONDS).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def drift() -> Drift:
+    """The latest predictions compared with the training data. Raises `Refused` if the store can't be reached."""
+    answer: Drift = send("GET", "/drift", optional=True).json()
+    return answer
+
+
+def pods() -> list[Pod]:
+    """Every backend pod that answers. `BACKEND_PODS` is a name that resolves to the address of each."""
+    name = os.environ.get("BACKEND_PODS", "")
+    if not name:
+        return [send("GET", "/pod").json()]
+    try:
+        addresses = {str(info[4][0]) for info in socket.getaddrinfo(name, POD_PORT, type=socket.SOCK_STREAM)}
+    except OSError:
+        addresses = set()
+    answers = []
+    for address in sorted(addresses):
+        try:
+            url = httpx.URL(scheme="http", host=address, port=POD_PORT, path="/pod")
+            response = http_client().get(url, timeout=CHECK_SECONDS)
+            answers.append(response.raise_for_status().json())
+        except httpx.HTTPError:
+            continue
+    return answers

@@ -1,0 +1,33 @@
+"""What is known about reports: codes with their names, features, and counts."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from crime_ui.client.answers import Code, CodeKind, Feature, ReportCounts
+from crime_ui.client.transport import send
+
+
+class ReportFilters(TypedDict, total=False):
+    """`area`: numbers; `category`: keys; `first` and `last`: months such as 2020-01."""
+
+    area: Sequence[str]
+    category: Sequence[str]
+    first: str
+    last: str
+
+
+def codes() -> dict[CodeKind, list[Code]]:
+    """Codes of areas, premises, weapons and MO codes, the most frequent first."""
+    answer: dict[CodeKind, list[Code]] = send("GET", "/codes").json()
+    return answer
+
+
+def report_features() -> list[Feature]:
+    """The features of the category model."""
+    features: list[Feature] = send("GET", "/features").json()["features"]
+    return [feature for feature in features if feature["entity"] == ["report"]]
+
+
+def report_counts(filters: ReportFilters) -> ReportCounts:
+    answer: ReportCounts = send("GET", "/reports", params=filters).json()
+    return answer

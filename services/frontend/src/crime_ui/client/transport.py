@@ -1,0 +1,83 @@
+"""One HTTP client for all sessions, retries while pods come and go, and the errors that pages show."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+ATTEMPTS = 4
+PAUSE_SECONDS = 0.25  # times the attempt's number; a pod that goes away leaves the service within a second
+TIMEOUT = httpx.Timeout(30, connect=3)
+RETRIED_STATUSES = (502, 503, 504)
+REFUSED_STATUSES = (401, 403, 404, 409, 413, 422)
+
+
+class BackendDown(Exception):
+    """The backend can't be reached or has no model."""
+
+
+class Refused(Exception):
+    """The backend answered that it can't do what was asked; the message says why."""
+
+
+@cache
+def http_client() -> httpx.Client:
+    """The client of the backend at `BACKEND_URL`."""
+    return httpx.Client(base_url=os.environ.get("BACKEND_URL", "http://localhost:5000"), timeout=TIMEOUT)
+
+
+def send(
+    method: str,
+    path: str,
+    *,
+    attempts: int = ATTEMPTS,
+    optional: bool = False,
+    headers: Mapping[str, str] | None = None,
+    **arguments: Any,
+) -> httpx.Response:
+    """Send a request; further arguments are httpx's. Set `attempts=1` for a request that must not arrive twice.
+
+    `optional`: a backend that answers everything else may lack this, so its 503 is an answer and not an outage.
+    Raises `Refused` and `BackendDown`.
+    """
+    problem = ""
+    request_id = uuid4().hex  # the backend's log and answer carry it too
+    sent_headers = {"X-Request-ID": request_id, **(headers or {})}
+    for attempt in range(attempts):
+        time.sleep(PAUSE_SECONDS * attempt)
+        try:
+            response = http_client().request(method, path, headers=sent_headers, **arguments)
+        except httpx.TransportError as error:
+            problem = str(error) or type(error).__name__
+            _log("no answer", request_id, method, path, why=problem)
+            continue
+        status = response.status_code
+        _log("request", request_id, method, path, status=status)
+        if status in REFUSED_STATUSES or (optional and status == 503):
+            raise Refused(_detail(response))
+        if status in RETRIED_STATUSES:
+            problem = _detail(response)
+            continue
+        response.raise_for_status()
+        return response
+    raise BackendDown(problem)
+
+
+def _detail(response: httpx.Response) -> str:
+    """The reason in an error's body; empty for a body of another server, as an ingress's page."""
+    if "json" not in response.headers.get("content-type", ""):
+        return ""
+    detail = response.json().get("detail", "not ready")
+    return detail if isinstance(detail, str) else "; ".join(problem["msg"] for problem in detail)
+
+
+def _log(event: str, request_id: str, method: str, path: str, **more: object) -> None:
+    """Print a line of JSON in the form of the backend's log."""
+    now = datetime.now(UTC).isoformat()
+    print(json.dumps({"event": event, "id": request_id, "method": method, "path": path, **more, "timestamp": now}))

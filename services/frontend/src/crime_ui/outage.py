@@ -1,0 +1,27 @@
+"""What a page shows while the backend is down."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from crime_ui.client import monitoring
+from crime_ui.client.transport import BackendDown
+
+
+@contextmanager
+def outage_message() -> Iterator[None]:
+    """Around a page: a message instead of a traceback while the backend is down; the page comes back by itself."""
+    try:
+        yield
+    except BackendDown as down:
+        st.error("**The prediction service can't be reached.** What you entered is kept.", icon=":material/cloud_off:")
+        st.caption(f"This page tries again every two seconds. ({down})")
+        _rerun_once_ready()
+        st.button("Try now", icon=":material/refresh:")
+
+
+@st.fragment(run_every=2)
+def _rerun_once_ready() -> None:
+    if monitoring.is_ready():
+        st.rerun()

@@ -1,0 +1,54 @@
+"""What surrounds every view: outages, the warning about simulated data, the release."""
+
+from recorded import RecordedBackend, recorded
+from streamlit.testing.v1 import AppTest
+
+
+def captions(app: AppTest) -> list[str]:
+    return [caption.value for caption in app.caption]
+
+
+def test_an_outage_is_a_message_and_the_page_comes_back_with_what_was_entered(
+    backend: RecordedBackend, app: AppTest
+) -> None:
+    app.run()
+    app.selectbox(key="premise").select("Street (101)")
+    backend.failures = 1_000
+    app.run()
+    assert not app.exception
+    assert app.error[0].value.startswith("**The prediction service can't be reached.** What you entered is kept.")
+    assert "tries again every two seconds. (Server disconnected" in captions(app)[-1]
+    backend.failures = 0
+    app.button[0].click().run()
+    assert not app.error
+    assert app.selectbox(key="premise").value == "Street (101)"
+    assert app.metric[0].delta.endswith("sure, from place, time and premise")
+
+
+def test_a_backend_without_a_model_is_an_outage(backend: RecordedBackend, app: AppTest) -> None:
+    backend.replace("GET", "/models/crime-category", recorded("model_none"), 404)
+    backend.replace("GET", "/ready", recorded("ready_no_model"), 503)
+    app.run()
+    assert not app.exception
+    assert "can't be reached" in app.error[0].value
+    assert "no model 'crime-category'" in captions(app)[-1]
+
+
+def test_a_model_of_simulated_reports_is_marked(backend: RecordedBackend, app: AppTest) -> None:
+    model = recorded("model_category")
+    model["serving"]["data"]["simulated"] = 1
+    backend.replace("GET", "/models/crime-category", model)
+    app.run()
+    assert app.warning[0].value.startswith("**Simulated.** The model that answers was trained on a simulated city")
+
+
+def test_a_model_of_real_reports_and_a_backend_that_does_not_tell_its_release(app: AppTest) -> None:
+    app.run()
+    assert not app.warning
+    assert captions(app)[-1].startswith("Model crime-category version 2.")
+
+
+def test_the_release_is_below_the_view(backend: RecordedBackend, app: AppTest) -> None:
+    backend.replace("GET", "/", recorded("root") | {"version": "1.2.3"})
+    app.run()
+    assert captions(app)[-1] == "Crime prediction 1.2.3"
