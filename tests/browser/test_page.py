@@ -1,6 +1,7 @@
 """What an analyst does with the page."""
 
 import csv
+import datetime
 import gzip
 import re
 from pathlib import Path
@@ -8,11 +9,18 @@ from pathlib import Path
 import httpx
 import pytest
 from crime.sample import sample_table
-from harness import trained_store
-from playwright.sync_api import BrowserContext, Page, expect
+from harness import trained_store, write_table
+from page_services import TOKEN, PageServices
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 SLOW = 20_000  # milliseconds
 TRACEBACK = "Traceback"
+
+
+def sample_rows(count: int) -> list[dict[str, str]]:
+    """The first reports of the embedded sample."""
+    with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        return [row for row, _ in zip(csv.DictReader(lines), range(count), strict=False)]
 
 
 def choose(page: Page, label: str, words: str) -> None:
@@ -24,6 +32,11 @@ def choose(page: Page, label: str, words: str) -> None:
     page.mouse.click(5, 700)  # closes a list that stays open
 
 
+def choose_segment(page: Page, name: str) -> None:
+    """Press a part of a segmented control."""
+    page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name)).click()
+
+
 def answer(page: Page) -> str:
     """The page's answer, once it has come."""
     metric = page.get_by_test_id("stMetric")
@@ -31,16 +44,18 @@ def answer(page: Page) -> str:
     return metric.inner_text()
 
 
-def test_three_fields_give_an_answer(page: Page, services) -> None:
+def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None:
     page.goto(services.url)
     assert "sure, from place and time" in answer(page)
     expect(page.get_by_text("What would sharpen this:")).to_be_visible()
-    expect(page.get_by_text("the premise. On reports nobody trained on")).to_be_visible()
-    expect(page.get_by_text("Model crime-category version 1")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("the premise. On reports the model was not trained on")).to_be_visible()
+    version = services.ask("/ready")["version"]
+    expect(page.get_by_text(f"Model crime-category version {version}")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(f"Crime prediction {services.ask('/')['version']}")).to_be_visible(timeout=SLOW)
     assert TRACEBACK not in page.inner_text("body")
 
 
-def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserContext, services) -> None:
+def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserContext, services: PageServices) -> None:
     page.goto(services.url)
     answer(page)
     choose(page, "Area", "holly")
@@ -49,46 +64,45 @@ def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserC
     choose(page, "MO codes", "hit with weapon")
     expect(page.get_by_text("sure, from the whole report")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Weapon: STRONG-ARM").first).to_be_visible(timeout=SLOW)
-    said = answer(page)
-    assert "Violence/assault" in said
+    first_answer = answer(page)
+    assert "Violence/assault" in first_answer
     page.reload()
     expect(page.get_by_text("sure, from the whole report")).to_be_visible(timeout=SLOW)
-    assert answer(page) == said
+    assert answer(page) == first_answer
     other = context.new_page()  # a new session, as on another pod
     other.goto(page.url)
     expect(other.get_by_text("sure, from the whole report")).to_be_visible(timeout=SLOW)
-    assert answer(other) == said
+    assert answer(other) == first_answer
 
 
-def test_explore_filters_and_draws_the_areas(page: Page, services) -> None:
+def test_explore_filters_and_draws_the_areas(page: Page, services: PageServices) -> None:
+    all_reports, hollywood = services.ask("/reports")["total"], services.ask("/reports?area=6")["total"]
+    assert hollywood < all_reports
     page.goto(f"{services.url}/explore")
     total = page.get_by_test_id("stMetric").filter(has_text="Reports")
-    expect(total.get_by_text("7,888")).to_be_visible(timeout=SLOW)
+    expect(total.get_by_text(f"{all_reports:,}")).to_be_visible(timeout=SLOW)
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(4, timeout=SLOW)
     expect(page.locator(".js-fill")).to_have_count(21, timeout=SLOW)
     choose(page, "Areas", "Hollywood")
-    expect(total.get_by_text("7,888")).to_have_count(0, timeout=SLOW)
-    assert "areas=Hollywood" in page.url
-    few = total.inner_text()
+    expect(total.get_by_text(f"{hollywood:,}")).to_be_visible(timeout=SLOW)
+    page.wait_for_url("**areas=Hollywood**", timeout=SLOW)
     page.reload()
-    expect(page.get_by_test_id("stMetric").filter(has_text="Busiest area").get_by_text("Hollywood")).to_be_visible(
-        timeout=SLOW
-    )
-    assert total.inner_text() == few
+    busiest = page.get_by_test_id("stMetric").filter(has_text="Busiest area")
+    expect(busiest.get_by_text("Hollywood")).to_be_visible(timeout=SLOW)
+    expect(total.get_by_text(f"{hollywood:,}")).to_be_visible(timeout=SLOW)
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        rows = [row for row, _ in zip(csv.reader(lines), range(61), strict=False)]
-    rows[5][3] = "2599"
+    """A CSV file of 60 reports, of which the fifth has a time that is none."""
+    rows = sample_rows(60)
+    rows[4]["TIME OCC"] = "2599"
     path = tmp_path / "reports.csv"
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    write_table(path, rows)
     return path
 
 
-def test_a_table_is_scored_and_downloaded(page: Page, services, table: Path) -> None:
+def test_a_table_is_scored_and_downloaded(page: Page, services: PageServices, table: Path) -> None:
     page.goto(f"{services.url}/batch")
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(table)
     metrics = page.get_by_test_id("stMetric")
@@ -98,57 +112,63 @@ def test_a_table_is_scored_and_downloaded(page: Page, services, table: Path) -> 
         page.get_by_role("button", name="Download the result").click()
     assert download.value.suggested_filename == "reports-predictions.csv"
     with open(download.value.path(), newline="") as file:
-        found = list(csv.DictReader(file))
-    assert len(found) == 60
-    assert found[4]["error"] == "TIME OCC: expected a 24-hour time from 0000 to 2359"
+        scored = list(csv.DictReader(file))
+    assert len(scored) == 60
+    assert scored[4]["error"] == "TIME OCC: expected a 24-hour time from 0000 to 2359"
 
 
-def test_a_file_that_is_no_table_is_told(page: Page, services, tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_is_refused_with_a_reason(page: Page, services: PageServices, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("milk,eggs\n1,2\n")
     page.goto(f"{services.url}/batch")
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(tmp_path / "list.csv")
     expect(page.get_by_text("not an LAPD table: no column 'DATE OCC'")).to_be_visible(timeout=SLOW)
 
 
-def test_the_model_shows_its_honest_figures(page: Page, services) -> None:
+def test_the_model_shows_its_figures_on_held_out_reports(page: Page, services: PageServices) -> None:
+    data = services.ask("/models/crime-category")["serving"]["data"]
     page.goto(f"{services.url}/model")
-    expect(page.get_by_text("2,000 reports from 2020-09-02 on")).to_be_visible(timeout=SLOW)
+    held_out = f"{data['held_out']:,} reports from {data['held_out_from']} on"
+    expect(page.get_by_text(held_out)).to_be_visible(timeout=SLOW)
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2, timeout=SLOW)
-    page.get_by_role("radio", name="Place and time").or_(page.get_by_role("button", name="Place and time")).click()
+    choose_segment(page, "Place and time")
     page.wait_for_url("**level=Place**", timeout=SLOW)
 
 
-def test_the_forecast_shows_where_when_and_how_the_last_one_did(page: Page, services) -> None:
+def test_the_forecast_shows_where_and_when(page: Page, services: PageServices) -> None:
+    first = datetime.date.fromisoformat(services.ask("/hotspots?top=1")["first"])
+    before = services.ask("/forecast")["before"]
     page.goto(f"{services.url}/forecast")
-    expect(page.get_by_text("Expected on Friday, 01 January 2021")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(3, timeout=SLOW)
-    expect(page.get_by_text("days in their 80 % range")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(f"Expected on {first:%A, %d %B %Y}")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(3 if before else 2, timeout=SLOW)
+    expect(page.get_by_text("days in their 80 % range")).to_have_count(1 if before else 0, timeout=SLOW)
     expect(page.get_by_text("Reports are not crimes")).to_be_visible()
     expect(page.get_by_role("link", name="Explore")).to_be_visible()  # opened directly, it has its frame
     choose(page, "Area", "holly")
     expect(page.get_by_text("Hollywood: the next four weeks")).to_be_visible(timeout=SLOW)
-    page.get_by_role("radio", name="Districts").or_(page.get_by_role("button", name="Districts")).click()
+    choose_segment(page, "Districts")
     page.wait_for_url("**by=Districts**", timeout=SLOW)
     page.reload()
     expect(page.get_by_text("Hollywood: the next four weeks")).to_be_visible(timeout=SLOW)
     assert "Simulated" not in page.inner_text("body")
 
 
-def test_without_the_backend_a_message_and_it_heals_by_itself(page: Page, services) -> None:
+def test_without_the_backend_a_message_and_the_page_comes_back_by_itself(page: Page, services: PageServices) -> None:
     page.goto(f"{services.url}/?area=Hollywood+(6)")
     answer(page)
     services.backend.stop()
-    choose(page, "Premise", "sidewalk")
-    expect(page.get_by_text("The prediction service can't be reached.")).to_be_visible(timeout=SLOW)
-    assert TRACEBACK not in page.inner_text("body")
-    services.restart_backend()
+    try:
+        choose(page, "Premise", "sidewalk")
+        expect(page.get_by_text("The prediction service can't be reached.")).to_be_visible(timeout=SLOW)
+        assert TRACEBACK not in page.inner_text("body")
+    finally:
+        services.restart_backend()
     expect(page.get_by_text("sure, from place, time and premise")).to_be_visible(timeout=SLOW)
     assert "premise=Sidewalk" in page.url
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_light_and_dark(scheme: str, browser, services) -> None:
-    page = browser.new_page(color_scheme=scheme)
+def test_light_and_dark(scheme: str, browser: Browser, services: PageServices) -> None:
+    page = browser.new_page(color_scheme="light" if scheme == "light" else "dark")
     page.goto(services.url)
     answer(page)
     color = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
@@ -157,43 +177,44 @@ def test_light_and_dark(scheme: str, browser, services) -> None:
     page.close()
 
 
-def test_every_version_of_both_models_is_shown(page: Page, services) -> None:
+def test_every_version_of_both_models_is_shown(page: Page, services: PageServices) -> None:
+    previous = services.aliases().get("previous")
     page.goto(f"{services.url}/models")
     expect(page.get_by_role("heading", name="Models")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text(re.compile(r"\d+ decision"))).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text("No other version was champion before.")).to_be_visible(timeout=SLOW)
+    before = f"Version {previous} was champion before." if previous else "No other version was champion before."
+    expect(page.get_by_text(before)).to_be_visible(timeout=SLOW)
     page.get_by_test_id("stMain").get_by_text("Forecast", exact=True).click()
     expect(page).to_have_url(f"{services.url}/models?name=Forecast", timeout=SLOW)
     assert TRACEBACK not in page.inner_text("body")
 
 
-def test_monitoring_shows_pods_and_drift(page: Page, services) -> None:
-    with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    httpx.post(f"{services.backend.url}/predict/batch", json=rows[:1_000], timeout=60).raise_for_status()
+def test_monitoring_shows_pods_and_drift(page: Page, services: PageServices) -> None:
+    reports = sample_rows(1_000)
+    httpx.post(f"{services.backend.url}/predict/batch", json=reports, timeout=60).raise_for_status()
+    version = services.ask("/ready")["version"]
     page.goto(f"{services.url}/monitoring")
     expect(page.get_by_role("heading", name="Pods")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text("the data of version 1")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(f"the data of version {version}")).to_be_visible(timeout=SLOW)
     assert TRACEBACK not in page.inner_text("body")
 
 
-def test_whoever_has_the_token_promotes_and_rolls_back(page: Page, services) -> None:
+def test_whoever_has_the_token_promotes_and_rolls_back(page: Page, services: PageServices) -> None:
     trained_store().crime("train", "--seed", "1")
-    aliases = httpx.get(f"{services.backend.url}/models").json()["models"][0]["aliases"]
+    champion = services.aliases()["champion"]
     page.goto(f"{services.url}/models")
     button = page.get_by_role("button", name="Make it champion", exact=True)
     expect(button).to_be_enabled(timeout=SLOW)
     button.click()
     expect(page.get_by_text("expected the bearer token")).to_be_visible(timeout=SLOW)
-    page.get_by_label("Although a gate fails, because").fill("to see it on the page")
-    page.get_by_label("Token").first.fill("a-token-for-the-page")
+    page.get_by_label("Reason to override failed gates").fill("to see it on the page")
+    page.get_by_label("Token").first.fill(TOKEN)
     button.click()
     expect(page.get_by_text("is champion.")).to_be_visible(timeout=3 * SLOW)
-    moved = httpx.get(f"{services.backend.url}/models").json()["models"][0]["aliases"]
-    assert moved["champion"] != aliases["champion"]
+    assert services.aliases()["champion"] != champion
     page.reload()
-    page.get_by_label("Token").last.fill("a-token-for-the-page")
+    page.get_by_label("Token").last.fill(TOKEN)
     page.get_by_role("button", name="Make it champion again").click()
     expect(page.get_by_text("is champion again.")).to_be_visible(timeout=3 * SLOW)
-    assert httpx.get(f"{services.backend.url}/models").json()["models"][0]["aliases"]["champion"] == aliases["champion"]
+    assert services.aliases()["champion"] == champion
     assert TRACEBACK not in page.inner_text("body")

@@ -42,13 +42,16 @@ def test_a_model_of_simulated_reports_is_marked(backend: RecordedBackend, app: A
     assert app.warning[0].value.startswith("**Simulated.** The model that answers was trained on a simulated city")
 
 
-def test_a_model_of_real_reports_and_a_backend_that_does_not_tell_its_release(app: AppTest) -> None:
+def test_the_release_is_below_the_view(backend: RecordedBackend, app: AppTest) -> None:
     app.run()
     assert not app.warning
-    assert captions(app)[-1].startswith("Model crime-category version 2.")
+    assert captions(app)[-1] == f"Crime prediction {recorded('root')['version']}"
 
 
-def test_the_release_is_below_the_view(backend: RecordedBackend, app: AppTest) -> None:
-    backend.replace("GET", "/", recorded("root") | {"version": "1.2.3"})
+def test_a_backend_that_does_not_tell_its_release(backend: RecordedBackend, app: AppTest) -> None:
+    root = recorded("root")
+    del root["version"]
+    backend.replace("GET", "/", root)
     app.run()
-    assert captions(app)[-1] == "Crime prediction 1.2.3"
+    assert not app.exception
+    assert not any(caption.startswith("Crime prediction") for caption in captions(app))

@@ -1,0 +1,61 @@
+"""The page and its backend as real processes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from harness import Backend, free_port, start_backend, trained_store, wait_for
+
+TOKEN = "a-token-for-the-page"
+
+
+@dataclass
+class PageServices:
+    """`url`: of the page."""
+
+    url: str
+    page: subprocess.Popen[bytes]
+    backend: Backend
+    token_file: Path
+
+    @classmethod
+    def start(cls, root: Path, token_file: Path) -> "PageServices":
+        """Both on the session's trained store; decisions take the token `TOKEN`."""
+        token_file.write_text(TOKEN)
+        backend = start_backend(mlruns=trained_store().mlruns, token_file=token_file)
+        port = free_port()
+        log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
+        page = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "src/crime_ui/app.py", f"--server.port={port}"],
+            cwd=root / "services/frontend",
+            env={**os.environ, "BACKEND_URL": backend.url},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", page, log)
+        return cls(f"http://127.0.0.1:{port}", page, backend, token_file)
+
+    def stop(self) -> None:
+        self.page.kill()
+        self.page.wait()
+        self.backend.stop()
+
+    def restart_backend(self) -> None:
+        """Start a stopped backend again, at the same address."""
+        port = self.backend.url.rsplit(":", 1)[1]
+        self.backend = start_backend(mlruns=trained_store().mlruns, port=port, token_file=self.token_file)
+
+    def ask(self, path: str) -> Any:
+        """The backend's own answer to GET, to compare the page with."""
+        return httpx.get(f"{self.backend.url}{path}", timeout=60).raise_for_status().json()
+
+    def aliases(self) -> dict[str, str]:
+        """Versions of the category model by alias."""
+        models = {model["name"]: model for model in self.ask("/models")["models"]}
+        aliases: dict[str, str] = models["crime-category"]["aliases"]
+        return aliases
