@@ -73,7 +73,7 @@ def test_the_page_promotes_with_the_token_alone(release: Any, browser: Browser, 
     page.goto(f"{page_url}/models")
     promote = page.get_by_role("button", name="Make it champion", exact=True)
     expect(promote).to_be_enabled(timeout=60_000)
-    page.get_by_label("Although a gate fails, because").fill("to see it from the page")
+    page.get_by_label("Reason to override failed gates").fill("to see it from the page")
     page.get_by_label("Token").first.fill("a guess")
     promote.click()
     expect(page.get_by_text("expected the bearer token")).to_be_visible(timeout=60_000)
