@@ -1,4 +1,4 @@
-"""How a challenger does beside the champion: on the same reports, and once labels came."""
+"""Compares a challenger with the champion: answers to the same reports, and log loss where labels are known."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from crime.monitoring.records import RecordedPredictions
 
 @dataclass(frozen=True)
 class ChallengerComparison:
-    """`answered`: predictions the challenger gave as canary; `shadowed`: champion's answers it also scored.
+    """`answered`: predictions that the challenger answered as canary. `shadowed`: champion's answers it scored too.
 
-    `agreement`: share of those with the same category; `difference`: mean total variation distance. Both log losses
-    are over the weeks for which labels of shadow predictions came; None while there are none.
+    `agreement`: the share of those with the same category; `difference`: the mean total variation distance between
+    their probabilities. Both log losses are over the weeks in which shadow predictions have labels; None without any.
     """
 
     version: str
@@ -34,7 +34,10 @@ def compare_challenger(
     recorded: RecordedPredictions,
     performance: list[WeeklyPerformance],
 ) -> ChallengerComparison:
-    """Compare by `recorded` predictions, shadows among them. `since`: when it became challenger, seconds since 1970."""
+    """Compare the predictions in `recorded`, shadow ones included.
+
+    `version` and `champion` name the two versions. `since`: when the first became challenger, seconds since 1970.
+    """
     shadows = recorded.take(recorded.shadow & (recorded.version == version))
     answers = recorded.take(~recorded.shadow)
     shadow_row = {key: row for row, key in enumerate(zip(shadows.at, shadows.report_number, strict=True))}
@@ -43,7 +46,7 @@ def compare_challenger(
         for row, key in enumerate(zip(answers.at, answers.report_number, strict=True))
         if key in shadow_row
     ]
-    given = answers.probabilities[np.array([pair[0] for pair in pairs], int)]
+    answered = answers.probabilities[np.array([pair[0] for pair in pairs], int)]
     shadowed = shadows.probabilities[np.array([pair[1] for pair in pairs], int)]
     shadow_weeks = {week.week for week in performance if week.shadow and week.version == version}
     return ChallengerComparison(
@@ -51,14 +54,14 @@ def compare_challenger(
         canary=canary,
         answered=int(((answers.version == version) & (answers.at >= since)).sum()),
         shadowed=len(pairs),
-        agreement=round(float((given.argmax(1) == shadowed.argmax(1)).mean()), 4) if pairs else None,
-        difference=round(float(np.abs(given - shadowed).sum(1).mean() / 2), 4) if pairs else None,
+        agreement=round(float((answered.argmax(1) == shadowed.argmax(1)).mean()), 4) if pairs else None,
+        difference=round(float(np.abs(answered - shadowed).sum(1).mean() / 2), 4) if pairs else None,
         log_loss=_mean_log_loss(performance, version, True, shadow_weeks),
         champion_log_loss=_mean_log_loss(performance, champion, False, shadow_weeks),
     )
 
 
 def _mean_log_loss(performance: list[WeeklyPerformance], version: str, shadow: bool, weeks: set[str]) -> float | None:
-    rows = [each for each in performance if each.version == version and each.shadow == shadow and each.week in weeks]
-    reports = sum(each.reports for each in rows)
-    return round(sum(each.log_loss * each.reports for each in rows) / reports, 4) if reports else None
+    rows = [row for row in performance if row.version == version and row.shadow == shadow and row.week in weeks]
+    reports = sum(row.reports for row in rows)
+    return round(sum(row.log_loss * row.reports for row in rows) / reports, 4) if reports else None

@@ -1,4 +1,4 @@
-"""Whether the latest predictions look like the champion's training data."""
+"""The drift report: whether the latest predictions look like the data that the champion was trained on."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,13 +8,13 @@ from crime.metrics.drift import MIN_REPORTS, FeatureDrift, compare_to_reference
 from crime.monitoring.performance import WeeklyPerformance
 from crime.monitoring.records import RecordedPredictions
 
-RECENT_PREDICTIONS = 1_000  # that are compared: more would hide what has just begun
-MAX_PERIODS = 12  # into which the history is cut
+RECENT_PREDICTIONS = 1_000  # compared with the reference: more would hide a drift that has just begun
+MAX_PERIODS = 12  # of the history
 
 
 @dataclass(frozen=True)
 class DriftPeriod:
-    """PSI by feature of some predictions that followed one another; `until`: when the last was made."""
+    """Population stability index by feature, of consecutive predictions. `until`: when the last was made, in UTC."""
 
     until: str
     reports: int
@@ -23,7 +23,10 @@ class DriftPeriod:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """`features`: the most drifted first. `history` and `performance`: the oldest first."""
+    """`reports`: recent predictions compared, the first made at `since`. `features`: the most drifted first.
+
+    `history` and `performance`: the oldest first.
+    """
 
     model_name: str
     model_version: str
@@ -38,7 +41,7 @@ class DriftReport:
 def drift_report(
     model: CategoryBundle, recorded: RecordedPredictions, performance: list[WeeklyPerformance]
 ) -> DriftReport:
-    """Compare the latest of `recorded` (oldest first) with the reference in the model's bundle."""
+    """Compare the latest of `recorded`, which is the oldest first, with the reference in the model's bundle."""
     recent = recorded.take(slice(-RECENT_PREDICTIONS, None))
     features = _compare(model, recent)
     period = max(MIN_REPORTS, -(-len(recorded) // MAX_PERIODS))

@@ -1,4 +1,4 @@
-"""How good answers were, once the crime codes of the same reports came in."""
+"""Weekly performance: how good recorded predictions were, once the crime codes of the same reports are known."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ WEEK_SECONDS = 7 * 24 * 3600
 
 @dataclass(frozen=True, order=True)
 class WeeklyPerformance:
-    """Figures of one version's answers of one week; `week` is its first day, 2020-01-30 (a Thursday, as 1970 began)."""
+    """Performance of one version's predictions in one week. `ece`: expected calibration error.
+
+    `week`: its first day, YYYY-MM-DD, a Thursday because 1970 began with one. `shadow`: a challenger's predictions
+    that nobody received.
+    """
 
     week: str
     version: str
@@ -31,7 +35,7 @@ class WeeklyPerformance:
         return self.week, self.version, self.shadow
 
     def as_json(self) -> dict[str, Any]:
-        """As the file and the API write it: a shadow is told by its version, `7 (shadow)`."""
+        """As the file and the API write it: the version of shadow predictions is marked, `7 (shadow)`."""
         return {
             "week": self.week,
             "version": marked_version(self.version, self.shadow),
@@ -51,18 +55,18 @@ class WeeklyPerformance:
 def weekly_performance(
     recorded: RecordedPredictions, report_numbers: np.ndarray, labels: np.ndarray
 ) -> list[WeeklyPerformance]:
-    """Figures by week and version, of predictions of the reports with these numbers (n,) and labels (n,)."""
+    """Performance by week and version, of the predictions of the reports with these numbers (n,) and labels (n,)."""
     label_of = dict(zip(report_numbers.tolist(), labels.tolist(), strict=True))
     known = np.array([row for row, number in enumerate(recorded.report_number) if number in label_of], int)
     recorded = recorded.take(known)
     truth = np.array([label_of[number] for number in recorded.report_number], int)
     weeks = (recorded.at // WEEK_SECONDS).astype(int)
-    found = []
+    performance = []
     groups = zip(weeks.tolist(), recorded.version.tolist(), recorded.shadow.tolist(), strict=True)
     for week, version, shadow in sorted(set(groups)):
         rows = (weeks == week) & (recorded.version == version) & (recorded.shadow == shadow)
         probabilities, label = recorded.probabilities[rows], truth[rows]
-        found.append(
+        performance.append(
             WeeklyPerformance(
                 week=str(np.datetime64(week * 7, "D")),
                 version=version,
@@ -73,7 +77,7 @@ def weekly_performance(
                 ece=round(calibration_error(calibration_bins(probabilities, label)), 4),
             )
         )
-    return found
+    return performance
 
 
 def read_performance(store: FileStore | None) -> list[WeeklyPerformance]:
@@ -86,15 +90,15 @@ def read_performance(store: FileStore | None) -> list[WeeklyPerformance]:
 def update_performance(
     store: FileStore | None, recorded: RecordedPredictions, report_numbers: np.ndarray, labels: np.ndarray
 ) -> list[WeeklyPerformance]:
-    """Add what these labels tell to the known weeks; of two figures of one week, that of more reports stays.
+    """Add the performance on these labelled reports to the file, and return all weeks, the oldest first.
 
-    Raises `RegistryError`.
+    Where a week is known already, the result on more reports stays. Raises `RegistryError`.
     """
     weeks = {week.key: week for week in read_performance(store)}
-    found = weekly_performance(recorded, report_numbers, labels)
-    for week in found:
-        weeks[week.key] = max(week, weeks.get(week.key, week), key=lambda each: each.reports)
+    updates = weekly_performance(recorded, report_numbers, labels)
+    for week in updates:
+        weeks[week.key] = max(week, weeks.get(week.key, week), key=lambda entry: entry.reports)
     updated = sorted(weeks.values(), key=lambda week: (week.week, marked_version(week.version, week.shadow)))
-    if store and found:
+    if store and updates:
         store.save(PERFORMANCE_FILE, json.dumps([week.as_json() for week in updated]).encode())
     return updated

@@ -1,5 +1,6 @@
-"""The log of predictions of all pods: a folder a day in the registry's file store, kept for 90 days."""
+"""The prediction log: what all pods answered, one folder per day in the registry's file store, kept for 90 days."""
 
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,16 +10,18 @@ from crime.core.file_store import FileStore
 from crime.monitoring.records import PredictionRecord, RecordedPredictions, decode_records, encode_records
 
 FOLDER = "monitoring/predictions"
-MAX_PREDICTIONS, MAX_FILES = 20_000, 2_000  # that are read back: enough to see how drift came about
+MAX_PREDICTIONS, MAX_FILES = 20_000, 2_000  # read back at most: enough to see when a drift began
 KEPT_DAYS = 90
+DAY_NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+FILE_NAME = re.compile(r"[0-9.]+-.*-([0-9]+)\.csv\.gz")  # time of day, host, number of records
 
 
 class PredictionLog:
-    """Reads and writes the log. Without a store (an image's model alone) there are only the caller's own records."""
+    """Reads and writes the log. Without a store, `append` drops records and `read` knows the caller's own alone."""
 
     def __init__(self, store: FileStore | None):
         self.store = store
-        self._contents: dict[str, bytes] = {}  # of files read before: a file never changes
+        self._contents: dict[str, bytes] = {}  # cache of the files read last, by path; files never change
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Write one file, and remove days older than `KEPT_DAYS`. Raises `RegistryError`."""
@@ -28,7 +31,7 @@ class PredictionLog:
         name = f"{now:%H%M%S.%f}-{socket.gethostname()}-{len(records)}.csv.gz"
         self.store.save(f"{FOLDER}/{now:%Y-%m-%d}/{name}", encode_records(records))
         oldest = f"{now - timedelta(KEPT_DAYS):%Y-%m-%d}"
-        for day in self.store.files(FOLDER)[:-KEPT_DAYS]:
+        for day in _days(self.store)[:-KEPT_DAYS]:
             if day.rpartition("/")[2] < oldest:
                 self.store.remove(day)
 
@@ -48,15 +51,22 @@ class PredictionLog:
         if self.store is None:
             return contents
         store, predictions = self.store, 0
-        paths = (path for day in reversed(store.files(FOLDER)) for path in reversed(store.files(day)))
-        for path in islice(paths, MAX_FILES):
+        paths = (path for day in reversed(_days(store)) for path in reversed(store.files(day)))
+        counted = ((path, count) for path in paths if (count := _record_count(path)) is not None)
+        for path, count in islice(counted, MAX_FILES):
             if predictions >= MAX_PREDICTIONS:
                 break
             contents[path] = self._contents.get(path) or store.load(path)
-            predictions += _record_count(path)
+            predictions += count
         return contents
 
 
-def _record_count(path: str) -> int:
-    """How many records a file holds, which its name says: `120000.000000-POD-5000.csv.gz`."""
-    return int(path.rpartition("-")[2].partition(".")[0])
+def _days(store: FileStore) -> list[str]:
+    """The log's folders, the oldest first."""
+    return [path for path in store.files(FOLDER) if DAY_NAME.fullmatch(path.rpartition("/")[2])]
+
+
+def _record_count(path: str) -> int | None:
+    """The number of records in a file's name, `120000.000000-POD-5000.csv.gz`; None if the log did not write it."""
+    name = FILE_NAME.fullmatch(path.rpartition("/")[2])
+    return int(name[1]) if name else None

@@ -1,4 +1,4 @@
-"""Predictions as they were answered, and the file format they are kept in: gzipped CSV, without victim attributes."""
+"""Recorded predictions and the format of the log's files: gzipped CSV, without victim attributes."""
 
 import csv
 import gzip
@@ -24,12 +24,12 @@ RECORD_COLUMNS = (
     *RECORDED_FIELDS,
 )
 SHADOW_SUFFIX = " (shadow)"  # how files and the API mark the version of a shadow prediction
-UNKNOWN_MO_CODES = "?"
+UNKNOWN_MO_CODES = "?"  # the report had no field for MO codes; blank: it had none
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionRecord:
-    """One prediction: `at` in seconds since 1970, `shadow` if a challenger made it and nobody received it."""
+    """One prediction. `at`: seconds since 1970. `shadow`: a challenger made it, and nobody received it."""
 
     at: float
     version: str
@@ -41,7 +41,7 @@ class PredictionRecord:
 
 @dataclass(frozen=True)
 class RecordedPredictions:
-    """Many predictions, one array an attribute, each (rows,), `probabilities` (rows, 7)."""
+    """Many predictions as arrays: `probabilities` (rows, 7), the others and each field (rows,)."""
 
     at: np.ndarray
     version: np.ndarray
@@ -74,7 +74,7 @@ def marked_version(version: str, shadow: bool) -> str:
 
 
 def encode_records(records: Iterable[PredictionRecord]) -> bytes:
-    """Records as gzipped CSV with the columns `RECORD_COLUMNS`."""
+    """Records as gzipped CSV with the columns `RECORD_COLUMNS`; time to the millisecond, probabilities to 5 digits."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(RECORD_COLUMNS)
@@ -97,7 +97,7 @@ def _csv_row(record: PredictionRecord) -> list[Any]:
 
 
 def decode_records(files: Iterable[bytes]) -> RecordedPredictions:
-    """Read files that `encode_records` wrote; damaged files are skipped."""
+    """Read files that `encode_records` wrote. Damaged files and those with other columns are skipped."""
     rows: list[list[str]] = []
     for content in files:
         try:
@@ -126,7 +126,7 @@ def decode_records(files: Iterable[bytes]) -> RecordedPredictions:
 
 
 def stack_fields(reports: Sequence[ReportFields]) -> dict[str, np.ndarray]:
-    """Fields of single reports as one array (rows,) a field; empty where there is no report."""
+    """Fields of single reports as arrays (rows,) by name; no arrays if there is no report."""
     stacked: dict[str, np.ndarray] = {}
     for name in reports[0] if reports else ():
         values = [report[name] for report in reports]

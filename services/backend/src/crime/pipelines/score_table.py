@@ -1,4 +1,4 @@
-"""Score tables, a block of rows at a time, whatever their size."""
+"""Scores a table of any size with the category model, a block of rows at a time (`crime predict`)."""
 
 import json
 import re
@@ -19,8 +19,8 @@ from crime.reports.tally import Tally
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-ESCAPED = re.compile(b"\xef[\x9e\x9f]")  # how the characters of `data.from_1252` begin in UTF-8
+# UTF-8 of the private characters that stand for bytes which are not UTF-8: `reports.cells.decode_escaped_bytes`
+ESCAPED_BYTES = re.compile(b"\xef[\x9e\x9f]")
 
 
 def score_file(
@@ -30,9 +30,10 @@ def score_file(
     tally: Tally,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> None:
-    """Write `source`'s rows with the answer's columns behind them to `output`: .csv, .parquet or .ndjson.
+    """Write the rows of `source`, followed by the columns of their answers, to `output`: .csv, .parquet or .ndjson.
 
-    The output appears under its name only when it is whole. Raises `DataError`.
+    The file appears under its name only when it is whole. `progress` is called with the number of rows read.
+    Raises `DataError`.
     """
     writers = {
         ".csv": _write_csv,
@@ -50,22 +51,24 @@ def score_file(
 def _scored(
     model: CategoryBundle, source: Path, tally: Tally, progress: Callable[[int], None]
 ) -> Iterator["pa.RecordBatch"]:
+    """The table's batches with the answers' columns. Reading and parsing run ahead of scoring in a thread."""
     import pyarrow as pa
 
-    kinds = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
+    types = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
     for batch, reports in prefetch((batch, parse_block(batch, tally)) for batch in read_blocks(source, tally)):
         answer = score_reports(model, reports).columns()
         columns = [_text(column) for column in batch.columns]
-        columns += [pa.array(values, kinds.get(name, pa.float64())) for name, values in answer.items()]
+        columns += [pa.array(values, types.get(name, pa.float64())) for name, values in answer.items()]
         yield pa.RecordBatch.from_arrays(columns, [*batch.schema.names, *ANSWER_COLUMNS])
         progress(tally.rows)
 
 
 def _text(column: "pa.Array") -> "pa.Array":
+    """Cells as they were in the file, bytes that are not UTF-8 decoded."""
     import pyarrow as pa
 
-    text = column.cast(pa.string())
-    if ESCAPED.search(text.buffers()[2] or b""):  # not UTF-8
+    text = column.cast(pa.string())  # buffers: validity, offsets, characters
+    if ESCAPED_BYTES.search(text.buffers()[2] or b""):
         text = pa.array(
             [cell if cell is None else decode_escaped_bytes(cell) for cell in text.to_pylist()], pa.string()
         )
@@ -73,15 +76,17 @@ def _text(column: "pa.Array") -> "pa.Array":
 
 
 def _write_csv(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:
+    """Cells that a spreadsheet would run as formulas are escaped."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     with path.open("wb") as file:
-        for at, batch in enumerate(batches):
-            batch = pa.RecordBatch.from_arrays(
+        for number, batch in enumerate(batches):
+            safe = pa.RecordBatch.from_arrays(
                 list(map(escape_formula_column, batch.columns)), escape_formulas(batch.schema.names)
             )
-            arrow_csv.write_csv(batch, file, arrow_csv.WriteOptions(include_header=at == 0, quoting_style="needed"))
+            options = arrow_csv.WriteOptions(include_header=number == 0, quoting_style="needed")
+            arrow_csv.write_csv(safe, file, options)
 
 
 def _write_parquet(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:

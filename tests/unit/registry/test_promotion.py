@@ -1,0 +1,232 @@
+"""Promotion, rollback and challenger: what is written in which order, and that a kill in between does no harm."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
+from crime.registry.audit import read_decisions
+from crime.registry.gates import GateName, gates_from_tags
+from crime.registry.promotion import (
+    complete_promotion,
+    judge_version,
+    latest_version,
+    promote,
+    rollback,
+    set_challenger,
+    withdraw_challenger,
+)
+from memory_registry import MemoryRegistry
+
+NAME = "crime-category"
+
+
+class WatchedRegistry(MemoryRegistry):
+    """Keeps the order of its writes, and fails at write number `fails_at`, as if the process were killed there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+        self.fails_at: int | None = None
+
+    def _write(self, what: str) -> None:
+        if self.fails_at == len(self.writes):
+            raise KeyboardInterrupt
+        self.writes.append(what)
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        self._write(f"alias {alias} {version}")
+        super().set_alias(name, alias, version)
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        self._write(f"no alias {alias}")
+        super().delete_alias(name, alias)
+
+    def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
+        for key, value in tags.items():
+            self._write(f"tag {version} {key}")
+            super().set_tags(name, version, {key: value})
+
+    def save(self, path: str, content: bytes) -> None:
+        self._write(f"audit {json.loads(content)['what']}")
+        super().save(path, content)
+
+
+@pytest.fixture
+def registry(small_bundle: CategoryBundle) -> WatchedRegistry:
+    """Two versions of the same bundle, the first is champion."""
+    registry = WatchedRegistry()
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register(NAME, small_bundle.directory)
+    return registry
+
+
+@pytest.fixture
+def larger_bundle(small_bundle: CategoryBundle, tmp_path: Path) -> Path:
+    """The same model with a file that makes its bundle fail the gate of size."""
+    directory = tmp_path / "larger"
+    shutil.copytree(small_bundle.directory, directory)
+    (directory / "notes.txt").write_bytes(b"x" * 10_000_000)
+    return directory
+
+
+def test_the_first_version_is_champion(small_bundle: CategoryBundle) -> None:
+    registry = WatchedRegistry()
+    registry.register(NAME, small_bundle.directory)
+    assert promote(registry, NAME, "1", "a test").words == "champion: the first one"
+    assert registry.aliases[NAME] == {"champion": "1"}
+
+
+def test_a_promotion_is_recorded_before_it_happens(registry: WatchedRegistry) -> None:
+    verdict = promote(registry, NAME, "2", "an analyst")
+    assert verdict.passed
+    tags = [f"tag 2 gate.{gate.name}" for gate in verdict.gates]
+    assert registry.writes == [
+        "audit promote",
+        "tag 2 promotion",
+        *tags,
+        "tag 2 verdict",
+        "tag 2 promoted_by",
+        "tag 2 promoted_at",
+        "alias previous 1",
+        "alias champion 2",
+        "tag 2 promotion",
+    ]
+    assert registry.tags(NAME, "2")["promotion"] == "done"
+    assert gates_from_tags(registry.tags(NAME, "2")) == verdict.gates
+    (decision,) = read_decisions(registry)
+    assert (decision.action, decision.version, decision.by, decision.reason) == ("promote", "2", "an analyst", None)
+
+
+def test_a_kill_at_any_write_leaves_a_champion_and_a_record(small_bundle: CategoryBundle) -> None:
+    for fails_at in range(13):
+        registry = WatchedRegistry()
+        registry.register(NAME, small_bundle.directory, "champion")
+        registry.register(NAME, small_bundle.directory)
+        registry.fails_at = fails_at
+        with pytest.raises(KeyboardInterrupt):
+            promote(registry, NAME, "2", "a test")
+        champion = registry.version(NAME)
+        assert champion == "1" or read_decisions(registry)
+        tags = registry.tags(NAME, "2")
+        if "verdict" in tags:
+            assert tags["promotion"] == "begun"
+            registry.fails_at = None
+            complete_promotion(registry, NAME, "2")
+            assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
+
+
+def test_a_refused_version_keeps_its_reasons_and_moves_nothing(registry: WatchedRegistry, larger_bundle: Path) -> None:
+    version = registry.register(NAME, larger_bundle)
+    with pytest.raises(GatesFailedError, match="not champion: 10"):
+        promote(registry, NAME, version, "a test")
+    assert registry.aliases[NAME] == {"champion": "1"}
+    assert read_decisions(registry) == []
+    tags = registry.tags(NAME, version)
+    assert [gate.name for gate in gates_from_tags(tags) if not gate.passed] == [GateName.SIZE]
+    assert tags["verdict"].startswith("not champion")
+    assert "promotion" not in tags
+
+
+def test_force_is_recorded_with_its_reason(registry: WatchedRegistry, larger_bundle: Path) -> None:
+    version = registry.register(NAME, larger_bundle)
+    verdict = promote(registry, NAME, version, "an analyst", "memory is cheap")
+    assert not verdict.passed
+    assert registry.version(NAME) == version
+    assert registry.tags(NAME, version)["forced_because"] == "memory is cheap"
+    assert read_decisions(registry)[0].reason == "memory is cheap"
+
+
+def test_force_is_not_mentioned_where_the_gates_passed(registry: WatchedRegistry) -> None:
+    promote(registry, NAME, "2", "an analyst", "just in case")
+    assert "forced_because" not in registry.tags(NAME, "2")
+    assert read_decisions(registry)[0].reason is None
+
+
+def test_what_can_not_be_loaded_can_not_be_forced(registry: WatchedRegistry, tmp_path: Path) -> None:
+    version = registry.register(NAME, tmp_path)
+    with pytest.raises(BundleError):
+        promote(registry, NAME, version, "a test", "at any price")
+    assert registry.writes == []
+
+
+def test_a_champion_that_can_not_be_read_is_replaced(small_bundle: CategoryBundle, tmp_path: Path) -> None:
+    registry = WatchedRegistry()
+    registry.register(NAME, tmp_path, "champion")
+    registry.register(NAME, small_bundle.directory)
+    assert "version 1 can't be read" in promote(registry, NAME, "2", "a test").words
+    assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
+
+
+def test_promoting_the_champion_again_changes_no_alias(registry: WatchedRegistry) -> None:
+    assert promote(registry, NAME, "1", "a test").words == "champion: version 1 is champion already"
+    assert registry.aliases[NAME] == {"champion": "1"}
+
+
+def test_a_bundle_of_another_model_is_refused(registry: WatchedRegistry, small_bundle: CategoryBundle) -> None:
+    registry.register("crime-risk", small_bundle.directory)
+    with pytest.raises(BundleError):
+        judge_version(registry, "crime-risk", "1")
+    registry.register("another", small_bundle.directory)
+    with pytest.raises(BundleError, match="another is none of the models of this release: crime-category, crime-risk"):
+        judge_version(registry, "another", "1")
+
+
+def test_a_rollback_is_undone_by_a_second_one(registry: WatchedRegistry) -> None:
+    promote(registry, NAME, "2", "a test")
+    registry.writes.clear()
+    assert rollback(registry, NAME, "an analyst") == "1"
+    assert registry.writes == [
+        "audit rollback",
+        "tag 1 rolled_back_to_by",
+        "tag 1 rolled_back_to_at",
+        "alias previous 2",
+        "alias champion 1",
+    ]
+    assert rollback(registry, NAME, "an analyst") == "2"
+    assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
+
+
+def test_there_is_nothing_to_roll_back_to(registry: WatchedRegistry) -> None:
+    with pytest.raises(RegistryError, match="no version of crime-category was champion before"):
+        rollback(registry, NAME, "a test")
+    assert registry.writes == []
+
+
+def test_a_challenger_is_tagged_before_it_gets_its_alias(registry: WatchedRegistry) -> None:
+    set_challenger(registry, NAME, "2", 0.25, "a test")
+    assert registry.writes == [
+        "audit challenge",
+        "tag 2 canary",
+        "tag 2 challenger_by",
+        "tag 2 challenger_at",
+        "alias challenger 2",
+    ]
+    assert registry.tags(NAME, "2")["canary"] == "0.25"
+    assert read_decisions(registry)[0].reason == "canary 0.25"
+    registry.writes.clear()
+    withdraw_challenger(registry, NAME, "a test")
+    assert registry.writes == ["audit withdraw", "no alias challenger"]
+    with pytest.raises(ModelNotFoundError):
+        withdraw_challenger(registry, NAME, "a test")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda registry: promote(registry, NAME, "77", "a test"),
+        lambda registry: set_challenger(registry, NAME, "77", 0, "a test"),
+        lambda registry: latest_version(registry, "crime-none"),
+    ],
+)
+def test_a_version_that_does_not_exist(registry: WatchedRegistry, act: Callable[[WatchedRegistry], object]) -> None:
+    with pytest.raises(ModelNotFoundError):
+        act(registry)
+    assert registry.writes == []
+
+
+def test_the_latest_version(registry: WatchedRegistry) -> None:
+    assert latest_version(registry, NAME) == "2"
