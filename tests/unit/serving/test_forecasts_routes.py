@@ -104,7 +104,7 @@ def test_the_city_by_day_with_intervals_and_what_came_of_the_forecast_before(cli
     ],
 )
 def test_a_part_of_an_areas_reports_has_intervals_of_its_own(
-    parameters: dict[str, object], mean: float, width: float, client: TestClient
+    parameters: dict[str, str | int], mean: float, width: float, client: TestClient
 ) -> None:
     answer = client.get("/forecast", params={"area": 6, "horizon": 7, **parameters}).json()
     assert answer["place"] == "Hollywood"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from memory_registry import MemoryRegistry
@@ -37,10 +37,10 @@ def client(start_app: StartApp, registry: MemoryRegistry, small_bundle: Category
     return start_app(token_file=token_file)
 
 
-def call(client: TestClient, path: str, body: object = None, token: str | None = TOKEN) -> httpx.Response:
-    return client.post(
-        f"/models/{NAME}/{path}", json=body, headers={"Authorization": f"Bearer {token}"} if token else {}
-    )
+def call(client: TestClient, path: str, body: object = None, token: str | None = TOKEN) -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer: httpx2.Response = client.post(f"/models/{NAME}/{path}", json=body, headers=headers)
+    return answer
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
