@@ -18,7 +18,7 @@ COEFFICIENT_PRECISION = 50.0  # of each coefficient's normal prior: 1/variance. 
 def calendar_effect(first: int, last: int, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
     """(days,) multiplicative effect of weekdays and holidays on days `first` to `last`, with mean 1.
 
-    `counts` and `exposure` (T,) are the city's, of the first T of these days.
+    `counts` and `exposure` (T,) are the city's, of the first T of these days: as many as the sliding mean has, or more.
     """
     return _effect(calendar_features(first, last), counts, exposure, CALENDAR_WINDOW)
 

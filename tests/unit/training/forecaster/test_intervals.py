@@ -1,0 +1,88 @@
+"""Intervals hold the share of outcomes that they say, for counts small and large."""
+
+import numpy as np
+import pytest
+from crime.training.forecaster.intervals import MEAN_GRID, IntervalModel
+from scipy import stats
+
+POISSON = IntervalModel(1e-9, 1e-9)
+
+
+def overdispersed(cells: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Expectations, and reports with variance mean + 0.1 mean²."""
+    rng = np.random.default_rng(seed)
+    mean = np.exp(rng.normal(1, 1, cells))
+    return mean, rng.poisson(mean * rng.gamma(10, 0.1, cells))
+
+
+def test_the_distribution_is_found_and_its_intervals_hold() -> None:
+    mean, reports = overdispersed(20_000)
+    model = IntervalModel.fit(mean[:10_000], reports[:10_000])
+    assert model.b == pytest.approx(0.1, abs=0.03)
+    assert model.coverage(mean[10_000:], reports[10_000:]) == pytest.approx((0.8, 0.95), abs=0.01)
+
+
+def test_levels_correct_a_distribution_that_is_wrong() -> None:
+    """Outcomes of two kinds, most without any scatter, which no negative binomial fits."""
+    rng = np.random.default_rng(0)
+    mean = np.full(16_000, 20.0)
+    reports = np.where(rng.random(16_000) < 0.3, rng.poisson(20 * rng.gamma(2, 0.5, 16_000)), 20)
+    model = IntervalModel.fit(mean[:8_000], reports[:8_000])
+    uncorrected = IntervalModel(model.a, model.b)
+    misses = [abs(m.coverage(mean[8_000:], reports[8_000:])[0] - 0.8) for m in (model, uncorrected)]
+    assert misses[0] < misses[1] / 2
+
+
+def test_few_outcomes_hardly_move_the_levels() -> None:
+    mean, reports = overdispersed(20)
+    assert IntervalModel.fit(mean, reports).levels == pytest.approx((0.8, 0.95), abs=0.02)
+
+
+def test_coverage_of_rare_counts_is_what_was_asked() -> None:
+    """The non-randomised PIT: no interval of counts of mean 0.05 holds exactly 80 %, and it counts by parts."""
+    rng = np.random.default_rng(0)
+    mean = np.full(200_000, 0.05)
+    reports = rng.poisson(mean)
+    for level in (0.5, 0.8, 0.95):
+        assert POISSON.coverage_at(level, mean, reports) == pytest.approx(level, abs=0.005)
+
+
+def test_coverage_falls_if_forecasts_are_too_low() -> None:
+    rng = np.random.default_rng(0)
+    mean = np.full(2_000, 20.0)
+    reports = rng.poisson(mean)
+    assert POISSON.coverage_at(0.8, mean / 2, reports) < 0.3 < POISSON.coverage_at(0.8, mean, reports)
+
+
+def test_tables_hold_ordered_whole_numbers_around_the_expectation() -> None:
+    low80, high80, low95, high95 = table = IntervalModel(0.1, 0.05).table()
+    assert table.shape == (4, len(MEAN_GRID))
+    assert (table == table.round()).all()
+    assert (low95 <= low80).all()
+    assert (low80 <= high80).all()
+    assert (high80 <= high95).all()
+    assert (np.diff(table, axis=1) >= 0).all()
+    assert (low80[MEAN_GRID < 0.05] == 0).all()
+    assert ((low80 < MEAN_GRID) & (high80 > MEAN_GRID))[MEAN_GRID > 5].all()
+
+
+def test_tables_are_quantiles_of_poisson_counts() -> None:
+    index = int(np.searchsorted(MEAN_GRID, 100))
+    mean = MEAN_GRID[index]
+    expected = stats.poisson.ppf([0.1, 0.9, 0.025, 0.975], mean)
+    np.testing.assert_allclose(POISSON.table()[:, index], expected, atol=1)
+
+
+def test_pinball_prefers_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    mean = np.full(5_000, 30.0)
+    reports = rng.poisson(mean)
+    truth = POISSON.pinball(mean, reports)
+    assert truth < POISSON.pinball(mean * 1.2, reports)
+    assert truth < POISSON.pinball(mean / 1.2, reports)
+    assert truth < IntervalModel(5.0, 0.5).pinball(mean, reports)
+
+
+def test_pinball_of_one_quantile_counts_both_sides() -> None:
+    """By hand: all five quantiles of a mean of nearly 0 are 0, so one report costs their mean, 0.5."""
+    assert POISSON.pinball(np.array([1e-4]), np.array([1])) == pytest.approx(np.mean([0.025, 0.1, 0.5, 0.9, 0.975]))
