@@ -14,7 +14,6 @@ from crime.classifier.bundle import CategoryBundle
 from crime.core.days import day_number
 from crime.metrics.drift import (
     ReferenceCounts,
-    chi_square_survival,
     compare_to_reference,
     count_watched_values,
     drift_reference,
@@ -74,11 +73,6 @@ def test_a_city_that_drifts_is_noticed_within_a_thousand_reports(seed: int, tmp_
     assert "premise" in found
     before = [drifts(known, part, model) for part in windows(other, False)[-4:]]
     assert before == [set()] * 4
-
-
-def test_chance_is_what_the_survival_function_says() -> None:
-    for x, degrees, p in ((3.841, 1, 0.05), (18.307, 10, 0.05), (29.588, 10, 0.001), (55.0, 20, 4.26e-5)):
-        assert chi_square_survival(x, degrees) == pytest.approx(p, rel=0.2)
 
 
 def test_predictions_are_recorded_and_judged_when_labels_come(

@@ -16,10 +16,6 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 import pytest
-from crime.core.errors import DataError
-from crime.reports.files import parse_block, read_blocks
-from crime.reports.tally import Tally
-from crime.sample import sample_table
 from harness import LEAST, Backend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,13 +26,6 @@ HEAD = "DR_NO,DATE OCC,TIME OCC,AREA,Premis Cd,Mocodes\n"
 LINE = "1,01/15/2023 12:00:00 AM,1430,1,101,0344\n"
 TABLE = (HEAD + LINE * 50).encode()
 NEVER = 10  # seconds
-
-
-def read(path: Path) -> Tally:
-    tally = Tally()
-    for block in read_blocks(path, tally):
-        parse_block(block, tally)
-    return tally
 
 
 def spoilt(table: bytes) -> st.SearchStrategy[bytes]:
@@ -70,21 +59,6 @@ KINDS = {
     "zip": _zip(TABLE),
     "parquet": _parquet(),
 }
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_any_bytes_are_read_or_refused(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "table"
-
-    @settings(max_examples=300, deadline=NEVER * 1000, suppress_health_check=[HealthCheck.too_slow])
-    @given(spoilt(KINDS[kind]))
-    def refused_or_counted(content: bytes) -> None:
-        path.write_bytes(content)
-        with suppress(DataError):
-            tally = read(path)
-            assert tally.rejected_rows <= tally.rows
-
-    refused_or_counted()
 
 
 @pytest.fixture(scope="module")
@@ -160,26 +134,6 @@ def test_hostile_files_end_in_a_clear_error_within_bounds(tmp_path: Path) -> Non
         assert "Traceback" not in done.stderr, what
 
 
-@pytest.mark.parametrize(
-    ("column", "cell"),
-    [
-        ("DATE OCC", "01/15/1899"),
-        ("DATE OCC", "01/15/2999"),
-        ("TIME OCC", "NaN"),
-        ("AREA", "Infinity"),
-        ("AREA", "1e309"),
-    ],
-)
-def test_impossible_cells_reject_their_row_alone(column: str, cell: str, tmp_path: Path) -> None:
-    names, cells = HEAD.strip().split(","), LINE.strip().split(",")
-    bad = ",".join(cell if name == column else good for name, good in zip(names, cells, strict=True))
-    path = tmp_path / "table.csv"
-    path.write_text(HEAD + LINE + bad + "\n" + LINE)
-    tally = read(path)
-    assert (tally.rows, tally.rejected_rows) == (3, 1)
-    assert next(iter(tally.rejected)).startswith(column)
-
-
 BODIES: dict[str, tuple[str, bytes]] = {
     "deep JSON": ("/predict", b"[" * 500_000),
     "deep JSON in a list": ("/predict/batch", b"[" + b'{"a":' * 500_000),
@@ -225,22 +179,3 @@ def test_a_body_without_end_is_cut(backend: Backend) -> None:
             answer = client.recv(1000)
     assert answer.startswith(b"HTTP/1.1 413") or sent < 64 << 20
     assert httpx.post(f"{backend.url}/predict", json=LEAST).status_code == 200
-
-
-def test_the_sample_itself_is_read() -> None:
-    with sample_table() as path:
-        assert read(path).rows == 7_888
-
-
-def test_a_misshapen_row_of_another_encoding_is_counted_alone(tmp_path: Path) -> None:
-    path = tmp_path / "table.csv"
-    path.write_bytes(TABLE + b"2,CAF\xc9,\xa9\n" + LINE.encode())
-    tally = read(path)
-    assert (tally.rows, dict(tally.rejected)) == (52, {"wrong number of columns": 1})
-    assert tally.examples["wrong number of columns"] == [(51, "2,CAFÉ,©")]
-
-
-def test_lines_may_end_as_on_an_old_mac(tmp_path: Path) -> None:
-    path = tmp_path / "table.csv"
-    path.write_bytes(TABLE.replace(b"\n", b"\r"))
-    assert (read(path).rows, read(path).rejected_rows) == (50, 0)

@@ -129,7 +129,7 @@ def parse_age(text: str) -> Parsed:
 
 def parse_letter(text: str) -> Parsed:
     """A letter as a number, A 1 to Z 26; LAPD writes X or - where it is not known."""
-    if len(text) != 1 or not (text.isalpha() or text == "-"):
+    if len(text) != 1 or not text.isascii() or not (text.isalpha() or text == "-"):
         raise ValueError("expected one letter")
     return (ord(text.upper()) - 64, None) if text.upper() not in "X-" else (None, None)
 

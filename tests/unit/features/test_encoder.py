@@ -1,0 +1,69 @@
+"""One report and many are encoded alike, and detail levels hide what is above them."""
+
+import numpy as np
+import pytest
+from crime.features.definitions import choose_features, describe_feature
+from crime.features.detail_levels import detail_levels, mask_above
+from crime.features.encoder import FeatureEncoder
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
+from crime.reports.table import Reports
+
+LEVELS = list(DETAIL_LEVELS)
+
+
+@pytest.fixture(scope="module")
+def encoder(small_reports: Reports) -> FeatureEncoder:
+    return FeatureEncoder(choose_features(small_reports.fields["mocodes"].tolist(), victim=True))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_one_report_is_encoded_as_among_many(
+    level: DetailLevel, encoder: FeatureEncoder, small_reports: Reports
+) -> None:
+    reports = small_reports.take(slice(0, 200))
+    fields = mask_above(reports.fields, level)
+    matrix = encoder.matrix(fields, len(reports))
+    assert matrix.dtype == np.float32
+    for row, expected in enumerate(matrix):
+        one = {key: values[row] for key, values in fields.items()}
+        np.testing.assert_array_equal(encoder.vector(one), expected)
+
+
+def test_extra_columns_are_zeros(encoder: FeatureEncoder, small_reports: Reports) -> None:
+    rows = len(small_reports)
+    matrix = encoder.matrix(small_reports.fields, rows, 3)
+    np.testing.assert_array_equal(matrix[:, :-3], encoder.matrix(small_reports.fields, rows))
+    assert not matrix[:, -3:].any()
+
+
+def test_mo_codes_without_a_feature_are_only_counted() -> None:
+    encoder = FeatureEncoder(["mo_count", "mo_0344"])
+    assert encoder.vector({"mocodes": ("0344", "9999")}).tolist() == [2, 1]
+    codes = np.empty(2, object)
+    codes[:] = [("0344", "9999"), None]
+    np.testing.assert_array_equal(encoder.matrix({"mocodes": codes}, 2), [[2, 1], [np.nan, np.nan]])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_masking_hides_all_above_a_level(level: DetailLevel, encoder: FeatureEncoder, small_reports: Reports) -> None:
+    reports = small_reports.take(slice(0, 50))
+    before = {key: values.copy() for key, values in reports.fields.items()}
+    masked = mask_above(reports.fields, level)
+    assert (detail_levels(masked, 50) == LEVELS.index(level)).all()
+    matrix = encoder.matrix(masked, 50)
+    for column, name in enumerate(encoder.names):
+        if LEVELS.index(describe_feature(name).level) > LEVELS.index(level):
+            assert np.isnan(matrix[:, column]).all(), name
+    for key, values in before.items():
+        np.testing.assert_array_equal(reports.fields[key], values)  # the reports themselves stay as they are
+
+
+def test_the_level_of_a_report_is_that_of_its_highest_known_field() -> None:
+    nan, codes = np.nan, np.empty(4, object)
+    codes[:] = [None, None, None, ()]
+    fields = {
+        "premis_cd": np.array([nan, 101, nan, nan]),
+        "weapon_used_cd": np.array([nan, nan, 0, nan]),
+        "mocodes": codes,
+    }
+    assert detail_levels(fields, 4).tolist() == [0, 1, 2, 3]

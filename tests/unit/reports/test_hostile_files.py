@@ -1,0 +1,115 @@
+"""Damaged and hostile files are read or refused, never a crash; what is wrong with them is counted."""
+
+import gzip
+import io
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from crime.core.errors import DataError
+from crime.reports.files import parse_block, read_blocks
+from crime.reports.tally import Tally
+from crime.sample import sample_table
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+HEAD = "DR_NO,DATE OCC,TIME OCC,AREA,Premis Cd,Mocodes\n"
+LINE = "1,01/15/2023 12:00:00 AM,1430,1,101,0344\n"
+TABLE = (HEAD + LINE * 50).encode()
+
+
+def read(path: Path) -> Tally:
+    tally = Tally()
+    for block in read_blocks(path, tally):
+        parse_block(block, tally)
+    return tally
+
+
+def spoilt(table: bytes) -> st.SearchStrategy[bytes]:
+    """The table with a part replaced, cut out, doubled or cut off."""
+    at = st.integers(0, len(table))
+    return st.one_of(
+        st.binary(max_size=300),
+        st.tuples(at, at, st.binary(max_size=20)).map(lambda t: table[: min(t[:2])] + t[2] + table[max(t[:2]) :]),
+        at.map(lambda end: table[:end]),
+    )
+
+
+def _parquet() -> bytes:
+    file = io.BytesIO()
+    names, cells = HEAD.strip().split(","), LINE.strip().split(",")
+    parquet.write_table(pa.table({name: [cell] * 50 for name, cell in zip(names, cells, strict=True)}), file)
+    return file.getvalue()
+
+
+def _zip(table: bytes, name: str = "reports.csv") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, table)
+    return file.getvalue()
+
+
+KINDS = {
+    "csv": TABLE,
+    "utf-16": TABLE.decode().encode("utf-16"),
+    "gzip": gzip.compress(TABLE),
+    "zip": _zip(TABLE),
+    "parquet": _parquet(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_bytes_are_read_or_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "table"
+
+    @settings(max_examples=300, deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
+    @given(spoilt(KINDS[kind]))
+    def refused_or_counted(content: bytes) -> None:
+        path.write_bytes(content)
+        with suppress(DataError):
+            tally = read(path)
+            assert tally.rejected_rows <= tally.rows
+
+    refused_or_counted()
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("DATE OCC", "01/15/1899"),
+        ("DATE OCC", "01/15/2999"),
+        ("TIME OCC", "NaN"),
+        ("AREA", "Infinity"),
+        ("AREA", "1e309"),
+    ],
+)
+def test_impossible_cells_reject_their_row_alone(column: str, cell: str, tmp_path: Path) -> None:
+    names, cells = HEAD.strip().split(","), LINE.strip().split(",")
+    bad = ",".join(cell if name == column else good for name, good in zip(names, cells, strict=True))
+    path = tmp_path / "table.csv"
+    path.write_text(HEAD + LINE + bad + "\n" + LINE)
+    tally = read(path)
+    assert (tally.rows, tally.rejected_rows) == (3, 1)
+    assert next(iter(tally.rejected)).startswith(column)
+
+
+def test_the_sample_itself_is_read() -> None:
+    with sample_table() as path:
+        assert read(path).rows == 7_888
+
+
+def test_a_misshapen_row_of_another_encoding_is_counted_alone(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(TABLE + b"2,CAF\xc9,\xa9\n" + LINE.encode())
+    tally = read(path)
+    assert (tally.rows, dict(tally.rejected)) == (52, {"wrong number of columns": 1})
+    assert tally.examples["wrong number of columns"] == [(51, "2,CAFÉ,©")]
+
+
+def test_lines_may_end_as_on_an_old_mac(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(TABLE.replace(b"\n", b"\r"))
+    assert (read(path).rows, read(path).rejected_rows) == (50, 0)

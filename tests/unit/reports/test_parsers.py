@@ -1,0 +1,110 @@
+"""Each kind of column is parsed in every way it is written; anything else says what was expected."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+import pytest
+from crime.reports import parsers
+from crime.reports.parsers import Parsed
+from hypothesis import given
+from hypothesis import strategies as st
+
+DAY = (date(2020, 1, 31) - date(1970, 1, 1)).days
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "value", "repair"),
+    [
+        (parsers.parse_date, "01/31/2020", DAY, None),
+        (parsers.parse_date, "1/31/2020 0:00", DAY, None),
+        (parsers.parse_date, "01/31/2020 12:00:00 AM", DAY, None),
+        (parsers.parse_date, "2020-01-31", DAY, None),
+        (parsers.parse_date, "2020-01-31T23:59:59.000", DAY, None),
+        (parsers.parse_date, "2020-01-31 00:00:00+00:00", DAY, None),
+        (parsers.parse_time, "2230", 1350, None),
+        (parsers.parse_time, "330", 210, "short time"),
+        (parsers.parse_time, "0", 0, "short time"),
+        (parsers.parse_time, "2230.0", 1350, "decimal point in a time"),
+        (parsers.parse_time, "22:30", 1350, "time written with a colon"),
+        (parsers.parse_time, "22:30:59", 1350, "time written with a colon"),
+        (parsers.parse_code, "501", 501, None),
+        (parsers.parse_code, "501.0", 501, "decimal point in a code"),
+        (parsers.parse_code, "0501", 501, "zeros before a code"),
+        (parsers.parse_area, "03", 3, None),
+        (parsers.parse_area, "21.0", 21, "decimal point in a code"),
+        (parsers.parse_district, "0377", 377, None),
+        (parsers.parse_latitude, "34.05", 34.05, None),
+        (parsers.parse_latitude, "0.0", None, "coordinates 0 read as not known"),
+        (parsers.parse_longitude, "-118.25", -118.25, None),
+        (parsers.parse_mocodes, "1822 0344 1822", ("1822", "0344"), None),
+        (parsers.parse_mocodes, "344, 1822", ("0344", "1822"), "short MO code"),
+        (parsers.parse_age, "34", 34.0, None),
+        (parsers.parse_age, "0", None, None),
+        (parsers.parse_age, "-2", None, None),
+        (parsers.parse_letter, "F", 6, None),
+        (parsers.parse_letter, "z", 26, None),
+        (parsers.parse_letter, "X", None, None),
+        (parsers.parse_letter, "-", None, None),
+        (parsers.parse_text, "190326475", "190326475", None),
+    ],
+)
+def test_what_people_write_is_parsed(parse: Callable[[str], Parsed], text: str, value: Any, repair: str | None) -> None:
+    assert parse(text) == (value, repair)
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "expected"),
+    [
+        (parsers.parse_date, "yesterday", "a date as 01/31/2020 or 2020-01-31"),
+        (parsers.parse_date, "31.01.2020", "a date as"),
+        (parsers.parse_date, "02/30/2020", "a day that exists"),
+        (parsers.parse_date, "01/31/1899", "a year from 1900 to 2100"),
+        (parsers.parse_time, "2400", "a 24-hour time from 0000 to 2359"),
+        (parsers.parse_time, "1260", "a 24-hour time"),
+        (parsers.parse_time, "noon", "a 24-hour time"),
+        (parsers.parse_code, "501.5", "an LAPD code, a whole number"),
+        (parsers.parse_code, "-501", "an LAPD code"),
+        (parsers.parse_code, "٥٠١", "an LAPD code"),
+        (parsers.parse_area, "0", "an area number from 1 to 21"),
+        (parsers.parse_area, "22", "an area number from 1 to 21"),
+        (parsers.parse_district, "10000", "a reporting district from 1 to 9999"),
+        (parsers.parse_latitude, "40.7", "a latitude in Los Angeles, 33.3 to 34.9"),
+        (parsers.parse_latitude, "nan", "a latitude"),
+        (parsers.parse_longitude, "118.25", "a longitude in Los Angeles, -119.0 to -117.5"),
+        (parsers.parse_mocodes, "03441822", "MO codes of four digits"),
+        (parsers.parse_age, "121", "an age in years"),
+        (parsers.parse_letter, "FM", "one letter"),
+        (parsers.parse_letter, "1", "one letter"),
+        (parsers.parse_letter, "ß", "one letter"),
+    ],
+)
+def test_anything_else_says_what_was_expected(parse: Callable[[str], Parsed], text: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=f"^expected {expected}"):
+        parse(text)
+
+
+@given(st.text().map(str.strip).filter(bool))
+def test_no_text_does_anything_but_parse_or_raise_a_value_error(text: str) -> None:
+    for parse in (
+        parsers.parse_date,
+        parsers.parse_time,
+        parsers.parse_code,
+        parsers.parse_area,
+        parsers.parse_district,
+        parsers.parse_latitude,
+        parsers.parse_longitude,
+        parsers.parse_mocodes,
+        parsers.parse_age,
+        parsers.parse_letter,
+    ):
+        with suppress(ValueError):
+            value, _ = parse(text)
+            assert value == value  # never NaN
+
+
+@given(st.dates(date(1900, 1, 1), date(2100, 12, 31)))
+def test_both_ways_to_write_a_date_give_the_same_day(day: date) -> None:
+    assert parsers.parse_date(day.isoformat()) == parsers.parse_date(f"{day:%m/%d/%Y}")
+    assert parsers.parse_date(day.isoformat())[0] == (day - date(1970, 1, 1)).days
