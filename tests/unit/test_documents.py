@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from crime.cli.__main__ import app
+from crime.cli import __main__  # noqa: F401 (registers the commands)
+from crime.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "services/backend/src"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import yaml
 from crime import __version__
-from crime.cli.__main__ import app
+from crime.cli import __main__  # noqa: F401 (registers the commands)
+from crime.cli.app import app
 from typer.testing import CliRunner
 
 CHART = Path(__file__).parents[2] / "charts/crime-prediction"

@@ -9,7 +9,7 @@ import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.core.errors import BundleError
 from crime.features.detail_levels import mask_above
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 
 
@@ -21,7 +21,7 @@ def copied(small_bundle: CategoryBundle, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("level", DETAIL_LEVELS)
 def test_one_report_alone_or_among_many_gets_the_same_answer(
-    level: str, small_bundle: CategoryBundle, small_reports: Reports
+    level: DetailLevel, small_bundle: CategoryBundle, small_reports: Reports
 ) -> None:
     fields = mask_above(small_reports.fields, level)
     together = small_bundle.predict(fields, len(small_reports))

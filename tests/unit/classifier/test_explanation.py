@@ -7,18 +7,18 @@ import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.explanation import explain
 from crime.features.detail_levels import mask_above
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 
 
-def rows(reports: Reports, level: str, step: int) -> list[dict[str, Any]]:
+def rows(reports: Reports, level: DetailLevel, step: int) -> list[dict[str, Any]]:
     fields = mask_above(reports.fields, level)
     return [{name: column[row] for name, column in fields.items()} for row in range(0, len(reports), step)]
 
 
 @pytest.mark.parametrize("level", DETAIL_LEVELS)
 def test_start_and_contributions_add_up_to_the_scores(
-    level: str, small_bundle: CategoryBundle, small_reports: Reports
+    level: DetailLevel, small_bundle: CategoryBundle, small_reports: Reports
 ) -> None:
     for fields in rows(small_reports, level, 97):
         explanation = explain(small_bundle, fields)

@@ -12,7 +12,7 @@ NAMES = [*BINNED_FEATURES, "mo_0100", "mo_0200"]
 FIRST, SECOND, THIRD = 0, 1, 2  # crime codes, of the categories 2, 5 and 5
 TABLE = np.log(
     [
-        [1, 1, 1],
+        [1.0, 1.0, 1.0],
         [0.5, 0.3, 0.2],  # prior
         [0.9, 0.8, 0.7],  # no MO code is given
         [0.6, 0.1, 0.1],  # area 1
@@ -39,7 +39,7 @@ def expected(*factors: list[float]) -> np.ndarray:
     product = np.prod(np.array(factors), axis=0)
     shares = np.zeros(len(NAIVE_BAYES_INPUTS))
     shares[2], shares[5] = product[FIRST], product[SECOND] + product[THIRD]
-    return np.log(shares / shares.sum() + PROBABILITY_FLOOR)
+    return np.asarray(np.log(shares / shares.sum() + PROBABILITY_FLOOR))
 
 
 def test_what_is_not_known_leaves_the_prior(tables: NaiveBayes) -> None:
@@ -105,7 +105,7 @@ def test_a_contribution_is_the_slope_of_the_log_probability(tables: NaiveBayes) 
     def log_probabilities(model: NaiveBayes) -> np.ndarray:
         log = model.table[1] + model.table[4]
         shares = np.exp(log - log.max())
-        return np.log(np.array([shares[FIRST], shares[SECOND] + shares[THIRD]]) / shares.sum())
+        return np.asarray(np.log(np.array([shares[FIRST], shares[SECOND] + shares[THIRD]]) / shares.sum()))
 
     slope = (log_probabilities(scaled) - log_probabilities(tables)) / step
     np.testing.assert_allclose(tables.contributions(vector)["AREA"][[2, 5]], slope, atol=1e-4)

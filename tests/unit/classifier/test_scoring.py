@@ -1,12 +1,14 @@
 """Tables in memory are scored row by row, whatever their dialect; a row that can't be read gets its error."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, parse_table, plain_cells, score_columns, score_reports
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 
-COLUMNS = {
+COLUMNS: dict[str, list[Any]] = {
     "DATE OCC": ["01/15/2023", "01/16/2023", "yesterday"],
     "TIME OCC": [1430, 30, 10],
     "AREA": [1, 2, 3],

@@ -90,7 +90,7 @@ def test_an_interrupted_build_ends_as_an_uninterrupted_one(history: EventHistory
     interrupted = build_feature_store(history, resumed, MONDAY + 150)
     for _ in range(len(months) // 2 + 1):
         next(interrupted)
-    interrupted.close()
+    del interrupted
     assert sum(month.fresh for month in build_feature_store(history, resumed, MONDAY + 150)) == len(months) // 2 - 1
     for month in months:
         assert month.path.read_bytes() == (resumed / month.path.relative_to(whole)).read_bytes()
@@ -106,7 +106,7 @@ def test_a_damaged_month_is_written_again(history: EventHistory, tmp_path: Path)
 def test_written_months_say_what_the_store_says(history: EventHistory, tmp_path: Path) -> None:
     list(build_feature_store(history, tmp_path))
     day = MONDAY + 150
-    rows = duckdb.sql(
+    rows = duckdb.execute(
         f"SELECT id, {', '.join(f'arg_max({name}, day)' for name in WINDOW_NAMES)} FROM '{tmp_path}/area/*.parquet' "
         f"WHERE day <= DATE '{np.datetime64(day, 'D')}' GROUP BY id ORDER BY id"
     ).fetchall()

@@ -110,6 +110,7 @@ def test_the_restored_run_has_its_parameters(published: Any, restored: EmbeddedR
     for registry in (published.registry, restored):
         mlflow.set_tracking_uri(registry.tracking_uri)
         run_id = registry.versions("crime-category")[0].run_id
+        assert run_id
         runs.append(mlflow.MlflowClient().get_run(run_id))
     assert runs[0].data.params == runs[1].data.params
     assert runs[0].info.run_name == runs[1].info.run_name

@@ -154,8 +154,8 @@ def test_what_can_not_be_read_is_counted_shown_and_kept(some: Rows, tmp_path: Pa
         "Weapon Used Cd: code not in LAPD's table, taken as not known",
     ):
         assert tally.repaired[repair] >= 1
-    with rejects.open(newline="") as lines:
-        kept = list(csv.DictReader(lines))
+    with rejects.open(newline="") as file:
+        kept = list(csv.DictReader(file))
     assert len(kept) == 8
     assert {row["DR_NO"] for row in kept if row["reason"].startswith("TIME")} == {spoilt[5]["DR_NO"]}
 

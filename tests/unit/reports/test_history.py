@@ -8,7 +8,7 @@ import pytest
 from crime.core.days import day_number, day_text, weekday
 from crime.core.errors import DataError
 from crime.reports.history import read_history
-from crime.reports.places import area_index, daily_counts, places_of
+from crime.reports.places import PLACE_KINDS, area_index, daily_counts, places_of
 from crime.reports.tally import Tally
 from histories import MONDAY, make_history
 
@@ -44,7 +44,7 @@ def test_reports_are_in_the_order_of_their_days_and_known_by_a_day() -> None:
 def test_a_district_lies_in_the_area_that_most_of_its_reports_name() -> None:
     history = make_history([MONDAY] * 4, [0] * 4, [101, 101, 101, 205])
     history.area[0] = 2
-    places = {kind: places_of(history, kind) for kind in ("city", "area", "district")}
+    places = {kind: places_of(history, kind) for kind in PLACE_KINDS}
     assert places["district"].area.tolist() == [1, 2]
     assert area_index(places).tolist() == [0, 1]
     assert places["city"].ids.tolist() == [0]

@@ -9,7 +9,7 @@ from crime.core.days import day_number
 from crime.reports.files import load_reports
 from crime.reports.history import EventHistory, read_history
 from crime.reports.places import places_of
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.simulation.city import SimulatedCity
@@ -44,7 +44,7 @@ def history(table: Path) -> EventHistory:
 
 
 @pytest.mark.parametrize("level", DETAIL_LEVELS)
-def test_true_probabilities_are_calibrated(city: SimulatedCity, reports: Reports, level: str) -> None:
+def test_true_probabilities_are_calibrated(city: SimulatedCity, reports: Reports, level: DetailLevel) -> None:
     shares = posterior(city, reports.fields, level)
     np.testing.assert_allclose(shares.sum(1), 1)
     for category in range(7):

@@ -40,7 +40,7 @@ def answer(body: bytes, score: ScoreBlock) -> pa.Table:
 
 @pytest.mark.parametrize("options", [{}, {"compression": "lz4"}, {"compression": "zstd"}])
 def test_rows_are_answered_in_their_order(
-    options: dict[str, str], score: ScoreBlock, small_bundle: CategoryBundle
+    options: dict[str, Any], score: ScoreBlock, small_bundle: CategoryBundle
 ) -> None:
     found = answer(stream(pa.table(COLUMNS), **options), score)
     expected = score_columns(small_bundle, COLUMNS, 3)

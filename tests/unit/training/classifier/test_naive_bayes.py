@@ -62,7 +62,7 @@ def test_without_anything_known_the_answer_is_the_share_of_each_category() -> No
 
 
 def test_likelihoods_are_shrunk_to_the_category_and_it_to_all_reports() -> None:
-    reports = [{"area": 1}] * 3 + [{"area": 2}] + [{"area": 2}] * 6
+    reports: list[dict[str, float]] = [{"area": 1.0}] * 3 + [{"area": 2.0}] * 7
     tables = fit_naive_bayes(counts_of(matrix(*reports), [THEFT] * 3 + [BURGLARY] + [BATTERY] * 6))
     city = 3.5 / 11  # area 1: 3 of 10 reports, each of two areas with half a report more
     thefts = (3 + 20 * city) / (4 + 20)
@@ -80,7 +80,7 @@ def test_likelihoods_are_shrunk_to_the_category_and_it_to_all_reports() -> None:
 
 
 def test_an_mo_code_and_its_absence_are_told_apart() -> None:
-    reports = [{"mo_0100": 1}] * 8 + [{"mo_0100": 0}] * 2 + [{"mo_0100": 0}] * 10
+    reports: list[dict[str, float]] = [{"mo_0100": 1.0}] * 8 + [{"mo_0100": 0.0}] * 12
     tables = fit_naive_bayes(counts_of(matrix(*reports), [THEFT] * 10 + [BATTERY] * 10))
     city = (8 + 0.5) / (20 + 1)
     likelihoods = [(count + 10 * (count + 20 * city) / 30) / 20 for count in (8, 0)]

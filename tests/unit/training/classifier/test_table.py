@@ -6,7 +6,7 @@ from crime.classifier.bundle import level_inputs
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
 from crime.features.definitions import choose_features
 from crime.features.encoder import FeatureEncoder
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
 from crime.training.classifier.table import FOLDS, MASKED_SHARE, TrainingTable, build_training_table, row_blocks
@@ -43,7 +43,7 @@ def test_naive_bayes_inputs_come_from_the_other_folds(table: TrainingTable, smal
 
 
 @pytest.mark.parametrize("level", DETAIL_LEVELS)
-def test_a_level_sees_its_own_inputs_alone(table: TrainingTable, level: str) -> None:
+def test_a_level_sees_its_own_inputs_alone(table: TrainingTable, level: DetailLevel) -> None:
     inputs = table.inputs(level, masked=False)
     columns = level_inputs(table.names, level)
     assert inputs.shape == (len(table.label), len(columns))
