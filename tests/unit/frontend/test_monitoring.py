@@ -1,5 +1,6 @@
 """The page of pods and drift."""
 
+import pandas as pd
 import pytest
 from recorded import OpenView, RecordedBackend, figures, recorded
 
@@ -8,6 +9,7 @@ def test_the_pod_that_answers(backend: RecordedBackend, open_view: OpenView) -> 
     view = open_view("monitoring")
     assert view.caption[0].value == "One pod answers, with version 2."
     row = view.dataframe[0].value.iloc[0]
+    assert row["Up since (UTC)"] == pd.Timestamp("2026-11-25 19:58:09")
     assert (row["Category model"], row["Forecast"], row["Requests"]) == ("2", "1", 158)
     assert (row["Half within, ms"], row["95 % within, ms"]) == (1.0, 2.5)
 

@@ -78,13 +78,19 @@ def show_challenger(challenger: Challenger) -> None:
     columns = st.columns(4)
     columns[0].metric("Version", challenger["version"], border=True)
     columns[1].metric(
-        "Share it answers", f"{challenger['canary']:.0%}", f"{challenger['answered']:,} so far", "off", border=True
+        "Share it answers",
+        f"{challenger['canary']:.0%}",
+        f"{challenger['answered']:,} so far",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
     )
     columns[2].metric(
         "Same category as the champion",
         _percent(challenger["agreement"]),
         f"of {challenger['shadowed']:,}",
-        "off",
+        delta_color="off",
+        delta_arrow="off",
         border=True,
     )
     columns[3].metric("Difference of probabilities", _percent(challenger["difference"]), border=True)
@@ -145,7 +151,7 @@ def show_decisions(name: str) -> None:
         return
     with st.expander(f"{len(decisions)} decision{'s' if len(decisions) > 1 else ''}"):
         table = pd.DataFrame(decisions)[["at", "what", "version", "by", "why"]]
-        table["at"] = pd.to_datetime(table["at"])
+        table["at"] = pd.to_datetime(table["at"]).dt.tz_localize(None)
         st.dataframe(table.rename(columns=str.capitalize).rename(columns={"At": "At (UTC)"}), hide_index=True)
 
 

@@ -46,7 +46,7 @@ def show_pods(pods: list[Pod]) -> None:
         pd.DataFrame(
             {
                 "Pod": pod["pod"],
-                "Up since": pd.Timestamp(pod["started"], unit="s", tz="UTC"),
+                "Up since (UTC)": pd.Timestamp(pod["started"], unit="s").floor("s"),
                 "Category model": pod["serving"].get(CATEGORY_MODEL),
                 "Forecast": pod["serving"].get(FORECAST_MODEL),
                 "Requests": pod["requests"],
