@@ -6,7 +6,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from harness import Backend, free_port, start_backend, trained_store, wait_for
@@ -16,10 +16,11 @@ TOKEN = "a-token-for-the-page"
 
 @dataclass
 class PageServices:
-    """`url`: of the page."""
+    """`url` is the page's, `output` what it has written."""
 
     url: str
     page: subprocess.Popen[bytes]
+    output: IO[bytes]
     backend: Backend
     token_file: Path
 
@@ -38,11 +39,12 @@ class PageServices:
             stderr=subprocess.STDOUT,
         )
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", page, log)
-        return cls(f"http://127.0.0.1:{port}", page, backend, token_file)
+        return cls(f"http://127.0.0.1:{port}", page, log, backend, token_file)
 
     def stop(self) -> None:
         self.page.kill()
         self.page.wait()
+        self.output.close()
         self.backend.stop()
 
     def restart_backend(self) -> None:

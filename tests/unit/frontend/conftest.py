@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import cache
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -10,9 +11,18 @@ import pytest
 import streamlit as st
 from crime_ui.client import transport
 from recorded import OpenView, RecordedBackend, handler_of
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 PAGE = Path(crime_ui.__file__).parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_package_scan() -> Iterator[None]:
+    """AppTest reads the metadata of every installed package, looking for components: once instead of once a view."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")
