@@ -69,7 +69,7 @@ def publish(registry: Mlflow, directory: Path) -> str:
     code = (
         "import sys; from pathlib import Path; from crime.classifier.bundle import CategoryBundle;"
         "from crime.pipelines.publishing import publish; from crime.registry.served import ServedRegistry;"
-        "place = Path(sys.argv[2]); print(publish(CategoryBundle(place), place, ServedRegistry(sys.argv[1]))[0])"
+        "place = Path(sys.argv[2]); print(publish(CategoryBundle(place), place, ServedRegistry(sys.argv[1])).version)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, registry.url, str(directory)], capture_output=True, text=True, check=True
