@@ -322,30 +322,6 @@ def test_a_start_does_not_wait_for_a_registry_in_trouble(
     server.server_close()
 
 
-def test_the_registrys_clock_dates_what_is_written_there() -> None:
-    behind = 400 * 86400
-
-    class Registry(BaseHTTPRequestHandler):
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(time.time() - behind)
-
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *arguments: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Registry)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    where = ServedRegistry(f"http://127.0.0.1:{server.server_port}")
-    assert where.time() == pytest.approx(time.time(), abs=1)
-    assert where.models() == []
-    assert where.time() == pytest.approx(time.time() - behind, abs=2)
-    server.shutdown()
-    server.server_close()
-
-
 def test_a_bundle_that_answers_otherwise_than_it_did_is_refused(bundles: list[Path], tmp_path: Path) -> None:
     shutil.copytree(bundles[0], tmp_path / "bundle")
     spec = json.loads((tmp_path / "bundle" / "spec.json").read_text())

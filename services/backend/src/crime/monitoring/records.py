@@ -76,7 +76,7 @@ def marked_version(version: str, shadow: bool) -> str:
 def encode_records(records: Iterable[PredictionRecord]) -> bytes:
     """Records as gzipped CSV with the columns `RECORD_COLUMNS`; time to the millisecond, probabilities to 5 digits."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")  # the writer quotes a cell with one of these characters
     writer.writerow(RECORD_COLUMNS)
     writer.writerows(map(_csv_row, records))
     return gzip.compress(text.getvalue().encode(), 6)

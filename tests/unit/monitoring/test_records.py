@@ -1,0 +1,126 @@
+"""Records survive being written and read; whatever else is in a file does not stop reading."""
+
+import gzip
+from typing import Any
+
+import numpy as np
+import pytest
+from crime.classifier.bundle import Prediction
+from crime.monitoring.records import (
+    RECORD_COLUMNS,
+    RECORDED_FIELDS,
+    PredictionRecord,
+    decode_records,
+    encode_records,
+    marked_version,
+    stack_fields,
+)
+from crime.reports.schema import DETAIL_LEVELS
+from hypothesis import given
+from hypothesis import strategies as st
+
+NUMBERS = st.one_of(st.just(float("nan")), st.integers(-100_000, 100_000).map(float))
+MO_CODES = st.none() | st.lists(st.from_regex("[0-9]{4}", fullmatch=True), max_size=10).map(tuple)
+RECORDS = st.builds(
+    lambda at, version, shadow, level, shares, number, values, mocodes: PredictionRecord(
+        at,
+        version,
+        Prediction(np.array(shares) / sum(shares), level),
+        number,
+        dict(zip(RECORDED_FIELDS[:-1], values, strict=True)) | {"mocodes": mocodes},
+        shadow,
+    ),
+    st.integers(0, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000),
+    st.from_regex("[0-9]{1,6}|image-[a-z]{1,9}", fullmatch=True),
+    st.booleans(),
+    st.sampled_from(list(DETAIL_LEVELS)),
+    st.lists(st.floats(0.001, 1), min_size=7, max_size=7),
+    st.text(st.characters(codec="utf-8"), max_size=12),
+    st.lists(NUMBERS, min_size=7, max_size=7),
+    MO_CODES,
+)
+
+
+@given(st.lists(RECORDS, max_size=5))
+def test_records_come_back(records: list[PredictionRecord]) -> None:
+    recorded = decode_records([encode_records(records)])
+    assert len(recorded) == len(records)
+    assert recorded.probabilities.shape == (len(records), 7)
+    for row, record in enumerate(records):
+        assert recorded.at[row] == pytest.approx(record.at, abs=0.001)
+        assert recorded.version[row] == record.version
+        assert recorded.shadow[row] == record.shadow
+        assert recorded.level[row] == record.prediction.level
+        assert recorded.label[row] == record.prediction.probabilities.argmax()
+        assert recorded.probabilities[row] == pytest.approx(record.prediction.probabilities, abs=1e-5)
+        assert recorded.report_number[row] == record.report_number
+        assert recorded.fields["mocodes"][row] == record.fields["mocodes"]
+        for name in RECORDED_FIELDS[:-1]:
+            np.testing.assert_equal(recorded.fields[name][row], record.fields[name])
+
+
+def test_files_are_read_one_after_another(make_record: Any) -> None:
+    files = [encode_records([make_record(number)]) for number in ("a", "b", "c")]
+    assert decode_records(files).report_number.tolist() == ["a", "b", "c"]
+
+
+def test_damaged_and_foreign_files_are_skipped(make_record: Any) -> None:
+    whole = encode_records([make_record("a")])
+    foreign = [b"", b"no gzip", whole[:-20], gzip.compress(b"\xff\xfe"), gzip.compress(b"a,b\n1,2\n")]
+    assert decode_records([*foreign, whole, *foreign]).report_number.tolist() == ["a"]
+    cut_row = gzip.compress(gzip.decompress(whole) + b"1,2,3\n")
+    assert decode_records([cut_row]).report_number.tolist() == ["a"]
+
+
+@pytest.mark.parametrize("number", ["1\r2", "1\n2", '1"2', "1,2", "1\x002"])
+def test_a_report_number_of_any_characters_does_not_spoil_the_file(number: str, make_record: Any) -> None:
+    records = [make_record("a"), make_record(number), make_record("b")]
+    assert decode_records([encode_records(records)]).report_number.tolist() == ["a", number, "b"]
+
+
+def test_files_of_the_release_before_are_read(make_record: Any) -> None:
+    """Their lines end without a carriage return."""
+    older = gzip.compress(gzip.decompress(encode_records([make_record("a"), make_record("b")])).replace(b"\r\n", b"\n"))
+    assert decode_records([older]).report_number.tolist() == ["a", "b"]
+
+
+def test_the_format_of_a_file(make_record: Any) -> None:
+    """Files of earlier releases look like this."""
+    records = [
+        make_record("190101", 1.5, "7", category=2, mocodes=("0344", "1822")),
+        make_record("", 2, "8", shadow=True, mocodes=None),
+        make_record("3", 3, "7", mocodes=()),
+    ]
+    header, first, second, third = gzip.decompress(encode_records(records)).decode().splitlines()
+    assert header == ",".join(RECORD_COLUMNS)
+    assert (
+        first == "1.5,7,report,2,0.1,0.1,0.4,0.1,0.1,0.1,0.1,190101,18000.0,18001.0,720.0,1.0,101.0,502.0,nan,0344 1822"
+    )
+    assert second.startswith("2,8 (shadow),report,0,")
+    assert second.endswith(",nan,?")
+    assert third.endswith(",nan,")
+
+
+def test_no_victim_attribute_is_recorded() -> None:
+    assert not [column for column in RECORD_COLUMNS if "vict" in column.lower()]
+
+
+def test_rows_are_taken(make_record: Any) -> None:
+    recorded = decode_records([encode_records(make_record(str(n), at=n, premis_cd=n) for n in range(5))])
+    taken = recorded.take(np.array([3, 1]))
+    assert taken.report_number.tolist() == ["3", "1"]
+    assert taken.at.tolist() == [3, 1]
+    assert taken.fields["premis_cd"].tolist() == [3, 1]
+    assert len(recorded.take(slice(-2, None))) == 2
+
+
+def test_a_shadow_version_is_marked() -> None:
+    assert marked_version("7", shadow=True) == "7 (shadow)"
+    assert marked_version("7", shadow=False) == "7"
+
+
+def test_fields_are_stacked(make_record: Any) -> None:
+    stacked = stack_fields([make_record(mocodes=("0344",)).fields, make_record(mocodes=None, area=3.0).fields])
+    assert stacked["area"].tolist() == [1, 3]
+    assert stacked["mocodes"].tolist() == [("0344",), None]
+    assert stack_fields([]) == {}

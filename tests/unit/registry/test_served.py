@@ -1,0 +1,266 @@
+"""The served registry against a small HTTP server that answers as MLflow's REST API does."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.registry.protocol import RegisteredModel
+from crime.registry.served import CACHED_VERSIONS, ServedRegistry
+
+NAME = "crime-category"
+Serve = Callable[[type[BaseHTTPRequestHandler]], ServedRegistry]
+NOT_FOUND = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "it does not exist."}
+
+
+class MlflowLike(BaseHTTPRequestHandler):
+    """Models and files of class attributes. `bundle` is the bundle of every version."""
+
+    bundle: Path
+    files: dict[str, bytes]
+    aliases: dict[str, str]
+    tags: dict[str, str]
+    requests: list[str]
+
+    def do_GET(self) -> None:
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+
+    do_PUT = do_DELETE = do_POST
+
+    def _answer(self, body: bytes | None) -> None:
+        url = urlsplit(self.path)
+        path, query = unquote(url.path).removeprefix("/api/2.0/"), {k: v[0] for k, v in parse_qs(url.query).items()}
+        self.requests.append(f"{self.command} {path}")
+        if path.startswith("mlflow-artifacts/artifacts"):
+            answer = self._file(path.removeprefix("mlflow-artifacts/artifacts").strip("/"), query, body)
+        else:
+            answer = self._api(f"{self.command} {path.removeprefix('mlflow/')}", query, json.loads(body or b"{}"))
+        self.send_response(404 if answer is None else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps(NOT_FOUND).encode() if answer is None else answer)
+
+    def _api(self, call: str, query: dict[str, str], body: dict[str, str]) -> bytes | None:
+        version = {
+            "version": 2,
+            "run_id": "r",
+            "creation_timestamp": 1_767_225_600_000,
+            "tags": [{"key": key, "value": value} for key, value in self.tags.items()],
+        }
+        match call:
+            case "GET registered-models/alias" if query["alias"] in self.aliases:
+                answer: Any = {"model_version": {"version": self.aliases[query["alias"]]}}
+            case "GET registered-models/search":
+                aliases = [{"alias": alias, "version": version} for alias, version in self.aliases.items()]
+                answer = {"registered_models": [{"name": NAME, "aliases": aliases, "latest_versions": [
+                    {"version": "9"}, {"version": "10"}]}]}  # fmt: skip
+            case "GET model-versions/search":
+                answer = {"model_versions": [{"version": "1", "run_id": "deleted"}, version]}
+            case "GET model-versions/get":
+                answer = {"model_version": version}
+            case "GET model-versions/get-download-uri":
+                answer = {"artifact_uri": f"mlflow-artifacts:/1/models/m {query['version']}/artifacts"}
+            case "GET runs/get" if query["run_id"] == "r":
+                answer = {"run": {"data": {"metrics": [{"key": "overall.log_loss", "value": 0.2}]}}}
+            case "POST registered-models/alias":
+                self.aliases[body["alias"]], answer = body["version"], {}
+            case "DELETE registered-models/alias":
+                del self.aliases[body["alias"]]
+                answer = {}
+            case "POST model-versions/set-tag":
+                self.tags[body["key"]], answer = body["value"], {}
+            case _:
+                return None
+        return json.dumps(answer).encode()
+
+    def _file(self, path: str, query: dict[str, str], body: bytes | None) -> bytes | None:
+        if self.command == "PUT":
+            self.files[path] = body or b""
+        elif self.command == "DELETE":
+            for name in [name for name in self.files if name.startswith(f"{path}/")]:
+                del self.files[name]
+        elif not path:
+            names = [name for name in self.files if name.startswith(f"{query['path']}/")]
+            return json.dumps({"files": [{"path": name} for name in names]}).encode() if names else None
+        elif path.startswith("1/models/"):
+            file = self.bundle / path.rpartition("/")[2]
+            return file.read_bytes() if file.exists() else None
+        return self.files.get(path) if self.command == "GET" else b"{}"
+
+    def log_message(self, *arguments: Any) -> None: ...
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    with ExitStack() as stack:
+
+        def start(handler: type[BaseHTTPRequestHandler]) -> ServedRegistry:
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+            stack.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+            registry = ServedRegistry(f"http://127.0.0.1:{server.server_port}/")
+            registry.cache_directory = tmp_path / "cache"
+            return registry
+
+        yield start
+
+
+@pytest.fixture
+def mlflow_like(small_bundle: CategoryBundle) -> type[MlflowLike]:
+    state = {"bundle": small_bundle.directory, "files": {}, "aliases": {"champion": "2"}, "tags": {"a": "b"}}
+    return type("Server", (MlflowLike,), state | {"requests": []})
+
+
+@pytest.fixture
+def registry(serve: Serve, mlflow_like: type[MlflowLike]) -> ServedRegistry:
+    return serve(mlflow_like)
+
+
+def test_models_and_versions(registry: ServedRegistry) -> None:
+    assert registry.models() == [RegisteredModel(NAME, "", "10", {"champion": "2"})]
+    second, first = registry.versions(NAME)
+    assert (second.version, second.aliases, second.tags) == ("2", ["champion"], {"a": "b"})
+    assert (second.created, second.run_id, second.metrics) == (1_767_225_600_000, "r", {"overall.log_loss": 0.2})
+    assert (first.version, first.aliases, first.tags, first.metrics) == ("1", [], {}, {})
+    assert registry.version(NAME) == "2"
+    assert registry.tags(NAME, "2") == {"a": "b"}
+
+
+def test_aliases_and_tags_are_written(registry: ServedRegistry, mlflow_like: type[MlflowLike]) -> None:
+    registry.set_alias(NAME, "challenger", "1")
+    registry.delete_alias(NAME, "champion")
+    registry.set_tags(NAME, "2", {"promotion": "begun", "verdict": "champion"})
+    assert mlflow_like.aliases == {"challenger": "1"}
+    assert list(mlflow_like.tags) == ["a", "promotion", "verdict"]
+    with pytest.raises(ModelNotFoundError, match=f"no model {NAME}@champion in .*`crime train` makes one"):
+        registry.version(NAME)
+    with pytest.raises(ModelNotFoundError, match="`crime forecast` makes one"):
+        registry.version("crime-risk")
+
+
+def test_a_bundle_is_downloaded_once(
+    registry: ServedRegistry, mlflow_like: type[MlflowLike], small_bundle: CategoryBundle
+) -> None:
+    directory = registry.bundle(NAME, "2")
+    CategoryBundle(directory, "2").verify()
+    asked = len(mlflow_like.requests)
+    assert registry.bundle(NAME, "2") == directory
+    assert len(mlflow_like.requests) == asked
+    registry.forget(NAME, "2")
+    assert not directory.exists()
+    assert registry.bundle(NAME, "2") == directory
+    assert len(mlflow_like.requests) == 2 * asked
+
+
+def test_only_the_latest_downloads_stay_on_disk(registry: ServedRegistry) -> None:
+    directories = [registry.bundle(NAME, str(version)) for version in range(1, CACHED_VERSIONS + 3)]
+    assert [directory.exists() for directory in directories] == [False, False, *[True] * CACHED_VERSIONS]
+
+
+@pytest.mark.parametrize(
+    "spec", ["not JSON", "[]", "{}", '{"sha256": ["../escaped"]}', '{"sha256": ["/tmp/escaped"]}', '{"sha256": 1}']
+)
+def test_a_malformed_spec_is_no_bundle(
+    spec: str, registry: ServedRegistry, mlflow_like: type[MlflowLike], tmp_path: Path
+) -> None:
+    mlflow_like.bundle = tmp_path
+    (tmp_path / "spec.json").write_text(spec)
+    with pytest.raises(RegistryError, match=f"{NAME} version 2 in .* is no bundle"):
+        registry.bundle(NAME, "2")
+    assert not list(tmp_path.rglob("escaped"))
+    assert list((registry.cache_directory).rglob(f"{NAME}/*")) == []
+
+
+def test_a_download_that_breaks_off_leaves_nothing(
+    registry: ServedRegistry, mlflow_like: type[MlflowLike], small_bundle: CategoryBundle, tmp_path: Path
+) -> None:
+    mlflow_like.bundle = tmp_path / "part"
+    shutil.copytree(small_bundle.directory, mlflow_like.bundle)
+    (mlflow_like.bundle / "weapon.txt").unlink()
+    with pytest.raises(RegistryError):
+        registry.bundle(NAME, "2")
+    mlflow_like.bundle = small_bundle.directory
+    CategoryBundle(registry.bundle(NAME, "2")).verify()
+
+
+def test_files_are_kept_in_the_artifact_store(registry: ServedRegistry) -> None:
+    assert registry.files("monitoring/a day") == []
+    registry.save("monitoring/a day/b.csv.gz", b"b")
+    registry.save("monitoring/a day/a.csv.gz", b"\x00\xff")
+    assert registry.files("monitoring/a day") == ["monitoring/a day/a.csv.gz", "monitoring/a day/b.csv.gz"]
+    assert registry.load("monitoring/a day/a.csv.gz") == b"\x00\xff"
+    registry.remove("monitoring/a day")
+    assert registry.files("monitoring/a day") == []
+    with pytest.raises(RegistryError):
+        registry.load("monitoring/a day/a.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "message"),
+    [
+        (200, b"<html>not what you asked for", "with what is no JSON"),
+        (200, b"{}", "answered without a version"),
+        (500, b"<html>", "answered 500$"),
+        (500, b'{"message": "database is locked"}', "answered 500 database is locked"),
+        (403, b'{"error_code": "PERMISSION_DENIED", "message": "no"}', "answered 403 no"),
+    ],
+)
+def test_answers_that_make_no_sense_are_errors(status: int, content: bytes, message: str, serve: Serve) -> None:
+    class Nonsense(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *arguments: Any) -> None: ...
+
+    with pytest.raises(RegistryError, match=message):
+        serve(Nonsense).version(NAME)
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(RegistryError, match="can't be reached"):
+        ServedRegistry("http://127.0.0.1:9").models()
+
+
+def test_an_artifact_store_that_the_server_does_not_serve(serve: Serve) -> None:
+    class Elsewhere(MlflowLike):
+        requests: list[str] = []  # noqa: RUF012
+
+        def _api(self, call: str, query: dict[str, str], body: dict[str, str]) -> bytes | None:
+            return b'{"artifact_uri": "s3://bucket/1"}'
+
+    with pytest.raises(RegistryError, match="does not serve artifacts itself: crime-category is in s3://bucket/1"):
+        serve(Elsewhere).bundle(NAME, "1")
+
+
+@pytest.mark.parametrize(("behind", "used"), [(400 * 86_400, 400 * 86_400), (30, 0)])
+def test_the_server_s_clock_dates_what_is_written_there(behind: int, used: int, serve: Serve) -> None:
+    """Only a difference beyond latency and rounding counts."""
+
+    class OtherClock(BaseHTTPRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() - behind)
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *arguments: Any) -> None: ...
+
+    registry = serve(OtherClock)
+    assert registry.time() == pytest.approx(time.time(), abs=1)
+    assert registry.models() == []
+    assert registry.time() == pytest.approx(time.time() - used, abs=2)
