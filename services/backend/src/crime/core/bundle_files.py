@@ -24,7 +24,7 @@ class SpecPart(BaseModel):
 
 
 class BundleSpec(SpecPart):
-    """What every bundle says of itself. `version` is the registry's, or `unregistered`."""
+    """The part of `spec.json` that every bundle has. `version` is the registry's, or `unregistered`."""
 
     model: str
     version: str
@@ -35,7 +35,10 @@ class BundleSpec(SpecPart):
 
 
 class TableFacts(SpecPart):
-    """What reading the table met: rows, repaired cells by kind, rejected rows by reason with examples of each."""
+    """Counts of rows, of repaired cells by kind, and of rejected rows by reason.
+
+    `simulated`: rows of a simulated city. `examples`: (row number, cell) of each reason.
+    """
 
     rows: int
     simulated: int
@@ -61,7 +64,7 @@ def read_spec(directory: Path, kind: type[Spec]) -> Spec:
         return kind.model_validate(json.loads((directory / SPEC_FILE).read_text()))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the whole"
+        field = ".".join(map(str, first["loc"])) or "top level"
         raise BundleError(f"{directory / SPEC_FILE} is malformed: {field}: {first['msg']}") from None
     except (OSError, ValueError) as error:
         raise BundleError(f"no model bundle in {directory}: {error}") from error

@@ -1,12 +1,13 @@
 """Days as whole numbers, counted from 1970-01-01."""
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+DayNumbers = TypeVar("DayNumbers", int, float, "np.ndarray")
 
 
 def day_text(day: int) -> str:
@@ -22,7 +23,7 @@ def day_number(text: str) -> int:
         raise ValueError(f"expected a day as 2020-01-31, got {text!r}") from None
 
 
-def weekday(day: "np.ndarray") -> "np.ndarray":
-    """0 for Monday to 6 for Sunday, of day numbers."""
-    result: np.ndarray = (day + 3) % 7  # 1970-01-01, day 0, was a Thursday
+def weekday(day: DayNumbers) -> DayNumbers:
+    """0 for Monday to 6 for Sunday, of one day or an array of days."""
+    result: DayNumbers = (day + 3) % 7  # 1970-01-01, day 0, was a Thursday
     return result

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 
 class CrimeError(Exception):
-    """Base of all of them. `status` is the HTTP status it is answered with, `exit_code` the command's."""
+    """Base class. `status` is the HTTP status of the answer, `exit_code` that of a command."""
 
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
@@ -49,7 +49,7 @@ class RegistryError(CrimeError):
 
 
 class ModelNotFoundError(RegistryError):
-    """The registry answers, but has no such model, version or alias. `command` makes one."""
+    """The registry answers, but has no such model, version or alias. `command` is the one that makes it."""
 
     status = 404
 

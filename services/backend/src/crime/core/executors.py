@@ -79,11 +79,11 @@ class DaskExecutor:
         items: Iterable[Item],
         progress: Callable[[Item, float], None] = lambda item, share: None,
     ) -> Iterator[Result]:
-        """As `Executor.map`. Tasks run side by side; `progress` is called only when one is done."""
+        """As `Executor.map`. Tasks run at the same time; `progress` is called only when one is done."""
         items = list(items)
         # a future, not scattered data: the scheduler can compute it again if the worker that holds it dies
-        held = self._client.submit(_identity, shared, pure=False)
-        futures = [self._client.submit(task, held, item, _ignore_share, pure=False) for item in items]
+        shared_future = self._client.submit(_identity, shared, pure=False)
+        futures = [self._client.submit(task, shared_future, item, _ignore_share, pure=False) for item in items]
         for item, future in zip(items, futures, strict=True):
             result: Result = future.result()
             progress(item, 1.0)

@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 def prefetch(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, one ahead: a thread produces the next while one is used. None ends them."""
+    """The same items; a thread produces the next one while one is used. No item may be None, which marks the end."""
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(next, items, None)
         while (item := upcoming.result()) is not None:

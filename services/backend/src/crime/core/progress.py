@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-Progress = Callable[[str, float], None]  # what is being done, and the share of it that is done (0 to 1)
+Progress = Callable[[str, float], None]  # called with the present step, and the share of it that is done (0 to 1)
 
 
-def no_progress(what: str, share: float) -> None:
+def no_progress(step: str, share: float) -> None:
     """Reports nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from crime.core.days import EPOCH_ORDINAL
+from crime.core.days import EPOCH_ORDINAL, weekday
 from crime.reports.codes import code_names
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 
@@ -77,9 +77,7 @@ BASE_FEATURES = (
         "1 where the time is a full hour: often an estimate",
         lambda fields: fields["time_occ"] % 60 == 0,
     ),
-    Feature(
-        "weekday", "place_time", ("DATE OCC",), "0 Monday to 6 Sunday", lambda fields: (fields["date_occ"] + 3) % 7
-    ),
+    Feature("weekday", "place_time", ("DATE OCC",), "0 Monday to 6 Sunday", lambda fields: weekday(fields["date_occ"])),
     Feature(
         "day_of_month",
         "place_time",
@@ -132,7 +130,7 @@ MO_PREFIX = "mo_"
 
 
 def is_mo_feature(name: str) -> bool:
-    """Whether a feature says that one MO code was given."""
+    """Whether a feature marks the reports with one MO code."""
     return name.startswith(MO_PREFIX) and name not in FIXED_FEATURES
 
 

@@ -16,7 +16,7 @@ from crime.reports.table import CellError
 
 MAX_CACHED_CHARACTERS = 80  # longer cells are parsed without the cache
 PRIVATE_USE_BASE = 0xF700  # U+F780 to U+F7FF stand for bytes 0x80 to 0xFF that are not valid UTF-8
-OMITTED: Any = object()  # the cell of a field that is missing, which differs from one that is blank
+OMITTED: Any = object()  # the cell of a field that was left out, which differs from a blank one
 
 
 def _escape_invalid_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -53,7 +53,7 @@ def cell_text(cell: Any) -> tuple[str, str | None]:
 class ParsedCell:
     """`value` as in `Reports.fields`, None if not known; `repair`: what had to be repaired to read it.
 
-    `error` says why there is no value: "missing" for a blank cell, which only required columns mind.
+    `error` says why there is no value. It is "missing" for a blank cell, which is an error only in a required column.
     """
 
     value: Any
@@ -117,7 +117,7 @@ def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     return np.fromiter(codes, object, len(cells))
 
 
-# of columns in which nearly every cell differs, so that caching parsed cells gains nothing
+# for columns in which nearly every cell differs, so that caching parsed cells gains nothing
 PLAIN_PARSERS: dict[str, Callable[[Sequence[Any]], np.ndarray | None]] = {
     "dr_no": _parse_plain_texts,
     "mocodes": _parse_plain_mocodes,

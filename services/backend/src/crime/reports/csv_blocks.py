@@ -74,11 +74,11 @@ def end_of_whole_rows(text: bytes, delimiter: bytes) -> int:
 
     As in pyarrow, a quote opens only at the start of a cell; elsewhere it is an ordinary character.
     """
-    cells = np.frombuffer(text, np.uint8)
-    quotes = np.flatnonzero(cells == ord('"'))
-    opens = np.zeros(256, bool)
-    opens[list(delimiter + b'\r\n"')] = True  # a quote after a quote is a doubled one: the quoted text goes on
-    if not opens[cells[quotes[::2] - 1][quotes[::2] > 0]].all():
+    characters = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(characters == ord('"'))
+    before_opening = np.zeros(256, bool)  # characters after which a quote opens a quoted cell
+    before_opening[list(delimiter + b'\r\n"')] = True  # a quote after a quote is a doubled one, inside a quoted cell
+    if not before_opening[characters[quotes[::2] - 1][quotes[::2] > 0]].all():
         pattern = rb'"(?:(?<=[%b\r\n]")|(?<=\A"))(?:[^"]++|"")*+(?:"|\Z)' % re.escape(delimiter)
         quotes = np.fromiter((edge for match in re.finditer(pattern, text) for edge in match.span()), np.int64)
     line_end = b"\n" if b"\n" in text else b"\r"
@@ -171,7 +171,7 @@ def _parsed_blocks(
 
 
 def read_csv_blocks(stream: IO[bytes], tally: Tally) -> Iterator["pa.RecordBatch"]:
-    """Batches of binary columns, named as in the file; of a name that repeats only the first column.
+    """Batches of binary columns, named as in the file. If a name repeats, only its first column is read.
 
     Counts misshapen rows in `tally`. Raises `DataError` if the header is not an LAPD table's.
     """

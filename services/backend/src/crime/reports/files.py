@@ -27,7 +27,7 @@ SIMULATED_LOCATION = "SIMULATED"  # the LOCATION of every row of a simulated tab
 def read_blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
     """The file's rows as batches of binary columns, a block at a time, whatever its size.
 
-    Raises `DataError` if the file is not an LAPD table or ends early; `tally` keeps what was counted before.
+    Raises `DataError` if the file is not an LAPD table or is damaged; `tally` then holds the counts up to there.
     """
     import pyarrow as pa
 
@@ -76,7 +76,7 @@ def _count_simulated(batch: "pa.RecordBatch") -> int:
 
 
 def _write_rejected(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray, tally: Tally) -> None:
-    """Write rejected rows as they are in the table to the tally's file, if it has one."""
+    """Write rejected rows, as they are in the table, to the file `tally.rejects`, if there is one."""
     import pyarrow as pa
 
     if tally.rejects and len(rows):
@@ -87,9 +87,9 @@ def _write_rejected(batch: "pa.RecordBatch", reports: Reports, rows: np.ndarray,
 def good_reports(
     path: Path, tally: Tally, labelled: bool = True, fields: Collection[str] | None = None
 ) -> Iterator[Reports]:
-    """The accepted reports of a file, a block at a time; of their fields only `fields` and `dr_no` if given.
+    """The accepted reports of a file, a block at a time; if `fields` is given, with those fields and `dr_no` only.
 
-    A report number that repeats is rejected. Raises `DataError` at the end if no report was accepted.
+    A report whose number came before is rejected. Raises `DataError` at the end if no report was accepted.
     """
     numbers: set[int | str] = set()
     any_accepted = False
@@ -129,7 +129,7 @@ def load_reports(path: Path, tally: Tally, labelled: bool = True) -> Reports:
     fields: dict[str, np.ndarray] = {}
     for key in list(blocks[0].fields):
         fields[key] = np.concatenate([block.fields.pop(key) for block in blocks])
-        release_free_memory()  # column by column, so that never all are in memory twice
+        release_free_memory()  # after each column, so that only one column is in memory twice
     return Reports(
         fields,
         np.concatenate([block.code for block in blocks]),

@@ -65,18 +65,18 @@ class EventHistory:
 def read_history(path: Path, tally: Tally) -> EventHistory:
     """The reports of an LAPD table. Raises `DataError` if there are none.
 
-    Reports with mistyped dates are left out and counted as rejected: few, and weeks before or after all others.
+    Reports with mistyped dates are left out and counted as rejected: a few reports weeks before or after all others.
     """
     blocks = [_events(reports) for reports in good_reports(path, tally, fields=HISTORY_FIELDS)]
-    whole = EventHistory(
+    history = EventHistory(
         *(np.concatenate([getattr(block, field.name) for block in blocks]) for field in fields(EventHistory))
     )
-    low, high = _main_period(whole.occurred)
-    inside = (whole.occurred >= low) & (whole.occurred <= high)
-    for day in whole.occurred[~inside]:
+    low, high = _main_period(history.occurred)
+    inside = (history.occurred >= low) & (history.occurred <= high)
+    for day in history.occurred[~inside]:
         tally.reject(f"DATE OCC is {STRAY_GAP} days or more from all other reports", 0, day_text(int(day)))
-    order = np.flatnonzero(inside)
-    return whole.take(order[np.argsort(whole.occurred[order], kind="stable")])
+    rows = np.flatnonzero(inside)
+    return history.take(rows[np.argsort(history.occurred[rows], kind="stable")])
 
 
 def _events(reports: Reports) -> EventHistory:
@@ -95,7 +95,7 @@ def _events(reports: Reports) -> EventHistory:
 
 
 def _main_period(occurred: np.ndarray) -> tuple[int, int]:
-    """First and last day of `occurred` (n,), without few reports beyond a long gap at either end."""
+    """First and last day of `occurred` (n,), stray reports left out: a few that lie beyond a long gap at either end."""
     days, counts = np.unique(occurred, return_counts=True)
     most_stray = STRAY_SHARE * len(occurred)
     low, high = 0, len(days) - 1

@@ -1,7 +1,7 @@
 """Parsers of cells, one per kind of column, for tables and payloads alike.
 
-A parser takes the stripped text of a cell that is not blank. It returns the value, None if that means "not known", and
-the repair it took, or None. It raises `ValueError` that says what was expected.
+A parser takes the stripped text of a cell that is not blank. It returns the value (None for "not known") and the repair
+that was necessary to read it (None for none). It raises `ValueError` with what was expected.
 """
 
 import re

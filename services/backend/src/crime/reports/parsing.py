@@ -23,7 +23,7 @@ def parse_columns(
     only: Collection[str] | None = None,
     strict: bool = False,
 ) -> Reports:
-    """Parse a block of `rows` rows from its columns by key, or `only` some of them; count what happens in `tally`.
+    """Parse a block of `rows` rows from its columns by key (of `only` these, if given), and count them in `tally`.
 
     A row is rejected for a required cell that is blank or unreadable; with `labelled` the crime code is required, too,
     and must have a category. An unreadable optional cell is taken as not known and counted as a repair; if `strict`,

@@ -19,7 +19,7 @@ class Places:
 
     kind: PlaceKind
     ids: np.ndarray  # (P,) ascending; the city's is 0
-    area: np.ndarray  # (P,) number of the area each lies in, for a district the one most of its reports name; 0: city
+    area: np.ndarray  # (P,) number of its area (of a district: the one that most of its reports name); 0 for the city
     index: np.ndarray  # (n,) index of each report's place, -1 where unknown
 
     def __len__(self) -> int:
@@ -27,19 +27,19 @@ class Places:
 
 
 def places_of(history: EventHistory, kind: PlaceKind) -> Places:
-    """Raises `DataError` if no report names a place of this kind."""
+    """The places of one kind that reports name, by ascending id. Raises `DataError` if there are none."""
     if kind == "city":
         return Places(kind, np.zeros(1, int), np.zeros(1, int), np.zeros(len(history), int))
     ids = history.area if kind == "area" else history.district
     known = ids > 0
     if not known.any():
         raise DataError("no reporting district is known: the column 'Rpt Dist No' is missing or empty")
-    places, inverse = np.unique(ids[known], return_inverse=True)
+    distinct, inverse = np.unique(ids[known], return_inverse=True)
     index = np.full(len(history), -1)
     index[known] = inverse
     areas = int(history.area.max()) + 1
-    votes = np.bincount(inverse * areas + history.area[known], minlength=len(places) * areas).reshape(-1, areas)
-    return Places(kind, places, votes.argmax(1), index)
+    by_area = np.bincount(inverse * areas + history.area[known], minlength=len(distinct) * areas).reshape(-1, areas)
+    return Places(kind, distinct, by_area.argmax(1), index)
 
 
 def area_index(places: Mapping[PlaceKind, Places]) -> np.ndarray:
@@ -50,7 +50,7 @@ def area_index(places: Mapping[PlaceKind, Places]) -> np.ndarray:
 def daily_counts(
     history: EventHistory, places: Places, first: int, last: int, known_by: int | None = None
 ) -> np.ndarray:
-    """(P, days) reports of each place on each day `first` to `last`, of those known by `known_by` if given."""
+    """(P, days) reports of each place on each day `first` to `last`; of those known by the day `known_by`, if given."""
     days = last - first + 1
     rows = slice(*np.searchsorted(history.occurred, [first, last + 1]))
     index = places.index[rows]

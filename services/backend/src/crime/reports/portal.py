@@ -1,7 +1,7 @@
 """Fetch LAPD's reports from the city's open-data portal, by Socrata's API (SODA 2.1): https://dev.socrata.com/docs/
 
-Rows come in pages ordered by `:id` and are kept in a database beside the output (`OUTPUT.rows`), so that a fetch that
-was interrupted continues after the last row it has. A round ends when all rows have come, and writes the output. The
+Rows come in pages ordered by `:id` and are stored in a database beside the output (`OUTPUT.rows`), so that an
+interrupted fetch continues after the last stored row. A round ends when all rows have come, and writes the output. The
 next round asks only for rows that have changed since, by `:updated_at`.
 """
 
@@ -42,19 +42,19 @@ class FetchResult:
 
 @dataclass(frozen=True)
 class _Round:
-    """What a round asks for, as it is kept in the database.
+    """The state of a round; empty text for none.
 
-    `newer`: rows updated after this time only. `behind`: the `:id` of the last row that has come. `began`: when the
-    round began, by the portal's clock.
+    `updated_after`: only rows updated after this time are asked for. `last_id`: the `:id` of the last row that has
+    come. `started_at`: by the portal's clock.
     """
 
-    newer: str
-    behind: str
-    began: str
+    updated_after: str
+    last_id: str
+    started_at: str
 
 
 class _RowStore:
-    """The database of fetched rows, and how far the present round is."""
+    """The database of fetched rows and of the present round's state (notes `newer`, `behind`, `began`, `query`)."""
 
     def __init__(self, path: Path):
         self._database = sqlite3.connect(path)
@@ -68,33 +68,38 @@ class _RowStore:
         return dict(self._database.execute("SELECT name, value FROM note"))
 
     def start(self, query: str, round_: _Round) -> int:
-        """Keep what a round asks for; returns how many of its rows came before it was interrupted."""
-        notes = {"query": query, "newer": round_.newer, "behind": round_.behind, "began": round_.began}
+        """Store a round's state; returns how many of its rows came before it was interrupted."""
+        notes = {
+            "query": query,
+            "newer": round_.updated_after,
+            "behind": round_.last_id,
+            "began": round_.started_at,
+        }
         with self._database:
             self._database.executemany("INSERT OR REPLACE INTO note VALUES (?, ?)", notes.items())
         count = "SELECT COUNT(*) FROM row WHERE updated > ? AND id <= ?"
-        return int(self._database.execute(count, (round_.newer, round_.behind)).fetchone()[0])
+        return int(self._database.execute(count, (round_.updated_after, round_.last_id)).fetchone()[0])
 
     def add(self, page: list[Row]) -> str:
-        """Keep a page and how far the round is, both or neither; returns the `:id` of the page's last row."""
-        behind: str = page[-1][":id"]
+        """Store a page and the round's progress in one transaction; returns the `:id` of the page's last row."""
+        last_id: str = page[-1][":id"]
         with self._database:
             self._database.executemany(
                 "INSERT OR REPLACE INTO row VALUES (?, ?, ?)",
                 ((row.pop(":id"), row.pop(":updated_at"), json.dumps(row)) for row in page),
             )
-            self._database.execute("INSERT OR REPLACE INTO note VALUES ('behind', ?)", (behind,))
-        return behind
+            self._database.execute("INSERT OR REPLACE INTO note VALUES ('behind', ?)", (last_id,))
+        return last_id
 
     def finish(self, round_: _Round) -> None:
-        """End a round. The next one asks for what was updated after the newest row, or after this round began.
+        """End a round. The next one asks for rows updated after this round started, or after the newest row if earlier.
 
-        The earlier of the two: a row that changed during the round, in a page that had come before, is fetched then.
+        So a row that changed during the round, after its page had come, is fetched in the next one.
         """
         with self._database:
             self._database.execute(
                 "INSERT OR REPLACE INTO note SELECT 'newer', COALESCE(MIN(MAX(updated), ?), '') FROM row",
-                (round_.began,),
+                (round_.started_at,),
             )
             self._database.executemany("INSERT OR REPLACE INTO note VALUES (?, '')", [("behind",), ("began",)])
 
@@ -114,7 +119,7 @@ class _RowStore:
 def fetch_reports(
     settings: Settings, output: Path, since: str | None, progress: RowProgress = lambda done, total: None
 ) -> FetchResult:
-    """Write the reports that happened on the day `since` (2020-01-01) or later to the CSV file `output`.
+    """Write the reports of the day `since` (2020-01-01) and later, or all if None, to the CSV file `output`.
 
     Raises `PortalError`.
     """
@@ -128,31 +133,31 @@ def fetch_reports(
     ):
         notes = store.notes()
         if notes.setdefault("query", query) != query:
-            raise PortalError(f"{output} was fetched with another query, {notes['query']}: name another --output")
-        newer, behind = notes.get("newer", ""), notes.get("behind", "")
+            raise PortalError(f"{output} was fetched with another query, {notes['query']}: choose another --output")
+        updated_after, last_id = notes.get("newer", ""), notes.get("behind", "")
         conditions = [f"date_occ >= '{since}T00:00:00.000'"] if since else []
-        conditions += [f":updated_at > '{newer}'"] if newer else []
+        conditions += [f":updated_at > '{updated_after}'"] if updated_after else []
         answer, now = _get(client, url, {"$select": "count(*)", **_where(conditions)})
         ((total,),) = (row.values() for row in answer)
-        round_ = _Round(newer, behind, notes.get("began") or now)
+        round_ = _Round(updated_after, last_id, notes.get("began") or now)
         done = store.start(query, round_)
         fetched = 0
         while True:
             progress(done + fetched, max(int(total), done + fetched))
-            page = _get_page(client, url, settings.portal_page, conditions, behind)
+            page = _get_page(client, url, settings.portal_page, conditions, last_id)
             if not page:
                 break
-            behind = store.add(page)
+            last_id = store.add(page)
             fetched += len(page)
         rows = store.write_csv(output)
         store.finish(round_)
     return FetchResult(rows, fetched)
 
 
-def _get_page(client: httpx.Client, url: str, size: int, conditions: list[str], behind: str) -> list[Row]:
-    """Up to `size` rows in the order of `:id`, those after the id `behind`."""
+def _get_page(client: httpx.Client, url: str, size: int, conditions: list[str], last_id: str) -> list[Row]:
+    """Up to `size` rows in the order of `:id`, after the row `last_id`."""
     paging = {"$select": ":id,:updated_at,*", "$order": ":id", "$limit": str(size)}
-    rows, _ = _get(client, url, paging | _where(conditions + ([f":id > '{behind}'"] if behind else [])))
+    rows, _ = _get(client, url, paging | _where(conditions + ([f":id > '{last_id}'"] if last_id else [])))
     return rows
 
 
@@ -186,7 +191,7 @@ def _request(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[lis
 
 
 def _get(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[Row], str]:
-    """The portal's rows, and a time that is surely past by its own clock. Raises `PortalError`."""
+    """The portal's rows, and the time by its own clock less `CLOCK_MARGIN`. Raises `PortalError`."""
     try:
         return _request(client, url, query)
     except httpx.HTTPStatusError as error:
@@ -194,4 +199,4 @@ def _get(client: httpx.Client, url: str, query: dict[str, str]) -> tuple[list[Ro
         raise PortalError(f"{url} answered {error.response.status_code}: {text}") from None
     except (httpx.HTTPError, json.JSONDecodeError) as error:
         reason = str(error) or type(error).__name__
-        raise PortalError(f"{url} can't be reached: {reason}. The same command goes on.") from None
+        raise PortalError(f"{url} can't be reached: {reason}. Run the same command to continue.") from None

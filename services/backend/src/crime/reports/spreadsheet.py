@@ -1,4 +1,4 @@
-"""Keep spreadsheets from running cells of a written table as formulas (OWASP: CSV injection)."""
+"""Escape cells that a spreadsheet would run as formulas (OWASP: CSV injection)."""
 
 import re
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ _formula = re.compile(rf"(?!{NUMBER}){FORMULA}").match
 
 
 def escape_formulas(cells: Iterable[str]) -> list[str]:
-    """A row's cells, formulas among them quoted by an apostrophe."""
+    """A row's cells; an apostrophe is put before each formula."""
     return [f"'{cell}" if _formula(cell) else cell for cell in cells]
 
 
 def escape_formula_column(column: "pa.Array") -> "pa.Array":
-    """As `escape_formulas`, of a column; columns that are not text stay as they are."""
+    """A column with an apostrophe before each formula; a column that is not text is returned unchanged."""
     import pyarrow as pa
     from pyarrow import compute
 

@@ -1,4 +1,4 @@
-"""Counts of what reading a table met, so that no row is dropped in silence."""
+"""Counts of the rows of a table that were read, repaired and rejected, so that none is dropped silently."""
 
 import csv
 from collections import Counter
@@ -16,8 +16,8 @@ class Tally:
     """Rows read, cells repaired (by kind), rows rejected (by reason).
 
     `examples` holds up to three (row number, cell) per reason. `misshapen`: numbers of the rows with a wrong number of
-    cells. `simulated`: rows that say they were simulated. `rejects`, if given, is a CSV file that receives the rejected
-    rows as they are in the table, with the reason in front.
+    cells. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
+    they are in the table, with the reason in front.
     """
 
     rejects: Path | None = None
@@ -34,14 +34,17 @@ class Tally:
         return self.rejected.total()
 
     def reject(self, reason: str, row: int, cell: str) -> None:
-        """Count a rejected row. `row` counts rows that are not misshapen from 1; the example counts all rows."""
+        """Count a rejected row. `row` is its number among the rows that are not misshapen, from 1.
+
+        The example is numbered among all rows.
+        """
         if len(self.examples.get(reason, ())) < MAX_EXAMPLES:
             for number in self.misshapen:
                 row += number <= row
         self._count(reason, row, cell)
 
     def reject_misshapen(self, reason: str, number: int, text: str) -> None:
-        """Count a row with a wrong number of cells. `number` counts all rows from 1."""
+        """Count a row with a wrong number of cells. `number` is its number among all rows, from 1."""
         self.rows += 1
         self.misshapen.append(number)
         self._count(reason, number, text)

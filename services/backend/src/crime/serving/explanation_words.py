@@ -1,7 +1,6 @@
 """The words of an explanation: a field's value and the strength of its contribution, as an analyst reads them."""
 
-import numpy as np
-
+from crime.core.days import day_text, weekday
 from crime.features.definitions import ReportFields
 from crime.reports.codes import code_names
 
@@ -45,7 +44,7 @@ def value_text(field: str, fields: ReportFields) -> str:
     match field:
         case "DATE OCC":
             day = int(fields["date_occ"])
-            return f"{WEEKDAYS[(day + 3) % 7]}, {np.datetime64(day, 'D')}"  # 1970-01-01 was a Thursday
+            return f"{WEEKDAYS[weekday(day)]}, {day_text(day)}"
         case "TIME OCC":
             return f"{fields['time_occ'] // 60:02}:{fields['time_occ'] % 60:02}"
         case "AREA":

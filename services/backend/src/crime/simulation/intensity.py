@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from crime.core.days import day_number
+from crime.core.days import day_number, weekday
 from crime.features.calendar import federal_holidays
 from crime.reports.table import Reports
 from crime.simulation.smoothing import CATEGORY_COUNT, shrink
@@ -21,8 +21,8 @@ LAST_WHOLE_YEAR = 2022  # of `area_year.csv`; its level holds for later years, t
 AREAS = 21
 DAYS_PER_BLOCK = 28  # whose background is computed at once
 # set by judgement, as docs/method.md says
-NEAR_REPEATS = 0.25  # further reports in the same district that each report brings about
-NEAR_REPEAT_DAYS = 7.0  # mean time until they happen
+NEAR_REPEATS = 0.25  # further reports in the same district that each report triggers, on average
+NEAR_REPEAT_DAYS = 7.0  # days until they happen, on average
 HOLIDAY, NEW_YEAR, FIRST_OF_MONTH = 0.9, 1.4, 1.15  # factors of a day's reports
 SHARE_PRIOR_REPORTS = 100  # weight of the city's shares in those of an area or a category
 DRIFT_MIX = 0.5  # standard deviation of the log change of each category's share after a drift
@@ -44,15 +44,15 @@ class Intensity:
         self.area = self.district // 100
         degrees = np.column_stack([sample.fields["lat"], sample.fields["lon"]])[known]
         self.centre = np.array([np.median(degrees[index == row], axis=0) for row in range(len(self.district))])
-        drawn = rng.gamma(count + 1.0)
-        self._share_of_area = drawn / np.bincount(self.area, drawn)[self.area]
+        weight = rng.gamma(count + 1.0)
+        self._share_of_area = weight / np.bincount(self.area, weight)[self.area]
         self._yearly_reports = _yearly_reports()
         label, days = sample.label, sample.fields["date_occ"].astype(int)
         by_area = np.zeros((AREAS + 1, CATEGORY_COUNT))
         np.add.at(by_area, (area, label), 1)
         self._mix = shrink(by_area, np.bincount(label, minlength=CATEGORY_COUNT) / len(label), SHARE_PRIOR_REPORTS)
         by_weekday = np.zeros((CATEGORY_COUNT, 7))
-        np.add.at(by_weekday, (label, (days + 3) % 7), 1)
+        np.add.at(by_weekday, (label, weekday(days)), 1)
         self._weekday_factor = 7 * shrink(by_weekday, np.full(7, 1 / 7), SHARE_PRIOR_REPORTS)
         self._mix_change = np.exp(rng.normal(0, DRIFT_MIX, CATEGORY_COUNT))
 
@@ -65,7 +65,7 @@ class Intensity:
         changed = self._mix * self._mix_change
         changed = changed / changed.sum(-1, keepdims=True)
         mix = np.where(self.drifted(days)[:, None, None], changed, self._mix)
-        shares: np.ndarray = mix * self._weekday_factor.T[(days + 3) % 7][:, None, :]
+        shares: np.ndarray = mix * self._weekday_factor.T[weekday(days)][:, None, :]
         return shares
 
     def category_shares_of(self, days: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ class Intensity:
         return background
 
     def first_near(self) -> np.ndarray:
-        """(D,) intensity of near repeats on the first day, as after a long time at the first day's background."""
+        """(D,) intensity of near repeats on the first day: the steady state under that day's background."""
         first = self.background(np.arange(FIRST_DAY, FIRST_DAY + 1))[:, 0]
         near: np.ndarray = NEAR_REPEATS * first / (1 - NEAR_REPEATS)
         return near
@@ -113,9 +113,9 @@ class Intensity:
 
 def next_near(near: np.ndarray, reports: np.ndarray) -> np.ndarray:
     """(D,) intensity of near repeats on the next day, from a day's own and the day's reports (D,)."""
-    stays = np.exp(-1 / NEAR_REPEAT_DAYS)
-    following: np.ndarray = stays * near + NEAR_REPEATS * (1 - stays) * reports
-    return following
+    decay = np.exp(-1 / NEAR_REPEAT_DAYS)
+    next_day: np.ndarray = decay * near + NEAR_REPEATS * (1 - decay) * reports
+    return next_day
 
 
 def _yearly_reports() -> dict[int, list[int]]:

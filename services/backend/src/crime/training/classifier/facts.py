@@ -1,4 +1,4 @@
-"""What a bundle records of the reports it was trained and tested on."""
+"""Facts that a bundle records about its training and held-out reports."""
 
 from collections import Counter
 from hashlib import sha256
@@ -6,7 +6,7 @@ from hashlib import sha256
 import numpy as np
 
 from crime.classifier.spec import CategoryData
-from crime.core.days import day_text
+from crime.core.days import day_text, weekday
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.table import row_blocks
@@ -42,7 +42,7 @@ def count_cells(reports: Reports) -> np.ndarray:
     days = reports.fields["date_occ"].astype("int64")
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
     keys = np.column_stack(
-        [months, reports.fields["area"], reports.label, (days + 3) % 7, reports.fields["time_occ"] // 60]
+        [months, reports.fields["area"], reports.label, weekday(days), reports.fields["time_occ"] // 60]
     ).astype(np.int32)
     cells, counts = np.unique(keys, axis=0, return_counts=True)
     return np.column_stack([cells, counts]).astype(np.int32)
