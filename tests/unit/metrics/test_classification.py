@@ -25,9 +25,9 @@ def test_log_losses_are_finite_and_zero_for_certainty() -> None:
 def test_bins_hold_confidence_accuracy_and_share() -> None:
     probabilities = predict((0, 0.95), (1, 0.95), (2, 0.5), (3, 1.0))
     bins = calibration_bins(probabilities, np.array([0, 0, 2, 3]))
-    assert [bin_["share"] for bin_ in bins] == [0.25, 0.75]
-    assert [bin_["confidence"] for bin_ in bins] == pytest.approx([0.5, 2.9 / 3])
-    assert [bin_["accuracy"] for bin_ in bins] == pytest.approx([1, 2 / 3])
+    assert [bin_.share for bin_ in bins] == [0.25, 0.75]
+    assert [bin_.confidence for bin_ in bins] == pytest.approx([0.5, 2.9 / 3])
+    assert [bin_.accuracy for bin_ in bins] == pytest.approx([1, 2 / 3])
     assert calibration_error(bins) == pytest.approx(0.25 * 0.5 + 0.75 * 0.3)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from crime.core.cpu import available_cpus
 from crime.core.memory import release_free_memory
 
-MIN_ROWS_FOR_THREADS = 64  # rows; fewer are predicted sooner than threads are woken
+MIN_ROWS_FOR_THREADS = 64  # rows; waking threads takes longer than predicting fewer
 _FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3  # constants of LightGBM's c_api.h
 # LightGBM's thread count is global: raising it during another call overruns that call's buffers
 _thread_count_lock = Lock()
@@ -45,7 +45,10 @@ class Booster:
     """A multiclass model. `predict_one` is not safe to call from two threads at once; the other methods are."""
 
     def __init__(self, path: Path, classes: int, features: int):
-        """Load LightGBM's text file. Raises RuntimeError if it can't be read, ValueError if its width differs."""
+        """Load LightGBM's text file.
+
+        Raises `RuntimeError` if it can't be read, `ValueError` if it has another number of features.
+        """
         self.classes, self.features = classes, features
         self._handle = ctypes.c_void_p()
         rounds = ctypes.c_int()

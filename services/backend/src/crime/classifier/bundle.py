@@ -27,7 +27,7 @@ from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE = "counts.npy", "evidence.npz", "held_out.npz"
 ROWS_PER_BLOCK = 5_000  # reports at a time, so that their matrix stays in the processor's cache
 GOLDEN_REPORTS = 20  # held-out reports whose answers `verify` compares
-GOLDEN_TOLERANCE = 1e-6  # of a probability, for processors round differently
+GOLDEN_TOLERANCE = 1e-6  # of a probability: processors round differently
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Predictions(NamedTuple):
 class CategoryBundle:
     """A loaded category model.
 
-    spec: what training says of the model; its version is the registry's, if one was given.
+    spec: `spec.json`, with the version that the bundle was opened as.
     names: the inputs of the model for whole reports: features, then the naive Bayes inputs.
     columns, boosters: for each detail level, indices into `names` of the inputs it sees, and its trees.
     inputs_by_column: for each detail level, which of its inputs come from each LAPD column, naive Bayes aside.
@@ -57,7 +57,7 @@ class CategoryBundle:
     """
 
     def __init__(self, directory: Path, version: str | None = None):
-        """Load the bundle in `directory`. Raises `BundleError`."""
+        """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`."""
         self.directory = directory
         spec = read_spec(directory, CategorySpec)
         if spec.categories != CATEGORIES:
@@ -104,8 +104,8 @@ class CategoryBundle:
             matrix = self.matrix(block, min(ROWS_PER_BLOCK, rows - first))
             for index, level in enumerate(DETAIL_LEVELS):
                 chosen = np.flatnonzero(levels[first : first + ROWS_PER_BLOCK] == index)
-                whole = len(chosen) == len(matrix) and len(self.columns[level]) == len(self.names)
-                inputs = matrix if whole else matrix[np.ix_(chosen, self.columns[level])]
+                all_chosen = len(chosen) == len(matrix) and len(self.columns[level]) == len(self.names)
+                inputs = matrix if all_chosen else matrix[np.ix_(chosen, self.columns[level])]
                 probabilities[first + chosen] = self.boosters[level].predict(inputs)
         return Predictions(probabilities, levels)
 
@@ -129,8 +129,8 @@ class CategoryBundle:
 
     def verify(self) -> None:
         """Raise `BundleError` unless the golden reports get the answers that training stored. Also a warm-up."""
-        stored, now = np.array(self.spec.golden), self.golden()
-        if stored.shape != now.shape or not np.allclose(now, stored, atol=GOLDEN_TOLERANCE):
+        stored, current = np.array(self.spec.golden), self.golden()
+        if stored.shape != current.shape or not np.allclose(current, stored, atol=GOLDEN_TOLERANCE):
             raise BundleError(f"{self.name} version {self.version} does not give the answers it was stored with")
 
     def _by_column(self, columns: np.ndarray) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from crime.features.definitions import ReportFields
 class Explanation:
     """A prediction and its parts, in log-odds.
 
-    contributions: (7,) by LAPD column; of MO codes that the report has, each by itself (`Mocodes 0344`).
+    contributions: (7,) by LAPD column; each MO code that the report has is an entry of its own (`Mocodes 0344`).
     start (7,): the scores before any contribution. Start and contributions add up to the model's raw scores.
     """
 
@@ -38,8 +38,8 @@ def explain(model: CategoryBundle, fields: ReportFields) -> Explanation:
             if vector[column] == 1:  # this level sees all inputs, so a column of the vector is one of `shap`
                 contributions[f"Mocodes {code}"] = shap[:, column]
                 contributions["Mocodes"] -= shap[:, column]
-    of_naive_bayes = shap[:, -1 - len(NAIVE_BAYES_INPUTS) : -1]
-    for name, share in _divide(of_naive_bayes, model.naive_bayes.contributions(vector[: len(model.spec.features)])):
+    naive_bayes_shap = shap[:, -1 - len(NAIVE_BAYES_INPUTS) : -1]
+    for name, share in _divide(naive_bayes_shap, model.naive_bayes.contributions(vector[: len(model.spec.features)])):
         contributions[name] = contributions[name] + share if name in contributions else share
     return Explanation(Prediction(model.boosters[level].predict(inputs)[0], level), contributions, shap[:, -1])
 
@@ -47,8 +47,8 @@ def explain(model: CategoryBundle, fields: ReportFields) -> Explanation:
 def _divide(shap: np.ndarray, columns: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
     """Divide SHAP values of the naive Bayes inputs (7 scores, 7 inputs) among the columns that the inputs come from.
 
-    Each input's values go to the columns that moved the input (7,) in the direction in which it moved its own
-    category's score, in proportion; where no column did, to all alike.
+    An input moved the score of its own category up or down. Its values go to the columns that moved the input in the
+    same direction, in proportion to how far; if no column did, they are divided equally.
     """
     same_direction = np.maximum(np.array(list(columns.values())) * np.sign(shap.diagonal()), 0)
     same_direction[:, ~same_direction.any(0)] = 1

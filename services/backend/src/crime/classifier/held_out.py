@@ -25,7 +25,7 @@ class HeldOutReports:
 
     @classmethod
     def newest(cls, reports: Reports, features: list[str]) -> "HeldOutReports":
-        """The last `MAX_HELD_OUT` of reports in order of time, with those fields alone that the features read."""
+        """The last `MAX_HELD_OUT` of reports in order of time, with only the fields that the features read."""
         last = slice(-MAX_HELD_OUT, None)
         columns = {source for name in features for source in describe_feature(name).source}
         fields = {name: column[last] for name, column in reports.fields.items() if COLUMNS[name].name in columns}

@@ -63,7 +63,7 @@ class NaiveBayes:
 
     @classmethod
     def load(cls, path: Path, names: Sequence[str]) -> "NaiveBayes":
-        """Read what `save` wrote. Raises OSError, ValueError or KeyError if the file is damaged."""
+        """Read what `save` wrote. Raises `OSError`, `ValueError` or `KeyError` if the file is damaged."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(names, arrays["table"], arrays["lookup"], arrays["category"])
 
@@ -124,7 +124,7 @@ class NaiveBayes:
         """What each LAPD column of one report adds to the log-probability of each category, (7,) each.
 
         Contributions are the slope of the log-probabilities along the column's log-likelihoods: a first-order
-        approximation, so they add up only roughly. Each MO code of the report stands by itself (`Mocodes 0344`).
+        approximation, so they add up only roughly. Each MO code of the report is an entry of its own (`Mocodes 0344`).
         """
         table_rows = self._rows_of(vector)
         logs = self.table[table_rows]
@@ -141,8 +141,8 @@ class NaiveBayes:
             f"Mocodes {self.names[row - self._first_mo_row + self._mo.start].removeprefix(MO_PREFIX)}"
             for row in table_rows[len(columns) :]
         ]
-        parts: dict[str, np.ndarray] = {}
+        contributions: dict[str, np.ndarray] = {}
         for column, row, slope in zip(columns, table_rows, slopes, strict=True):
             if row not in (NOT_KNOWN_ROW, PRIOR_ROW):
-                parts[column] = parts[column] + slope if column in parts else slope
-        return parts
+                contributions[column] = contributions[column] + slope if column in contributions else slope
+        return contributions

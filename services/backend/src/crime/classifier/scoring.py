@@ -65,7 +65,7 @@ ScoreBlock = Callable[[Reports], ScoredReports]  # scores a block of a table
 
 
 def score_reports(model: CategoryBundle, reports: Reports) -> ScoredReports:
-    """Score a block of reports; those with an error are left out."""
+    """Score a block of reports; those with an error get no answer."""
     rows = len(reports)
     accepted = np.flatnonzero(reports.accepted)
     fields = reports.fields if len(accepted) == rows else reports.take(accepted).fields
@@ -92,7 +92,7 @@ def score_columns(model: CategoryBundle, columns: Mapping[str, Sequence[Any]], r
 
 
 def plain_cells(cells: Sequence[Any]) -> Sequence[Any]:
-    """Cells that can be looked up: a list of MO codes as LAPD writes it."""
+    """Cells as hashable values: lists, as of MO codes, are joined by spaces as LAPD writes them."""
     if not {list, tuple, dict} & set(map(type, cells)):
         return cells
     return [

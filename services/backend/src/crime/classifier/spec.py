@@ -3,11 +3,12 @@
 from pydantic import Field
 
 from crime.core.bundle_files import BundleSpec, SpecPart, TableFacts, Versions
+from crime.metrics.classification import CalibrationBin
 from crime.metrics.drift import ReferenceCounts
 
 
 class ReportFacts(SpecPart):
-    """The reports of a model: those before `held_out_from` trained it, the others tested it.
+    """The reports of a model: those before `held_out_from` trained it, the others were held out to test it.
 
     Days are YYYY-MM-DD. `frequency` counts reports by code, for `premis`, `weapon` and `mo`.
     """
@@ -26,12 +27,12 @@ class CategoryData(TableFacts, ReportFacts):
 
 
 class CategorySpec(BundleSpec):
-    """All that training says of a category model.
+    """`spec.json` of a category model.
 
-    `rounds`: trees per category, by detail level. `gain`: each input's share of the loss reduction, of the model for
-    whole reports. `golden` (reports, 7): probabilities of the first held-out reports. `metrics`, `confusion` (7, 7;
-    a row for each true category) and `calibration` are of the held-out reports as they are (`overall`), and masked to
-    each detail level.
+    `rounds`: trees per category, by detail level. `gain`: each input's share of the loss reduction in the model for
+    whole reports. `golden` (reports, 7): probabilities of the first held-out reports. `reference`: counts to detect
+    drift by. `metrics`, `confusion` (7, 7; a row for each true category) and `calibration` are measured on the held-out
+    reports as they are (`overall`) and masked to each detail level.
     """
 
     features: list[str]
@@ -47,4 +48,4 @@ class CategorySpec(BundleSpec):
     golden: list[list[float]]
     confusion: dict[str, list[list[int]]]
     reference: ReferenceCounts
-    calibration: dict[str, list[dict[str, float]]]
+    calibration: dict[str, list[CalibrationBin]]

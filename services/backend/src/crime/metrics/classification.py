@@ -1,9 +1,10 @@
-"""Scores of predicted categories. With numpy alone, but for `score_predictions`, which needs scikit-learn."""
+"""Scores of predicted categories. Only `score_predictions` needs scikit-learn, the rest numpy alone."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from crime.core.bundle_files import SpecPart
 from crime.reports.categories import CATEGORIES
 
 CALIBRATION_BINS = 15  # as in Guo et al. (2017)
@@ -16,10 +17,18 @@ def log_losses(probabilities: np.ndarray, label: np.ndarray) -> np.ndarray:
     return losses
 
 
-def calibration_bins(probabilities: np.ndarray, label: np.ndarray) -> list[dict[str, float]]:
-    """Mean confidence, accuracy and share of rows in bins of equal width of the top category's probability.
+class CalibrationBin(SpecPart):
+    """Mean confidence and accuracy of the predictions in one bin, and their share of all predictions."""
 
-    `probabilities` (rows, 7), `label` (rows,); empty bins are left out.
+    confidence: float
+    accuracy: float
+    share: float
+
+
+def calibration_bins(probabilities: np.ndarray, label: np.ndarray) -> list[CalibrationBin]:
+    """Bins of equal width of the top category's probability, empty ones left out.
+
+    `probabilities` (rows, 7), `label` (rows,).
     """
     confidence, is_right = probabilities.max(1), probabilities.argmax(1) == label
     bin_of_row = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
@@ -28,18 +37,18 @@ def calibration_bins(probabilities: np.ndarray, label: np.ndarray) -> list[dict[
         rows = bin_of_row == number
         if rows.any():
             mean_confidence, accuracy = float(confidence[rows].mean()), float(is_right[rows].mean())
-            bins.append({"confidence": mean_confidence, "accuracy": accuracy, "share": float(rows.mean())})
+            bins.append(CalibrationBin(confidence=mean_confidence, accuracy=accuracy, share=float(rows.mean())))
     return bins
 
 
-def calibration_error(bins: list[dict[str, float]]) -> float:
+def calibration_error(bins: list[CalibrationBin]) -> float:
     """Expected calibration error (ECE): Guo et al., On calibration of modern neural networks (2017)."""
-    return float(sum(abs(b["accuracy"] - b["confidence"]) * b["share"] for b in bins))
+    return float(sum(abs(bin_.accuracy - bin_.confidence) * bin_.share for bin_ in bins))
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a set of predictions. `confusion` (7, 7) has a row for each true category; `calibration` has bins."""
+    """Scores of a set of predictions. `confusion` (7, 7) has a row for each true category."""
 
     accuracy: float
     weighted_f1: float
@@ -47,7 +56,7 @@ class Scores:
     log_loss: float
     ece: float
     confusion: list[list[int]]
-    calibration: list[dict[str, float]]
+    calibration: list[CalibrationBin]
 
     def short(self) -> dict[str, float]:
         """The five scores that models are compared by, rounded to 6 decimals."""
@@ -58,7 +67,7 @@ class Scores:
 def score_predictions(probabilities: np.ndarray, label: np.ndarray) -> Scores:
     """Scores of probabilities (rows, 7) against labels (rows,).
 
-    Macro AUC is the mean one-against-rest AUC of the categories that some rows have and some have not.
+    Macro AUC is the mean one-against-rest AUC of the categories that some rows have and others don't.
     """
     from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 

@@ -13,7 +13,7 @@ def poisson_deviance(reports: np.ndarray, mean: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Concentration:
-    """Reports in the places with the highest forecast, and in as many places chosen with hindsight."""
+    """Reports in the places with the highest forecast (`hits`), and in as many places chosen with hindsight."""
 
     hits: float
     best_hits: float
@@ -21,7 +21,10 @@ class Concentration:
 
 
 def concentration(mean: np.ndarray, reports: np.ndarray, percent: int) -> Concentration:
-    """Of the `percent` of places with the highest forecast at each step; arrays are (P, steps), hits are summed."""
+    """Concentration in the `percent` of places with the highest forecast at each step, summed over the steps.
+
+    `mean` and `reports` are (P, steps).
+    """
     count = max(1, round(len(mean) * percent / 100))
     top = np.argsort(-mean, axis=0, kind="stable")[:count]
     best = -np.sort(-reports, axis=0)[:count]

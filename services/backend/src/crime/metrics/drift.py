@@ -1,4 +1,4 @@
-"""Drift: whether live reports differ from those a model was trained on, and its answers from those of the test.
+"""Drift: whether live reports differ from the training reports, and predictions from those on the held-out reports.
 
 Counts of each feature are compared by the population stability index (PSI), the Jensen-Shannon distance and a
 chi-square test of two samples. A feature has drifted if the test is significant after Holm's correction for the number
@@ -39,7 +39,7 @@ def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         "premise": fields["premis_cd"],
         "weapon": fields["weapon_used_cd"],
         "number of MO codes": np.array(
-            [np.nan if known is None else min(len(known), MAX_MO_CODES) for known in codes], float
+            [np.nan if mocodes is None else min(len(mocodes), MAX_MO_CODES) for mocodes in codes], float
         ),
     }
 
@@ -75,7 +75,8 @@ def drift_reference(features: dict[str, dict[str, int]], confusion: Mapping[str,
 class FeatureDrift:
     """How a feature of `reports` live reports differs from the reference.
 
-    `psi`: less what chance alone gives, at least 0. `js`: Jensen-Shannon distance, 0 to 1. `p`: of the chi-square test.
+    `psi`: population stability index less its mean without drift, at least 0. `js`: Jensen-Shannon distance, 0 to 1.
+    `p`: p-value of the chi-square test.
     """
 
     feature: str
@@ -99,8 +100,9 @@ def _compare_counts(feature: str, reference: Mapping[str, int], live: Mapping[st
     """Drift of one feature, from its counts by value; None if there are too few to compare."""
     counts = dict.fromkeys(reference, 0)
     for value, count in live.items():
-        known = value if value in counts else str(OTHER_VALUES)
-        counts[known] = counts.get(known, 0) + count
+        counted_as = value if value in counts else str(OTHER_VALUES)
+        counts[counted_as] = counts.get(counted_as, 0) + count
+    # counts a and b, sizes m and n, shares p and q: of the reference and live
     a = np.array([reference.get(value, 0) for value in counts], float)
     b = np.array(list(counts.values()), float)
     m, n = a.sum(), b.sum()
@@ -111,8 +113,8 @@ def _compare_counts(feature: str, reference: Mapping[str, int], live: Mapping[st
     p, q = (a + 0.5) / (a + 0.5).sum(), (b + 0.5) / (b + 0.5).sum()
     # without drift, PSI is about (values - 1) (1/m + 1/n) on average: Yurdakul, Statistical properties of PSI (2018)
     psi = float(((q - p) * np.log(q / p)).sum() - (len(a) - 1) * (1 / m + 1 / n))
-    middle = (p + q) / 2
-    divergence = float((p * np.log2(p / middle) + q * np.log2(q / middle)).sum() / 2)
+    mixture = (p + q) / 2
+    divergence = float((p * np.log2(p / mixture) + q * np.log2(q / mixture)).sum() / 2)
     chi_square = float((np.square(math.sqrt(m / n) * b - math.sqrt(n / m) * a) / (a + b)).sum())
     return FeatureDrift(
         feature,
@@ -140,14 +142,14 @@ def compare_to_reference(
             feature = f"{PREDICTED_CATEGORY}, known to {description.removeprefix('+ ')}"
             live = _value_counts(label[level == name].astype(float))
             drifts.append(_compare_counts(feature, reference["predicted"][name], live))
-    return sorted(_judge([drift for drift in drifts if drift]), key=lambda drift: -drift.psi)
+    return sorted(_mark_drifted([drift for drift in drifts if drift]), key=lambda drift: -drift.psi)
 
 
-def _judge(drifts: list[FeatureDrift]) -> list[FeatureDrift]:
-    """Mark what has drifted. Holm, A simple sequentially rejective multiple test procedure (1979)."""
-    judged = []
+def _mark_drifted(drifts: list[FeatureDrift]) -> list[FeatureDrift]:
+    """Mark the features that have drifted. Holm, A simple sequentially rejective multiple test procedure (1979)."""
+    marked = []
     significant = True
     for rank, drift in enumerate(sorted(drifts, key=lambda drift: drift.p)):
         significant = significant and drift.p <= ALPHA / (len(drifts) - rank)
-        judged.append(replace(drift, drifted=significant and drift.psi >= PSI_THRESHOLD))
-    return judged
+        marked.append(replace(drift, drifted=significant and drift.psi >= PSI_THRESHOLD))
+    return marked

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crime.classifier.bundle import CategoryBundle
+from crime.metrics.classification import CalibrationBin
 from crime.registry.kinds import Model
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
@@ -42,8 +43,8 @@ def _draw_confusion(axes: Axes, confusion: list[list[int]], level: str) -> None:
     axes.set(xlabel="predicted", ylabel="reported", title=f"Held-out reports, known: {level}")
 
 
-def _draw_calibration(axes: Axes, bins: list[dict[str, float]], level: str) -> None:
+def _draw_calibration(axes: Axes, bins: list[CalibrationBin], level: str) -> None:
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
-    axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], marker="o")
+    axes.plot([bin_.confidence for bin_ in bins], [bin_.accuracy for bin_ in bins], marker="o")
     axes.set(xlabel="probability given", ylabel="share that was right", title=f"Calibration, known: {level}")
     axes.set(xlim=(0, 1), ylim=(0, 1))
