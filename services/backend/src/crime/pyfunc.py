@@ -26,7 +26,7 @@ class CategoryPyfunc:
         self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """One row per record: label, label_name, probability, level, p_<category>..., error if it can't be read.
+        """One row per record: label, label_name, probability, level, p_<category>..., or error if it can't be read.
 
         Columns have LAPD's names. A blank cell means that none was recorded, a missing column that it is not known.
         """
@@ -37,27 +37,27 @@ class CategoryPyfunc:
 class ForecastPyfunc:
     """The forecast."""
 
-    def __init__(self, forecast: ForecastBundle):
-        self.forecast = forecast
+    def __init__(self, bundle: ForecastBundle):
+        self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """One row per record: mean, low80 to high95, error if it can't be answered.
+        """One row per record: mean, low80 to high95, or error if there is no forecast for it.
 
-        A record has a date, and if wanted an area or a district, a category and a shift.
+        A record has a date and optionally an area or a district, a category and a shift.
         """
-        return pd.DataFrame([self._one(row) for row in model_input.to_dict("records")])
+        return pd.DataFrame([self._forecast(row) for row in model_input.to_dict("records")])
 
-    def _one(self, row: dict[Any, Any]) -> dict[str, Any]:
+    def _forecast(self, row: dict[Any, Any]) -> dict[str, Any]:
         try:
             cells = {name: value for name, value in row.items() if value is not None and value == value}  # not NaN
             kind: PlaceKind = "district" if "district" in cells else "area" if "area" in cells else "city"
-            day = day_number(str(cells["date"])[:10]) - self.forecast.origin - 1
-            if not 0 <= day < self.forecast.horizon:
-                raise ValueError(f"date: expected one of the {self.forecast.horizon} days after the forecast was made")
-            place = self.forecast.index_of(kind, int(cells.get(kind, 0)))
+            day = day_number(str(cells["date"])[:10]) - self.bundle.origin - 1
+            if not 0 <= day < self.bundle.horizon:
+                raise ValueError(f"date: expected one of the {self.bundle.horizon} days after the forecast was made")
+            place = self.bundle.index_of(kind, int(cells.get(kind, 0)))
             shift, category = int(cells["shift"]) if "shift" in cells else None, cells.get("category")
-            mean = self.forecast.expected(kind, np.array([day]), shift, category)[place, 0]
-            bounds = self.forecast.bounds(kind, mean, shift, category).tolist()
+            mean = self.bundle.expected(kind, np.array([day]), shift, category)[place, 0]
+            bounds = self.bundle.bounds(kind, mean, shift, category).tolist()
             return {"mean": float(mean), **dict(zip(INTERVAL_BOUNDS, bounds, strict=True)), "error": None}
         except (KeyError, ValueError, IndexError) as error:
             return {"mean": np.nan, **dict.fromkeys(INTERVAL_BOUNDS, np.nan), "error": str(error)}

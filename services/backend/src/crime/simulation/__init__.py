@@ -1,1 +1,1 @@
-"""The simulated city (`crime twin`)."""
+"""A simulated city whose true distribution is known (`crime twin`)."""

@@ -21,7 +21,7 @@ CITY_STREAM, DAYS_STREAM, REPORTS_STREAM = 0, 1, 2  # independent streams of ran
 
 
 class SimulatedCity:
-    """A city. Same settings, same city and same reports."""
+    """A city. The same settings give the same city and the same reports."""
 
     def __init__(self, settings: CitySettings):
         self.settings = settings

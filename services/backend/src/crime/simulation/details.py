@@ -1,4 +1,4 @@
-"""What a report of a simulated city says besides place and day: crime code, time, delay, premise, weapon, MO codes.
+"""Details of a simulated report beside place and day: crime code, time, delay, premise, weapon, MO codes.
 
 Shares are estimated from the embedded sample. Given its category, a report has a crime code; given the code, its
 premise, weapon and each MO code are independent; hour and delay depend on the category.
@@ -11,13 +11,13 @@ import numpy as np
 from crime.reports.categories import category_of_crime_code
 from crime.reports.table import Reports
 from crime.simulation.intensity import Intensity
-from crime.simulation.smoothing import CATEGORY_COUNT, shares_by_group, sum_by_category
+from crime.simulation.smoothing import CATEGORY_COUNT, CATEGORY_PRIOR_REPORTS, shares_by_group, sum_by_category
 
 # set by judgement, as docs/method.md says
-MISCODED = 0.04  # share of crime codes that are written at random: no model can know these
+MISCODED = 0.04  # share of reports whose crime code is drawn at random: no model can predict it
 MAX_DELAY_DAYS = 365  # longer reporting delays count as this
 MIN_MO_REPORTS = 3  # MO codes of fewer reports of the sample do not occur
-CATEGORY_PRIOR_REPORTS, CODE_PRIOR_REPORTS = 50, 5  # weight of the prior in a category's and a crime code's shares
+CODE_PRIOR_REPORTS = 5  # weight of a category's shares in a crime code's
 MO_SHARE_FLOOR = 1e-6  # no MO code is impossible or certain
 DRIFT_PREMISE = 0.5  # share of the reports whose premise is drawn from another premise's share after a drift
 SPREAD_DEGREES = 0.0005  # standard deviation around the district's centre, about 50 m
@@ -27,7 +27,7 @@ SPREAD_DEGREES = 0.0005  # standard deviation around the district's centre, abou
 class SimulatedReports:
     """n reports; arrays are (n,), but for `degrees` (n, 2), latitude and longitude.
 
-    Days are numbers since 1970-01-01; codes are LAPD's, with 0 for none; `crime_code` is the one that is written.
+    Days count from 1970-01-01; codes are LAPD's, with 0 for none; `crime_code` is the recorded one, right or wrong.
     """
 
     occurred: np.ndarray
@@ -47,10 +47,10 @@ class SimulatedReports:
 
 
 class ReportDetails:
-    """Shares of everything that is drawn for a report.
+    """The shares that details of a report are drawn by.
 
-    code (C,): crime codes; category (C,): the category of each; code_share (7, C): codes of a category's reports;
-    any_code (C,): codes of all reports. hour (7, 24), delay_share (7, delays): by category. premise_share,
+    code (C,): crime codes; category (C,): the category of each; code_share (7, C): shares of the codes by category;
+    any_code (C,): in all reports. hour (7, 24), delay_share (7, delays): by category. premise_share,
     drifted_premise_share (C, premises), weapon_share (C, weapons), mo_share (C, MO codes): by crime code.
     """
 
@@ -106,7 +106,7 @@ class ReportDetails:
     def draw(
         self, intensity: Intensity, days: np.ndarray, district: np.ndarray, rng: np.random.Generator
     ) -> SimulatedReports:
-        """A report for each day and index of a district (n,)."""
+        """A report for each of `days` (n,) in `district` (n,), an index into `Intensity.district`."""
         n, area = len(days), intensity.area[district]
         category = _draw_rows(intensity.category_shares_of(days, area), rng)
         code, premise, weapon = np.zeros(n, int), np.zeros(n, int), np.zeros(n, int)
@@ -124,7 +124,7 @@ class ReportDetails:
             mo[rows] = rng.random((len(rows), len(self.mo))) < self.mo_share[index]
         hour, delay = _draw_rows(self.hour[category], rng), _draw_rows(self.delay_share[category], rng)
         minute = rng.choice(self.minute, n, p=self.minute_share)
-        written = np.where(rng.random(n) < MISCODED, rng.choice(len(self.code), n, p=self.any_code), code)
+        recorded = np.where(rng.random(n) < MISCODED, rng.choice(len(self.code), n, p=self.any_code), code)
         degrees = (intensity.centre[district] + rng.normal(0, SPREAD_DEGREES, (n, 2))).round(4)
         mocodes: list[list[str]] = [[] for _ in range(n)]
         for row, column in zip(*np.nonzero(mo), strict=True):
@@ -136,7 +136,7 @@ class ReportDetails:
             minute=minute,
             area=area,
             district=intensity.district[district],
-            crime_code=self.code[written],
+            crime_code=self.code[recorded],
             premise=self.premise[premise],
             weapon=self.weapon[weapon],
             mocodes=mocodes,
@@ -148,6 +148,6 @@ class ReportDetails:
 
 
 def _draw_rows(shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(n,) a column for each row of shares (n, k), which need not add up to 1."""
+    """(n,) a column drawn for each row of shares (n, k), which need not add up to 1."""
     columns: np.ndarray = (rng.random((len(shares), 1)) * shares.sum(1, keepdims=True) > np.cumsum(shares, 1)).sum(1)
     return columns

@@ -9,9 +9,9 @@ from crime.core.errors import DataError
 
 @dataclass(frozen=True)
 class CitySettings:
-    """Same settings, same city.
+    """The same settings give the same city.
 
-    rows: how many reports its table holds. drift: the day (2021-06-01) from which categories and premises have other
+    rows: number of reports in its table. drift: the day (2021-06-01) from which categories and premises have other
     shares; None for never.
     """
 
@@ -21,7 +21,7 @@ class CitySettings:
 
 
 def settings_file(table: Path) -> Path:
-    """The file beside a simulated table that says how it was made."""
+    """The file beside a simulated table that holds its settings."""
     return table.with_name(table.name + ".twin.json")
 
 
@@ -31,7 +31,7 @@ def write_settings(table: Path, settings: CitySettings) -> None:
 
 
 def read_settings(table: Path) -> CitySettings | None:
-    """The settings that `table` was made with; None if no file beside it says so. Raises `DataError`."""
+    """The settings of a simulated table; None for a table without such a file. Raises `DataError`."""
     try:
         return CitySettings(**json.loads(settings_file(table).read_text()))
     except FileNotFoundError:

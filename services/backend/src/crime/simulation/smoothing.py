@@ -2,7 +2,10 @@
 
 import numpy as np
 
-CATEGORY_COUNT = 7
+from crime.reports.categories import CATEGORIES
+
+CATEGORY_COUNT = len(CATEGORIES)
+CATEGORY_PRIOR_REPORTS = 50  # weight of the city's shares in a category's; set by judgement: docs/method.md
 
 
 def shrink(counts: np.ndarray, prior: np.ndarray, weight: float) -> np.ndarray:
@@ -16,15 +19,17 @@ def shares_by_group(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distinct values (V,), and their shares (groups, V) from each report's value and group (rows,).
 
-    Shares are shrunk towards those of all reports; with `parent` (groups,), the category of each group, towards those
-    of the category, which are shrunk in turn.
+    Shares are shrunk towards those of all reports. If groups have a category, `parent` (groups,), they are shrunk
+    towards their category's shares, and these towards those of all reports.
     """
     distinct, index = np.unique(values, return_inverse=True)
     counts = np.zeros((groups, len(distinct)))
     np.add.at(counts, (group, index), 1)
     overall = counts.sum(0) / counts.sum()
-    prior = overall if parent is None else shrink(sum_by_category(counts, parent), overall, 50)[parent]
-    return distinct, shrink(counts, prior, weight)
+    if parent is None:
+        return distinct, shrink(counts, overall, weight)
+    by_category = shrink(sum_by_category(counts, parent), overall, CATEGORY_PRIOR_REPORTS)
+    return distinct, shrink(counts, by_category[parent], weight)
 
 
 def sum_by_category(counts: np.ndarray, category: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is true of a simulated city: the best possible probabilities and forecasts, to measure models against."""
+"""The true probabilities and expected counts of a simulated city, which no model can beat."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def bayes_log_losses(table: Path, reports: Reports) -> dict[str, float]:
 
 
 def posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: DetailLevel = "report") -> np.ndarray:
-    """(rows, 7) probability of each category that is written, given what is known at a detail level (Bayes' rule).
+    """(rows, 7) probability of each recorded category, given what is known at a detail level (Bayes' rule).
 
     Fields (rows,) are those of `Reports`, all of them known.
     """
@@ -66,18 +66,18 @@ def posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: DetailL
                 log[row] += log_odds[column[name]]
     share = np.exp(log - log.max(1, keepdims=True))
     share /= share.sum(1, keepdims=True)
-    of_category = np.zeros((len(details.code), CATEGORY_COUNT))
-    of_category[np.arange(len(details.code)), details.category] = 1
-    answer: np.ndarray = (1 - MISCODED) * share @ of_category + MISCODED * details.any_code @ of_category
-    return answer
+    in_category = np.zeros((len(details.code), CATEGORY_COUNT))  # 1 for the category of each crime code
+    in_category[np.arange(len(details.code)), details.category] = 1
+    probabilities: np.ndarray = (1 - MISCODED) * share @ in_category + MISCODED * details.any_code @ in_category
+    return probabilities
 
 
 def expected_counts(
     city: SimulatedCity, history: EventHistory, places: Places, origin: int, horizon: int
 ) -> np.ndarray:
-    """(places, horizon) expected reports of the days after `origin`, given all that happened until then.
+    """(places, horizon) expected reports of the days after `origin`, given all reports until then.
 
-    No forecast can be better. Near repeats of reports still to come are counted by their expectation.
+    Near repeats of reports still to come are counted by their expectation.
     """
     intensity = city.intensity
     near = intensity.first_near()

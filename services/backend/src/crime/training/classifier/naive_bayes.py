@@ -28,7 +28,7 @@ BIN_OF_VALUE = np.array(
 
 
 class CodeCounts:
-    """Counts of reports by crime code and by what they say. Counts of parts add up to those of the whole.
+    """Counts of reports by crime code and value. Counts of disjoint sets of reports add up to those of all.
 
     reports (codes,): reports of each of `CRIME_CODES`.
     bins (features, codes, VALUE_LIMIT): reports by bin of each of `BINNED_FEATURES`.
@@ -78,12 +78,12 @@ def fit_naive_bayes(counts: CodeCounts) -> NaiveBayes:
     category, size = np.sort(category, kind="stable"), counts.reports[codes]
     rows = [np.zeros((1, len(codes))), np.log(size / size.sum())[None]]
     lookup = np.zeros((len(BINNED_FEATURES), VALUE_LIMIT + 1), np.int32)
-    next_row = 3  # behind those of `NOT_KNOWN_ROW`, `PRIOR_ROW` and `MO_KNOWN_ROW`
+    next_row = 3  # after `NOT_KNOWN_ROW`, `PRIOR_ROW` and `MO_KNOWN_ROW`
     for index, bins in enumerate(counts.bins):
         used = np.flatnonzero(bins.any(0))
-        seen = bins[np.ix_(codes, used)]
-        city = (seen.sum(0) + PSEUDO_COUNT) / (seen.sum() + PSEUDO_COUNT * len(used))
-        rows.append(np.log(_shrunk(seen, seen.sum(1, keepdims=True), city, category)).T)
+        reports = bins[np.ix_(codes, used)]
+        city = (reports.sum(0) + PSEUDO_COUNT) / (reports.sum() + PSEUDO_COUNT * len(used))
+        rows.append(np.log(_shrunk(reports, reports.sum(1, keepdims=True), city, category)).T)
         row_of_bin = np.zeros(VALUE_LIMIT, np.int32)
         row_of_bin[used] = next_row + np.arange(len(used))
         lookup[index, :VALUE_LIMIT] = row_of_bin[BIN_OF_VALUE[index]]

@@ -78,15 +78,15 @@ class TrainingTable:
 def build_training_table(
     past: Reports, names: list[str], parameters: TreeParameters
 ) -> tuple[TrainingTable, NaiveBayes]:
-    """The table of the newest `MAX_TREE_REPORTS`, and naive Bayes of all reports; they are in order of time."""
+    """The table of the newest `MAX_TREE_REPORTS` of `past`, which is in order of time, and naive Bayes of all of it."""
     encoder = FeatureEncoder(names)
     total, parts, newest = CodeCounts(names), [CodeCounts(names) for _ in range(FOLDS)], []
     for block in row_blocks(len(past)):
-        rows = past.take(block)
-        matrix = encoder.matrix(rows.fields, len(rows))
-        total.add(matrix, rows.code)
+        reports = past.take(block)
+        matrix = encoder.matrix(reports.fields, len(reports))
+        total.add(matrix, reports.code)
         for index, part in enumerate(parts):  # every block begins with a row of the first fold
-            part.add(matrix[index::FOLDS], rows.code[index::FOLDS])
+            part.add(matrix[index::FOLDS], reports.code[index::FOLDS])
         if block.stop > len(past) - MAX_TREE_REPORTS:
             newest.append(sparse.csr_matrix(matrix))
     matrix = sparse.vstack(newest, format="csr")

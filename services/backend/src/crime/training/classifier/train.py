@@ -17,7 +17,7 @@ from crime.core.errors import DataError
 from crime.core.executors import Executor, LocalExecutor
 from crime.core.memory import release_free_memory
 from crime.core.model_names import CATEGORY_MODEL
-from crime.core.progress import Progress
+from crime.core.progress import Progress, no_progress
 from crime.features.definitions import choose_features
 from crime.features.detail_levels import detail_levels, mask_above
 from crime.metrics.classification import Scores, score_predictions
@@ -50,7 +50,7 @@ def train_category_model(
     victim: bool = False,
     parameters: TreeParameters | None = None,
     executor: Executor | None = None,
-    progress: Progress = lambda what, share: None,
+    progress: Progress = no_progress,
 ) -> TrainedModel:
     """Train on the first 80 % of the reports by time, evaluate on the rest, and write a bundle to `directory`.
 
@@ -95,7 +95,7 @@ def train_category_model(
 
 
 def split_by_time(reports: Reports) -> tuple[Reports, Reports]:
-    """The first 80 % by time of occurrence, and the last 20 %, which are held out. Does not change the order given."""
+    """The first 80 % by time of occurrence, and the last 20 %, which are held out. `reports` keeps its order."""
     border = int((1 - HELD_OUT_SHARE) * len(reports))
     reports = reports.take(slice(None))
     reports.sort()
@@ -149,16 +149,16 @@ def _tree_file(level: str) -> str:
 
 
 def _evaluate(directory: Path, draft: CategorySpec, held_out: Reports, watched: dict[str, dict[str, int]]) -> None:
-    """Write the spec with all that is measured with the bundle itself; `watched` counts the training values."""
+    """Measure the bundle on the held-out reports and complete its spec. `watched`: counts of the training reports."""
     write_spec(directory, draft)
     bundle = CategoryBundle(directory)
     scores = evaluate_levels(bundle, held_out)
-    confusion = {level: figures.confusion for level, figures in scores.items()}
+    confusion = {level: level_scores.confusion for level, level_scores in scores.items()}
     measured = {
-        "metrics": {level: figures.short() for level, figures in scores.items()},
+        "metrics": {level: level_scores.short() for level, level_scores in scores.items()},
         "golden": bundle.golden().tolist(),
         "confusion": confusion,
         "reference": drift_reference(watched, confusion),
-        "calibration": {level: figures.calibration for level, figures in scores.items()},
+        "calibration": {level: level_scores.calibration for level, level_scores in scores.items()},
     }
     write_spec(directory, draft.model_copy(update=measured))
