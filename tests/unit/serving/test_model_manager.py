@@ -239,7 +239,7 @@ def test_following_goes_on_after_a_failure(
     with capture_logs() as lines:
         asyncio.run(run())
     assert versions(manager) == {NAME: "1"}
-    assert [line["event"] for line in lines].count("the look for another champion failed") == 2
+    assert [line["event"] for line in lines].count("looking for another champion failed") == 2
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""The backend: FastAPI over the champion's bundles. Imports no pandas, mlflow or training code."""
+"""The backend: FastAPI over the champions' bundles. Imports no pandas, mlflow or training code."""

@@ -1,6 +1,6 @@
-"""Admission control: bounds on requests at once, on one client's rate, and on one body.
+"""Admission control: limits on concurrent requests, on a client's request rate, and on the size of a body.
 
-What goes beyond a bound is refused at once: with 503, 429 or 413.
+What exceeds a limit is refused at once, with 503, 429 or 413.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from crime.serving.middleware import PROBE_PATHS
 from crime.serving.state import AppState
 
 MAX_REQUESTS = 250  # open at once, tables aside: about 75 ms of predictions
-MAX_BATCHES = 2  # tables answered at once, each with a thread and memory of its own
+MAX_BATCHES = 2  # tables answered at a time, each with a thread and memory of its own
 MAX_WAITING_BATCHES = 16
 BATCH_PATHS = ("/predict/batch", "/invocations")
 MAX_BODY_BYTES = 1 << 20  # of a body that holds no table
-MAX_CLIENTS = 10_000  # whose rates are remembered; the one that has been quiet for longest is forgotten first
+MAX_CLIENTS = 10_000  # with a token bucket; of more, the least recently seen loses its bucket
 
 
 def _refusal(status: int, why: str) -> list[Message]:
-    """The ASGI messages of a refusal, made once so that refusing costs little."""
+    """The ASGI messages of a refusal, built once so that a refusal costs little."""
     body = b'{"detail":"%s: try again in a second"}' % why.encode()
     headers = [(b"content-type", b"application/json"), (b"retry-after", b"1")]
     headers.append((b"content-length", b"%d" % len(body)))
@@ -38,7 +38,7 @@ TOO_FAST = _refusal(429, "more requests than one client may make")
 
 
 class TokenBucket:
-    """Token bucket: `rate` requests a second on average, and as many (at least one) in a burst."""
+    """Allows `rate` requests a second on average, and bursts of as many requests (at least one)."""
 
     def __init__(self, rate: float):
         self.rate = rate
@@ -58,7 +58,7 @@ class TokenBucket:
 
 
 class AdmissionControl:
-    """The outermost middleware, so that a refusal costs little. Probes are always let through."""
+    """The outermost middleware, so that a refusal costs little. Probes are never refused."""
 
     def __init__(self, app: ASGIApp, state: AppState):
         self.app, self.state = app, state

@@ -1,4 +1,7 @@
-"""Predictions as JSON. Rows are plain dictionaries: a pydantic model of each would take as long as the prediction."""
+"""Answers of prediction routes as JSON, in the form of the models in `payloads.predictions`.
+
+They are plain dictionaries: a pydantic model of each would take as long as the prediction.
+"""
 
 from typing import Any
 
@@ -16,7 +19,7 @@ PROBABILITY_DECIMALS, MILLISECOND_DECIMALS = 6, 4
 
 
 def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
-    """A `Prediction`."""
+    """The fields of a `Prediction`."""
     probabilities = _by_category(answer.prediction.probabilities)
     label_name = CATEGORY_NAMES[answer.label]
     return {
@@ -36,7 +39,7 @@ def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
 def prediction_rows(
     model: CategoryBundle, reports: ReportList, scored: ScoredReports, seconds: float
 ) -> list[dict[str, Any]]:
-    """A `Prediction` for each report of a list, none of which was rejected. `seconds`: the time all of them took."""
+    """The fields of a `Prediction` for each report of a list. `seconds`: the time all of them took."""
     levels, name, version = list(DETAIL_LEVELS), model.name, model.version
     milliseconds = round(seconds / len(reports.missing) * 1000, MILLISECOND_DECIMALS)
     labels = scored.probabilities.argmax(1).tolist()
@@ -60,7 +63,7 @@ def prediction_rows(
 
 
 def explanation_row(explanation: ExplanationAnswer) -> dict[str, Any]:
-    """An `Explanation`."""
+    """The fields of an `Explanation`."""
     reasons = [_reason(explanation, contribution) for contribution in explanation.contributions]
     return {**prediction_row(explanation.answer), "reasons": reasons, "start": _by_category(explanation.start)}
 

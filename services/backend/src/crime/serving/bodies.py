@@ -1,4 +1,4 @@
-"""Request bodies, read within the server's limits, and JSON in and out without FastAPI's detours."""
+"""Request bodies, read within the server's limits, and JSON parsed and written faster than FastAPI does."""
 
 import tempfile
 from typing import IO, Any, TypeVar
@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from crime.serving.dependencies import settings_of
 from crime.serving.errors import MAX_PROBLEMS
 
-# What one report of a body that is parsed as a whole may take on average. Objects take many times the body's size.
+# Limits per report, on average, of a body that is parsed as a whole: its objects take many times the body's size.
 BYTES_PER_REPORT, VALUES_PER_REPORT = 1024, 48
 SPOOL_BYTES = 1 << 20  # larger bodies wait on disk
 Parsed = TypeVar("Parsed")
@@ -45,7 +45,7 @@ async def spool_body(request: Request) -> IO[bytes]:
 
 
 def read_list_body(file: IO[bytes], request: Request) -> bytes:
-    """A body that is parsed as a whole. Raises 413 if it holds too much, before any object is created."""
+    """A body that is parsed as a whole. Raises 413 if it is too large, before any object is created."""
     reports = settings_of(request).max_batch
     max_bytes, max_values = reports * BYTES_PER_REPORT, reports * VALUES_PER_REPORT
     body = file.read(max_bytes + 1)

@@ -1,6 +1,6 @@
-"""What routes need of the application: the models, the recorder, the settings.
+"""Dependencies of routes: the models, the prediction service, the recorder, the settings.
 
-Routes on the hot path call the functions; those that use FastAPI's dependency injection take the annotated types.
+Routes on the hot path call the functions; the others declare the annotated types, which FastAPI injects.
 """
 
 from typing import Annotated
@@ -24,7 +24,7 @@ def state_of(request: Request) -> AppState:
 
 
 def manager_of(request: Request) -> ModelManager:
-    """The models that answer."""
+    """The manager of the models that answer."""
     return state_of(request).models
 
 

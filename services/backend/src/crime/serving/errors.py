@@ -74,7 +74,7 @@ def _problem(error: dict[str, Any]) -> dict[str, Any]:
             message, value = f"required: {field} is missing", None
         case "json_invalid":
             message, field, value = f"not JSON: {error.get('ctx', {}).get('error', message)}", "body", None
-        case _ if message.startswith("Date Rptd: "):  # a problem of two fields is reported of the whole object
+        case _ if message.startswith("Date Rptd: "):  # pydantic reports a problem of two fields for the whole object
             field, _, message = message.partition(": ")
     return {
         "loc": loc,
@@ -86,7 +86,7 @@ def _problem(error: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json_value(value: Any) -> Any:
-    """A wrong value as JSON can carry it, shortened if it is long."""
+    """A wrong value as JSON that any client reads exactly, shortened if it is long."""
     if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, int) and abs(value) < MAX_EXACT_INTEGER:

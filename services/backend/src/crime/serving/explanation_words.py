@@ -1,4 +1,4 @@
-"""The words of an explanation: a field's value and the strength of its contribution, as an analyst reads them."""
+"""The text of an explanation: a field's value and the strength of its contribution, as an analyst reads them."""
 
 from crime.core.days import day_text, weekday
 from crime.features.definitions import ReportFields
@@ -17,7 +17,7 @@ FIELD_NAMES = {
     "Weapon Used Cd": "Weapon",
     "Mocodes": "MO codes",
 }
-# Least log-odds of a contribution that is called slight, clear and strong.
+# Lower bounds, in log-odds, of contributions that are called slight, clear and strong.
 SLIGHT, CLEAR, STRONG = 0.05, 0.3, 1.0
 
 

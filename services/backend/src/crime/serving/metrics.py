@@ -33,5 +33,5 @@ SHADOWED = Counter(
 
 @lru_cache(1024)
 def prediction_counter(category: str, version: str) -> Counter:
-    """The counter of one category and version; looking it up anew takes longer than counting."""
+    """The counter of one category and version, cached: the lookup takes longer than counting."""
     return PREDICTIONS.labels(category, version)

@@ -30,9 +30,9 @@ def _route_metrics(method: str, route: str, status: int) -> tuple[Counter, Histo
 
 
 class RequestLog:
-    """Counts, times and logs every request; while draining asks clients to close their connections.
+    """Counts, times and logs every request, and asks clients to close their connections while the process drains.
 
-    A request keeps the `X-Request-ID` that it came with, or gets one; the answer and the log carry it.
+    A request keeps a valid `X-Request-ID` or gets a new one, which the answer and the log carry.
     """
 
     def __init__(self, app: ASGIApp, state: AppState):

@@ -1,4 +1,4 @@
-"""Keeps the models that answer in step with the registry: fetches, verifies and swaps versions, or keeps the last good.
+"""Follows the registry: fetches, verifies and swaps in new versions, and keeps the last good one where that fails.
 
 The models come from the image (`model_dir`), from the registry, or from the registry with the image's as a fallback.
 """
@@ -42,9 +42,9 @@ class Broken:
 
 @dataclass(frozen=True)
 class Challenger:
-    """A version beside the champion. `canary`: the share of single predictions that it answers, 0 to 1.
+    """A version on trial beside the champion. `canary`: the share of single predictions that it answers, 0 to 1.
 
-    `since`: when it became challenger, seconds since 1970.
+    `since`: when it became challenger, in seconds since 1970.
     """
 
     model: CategoryBundle
@@ -53,7 +53,7 @@ class Challenger:
 
 
 class ModelManager:
-    """The models that answer, by name. A swap replaces a model whole: a request ends with the model it began with.
+    """The models that answer, by name. A request that has begun keeps its model when another is swapped in.
 
     `trouble[name]` says why the registry's champion does not answer, or why there is no model at all.
     """
@@ -104,13 +104,13 @@ class ModelManager:
             await asyncio.wait({refresh}, timeout=FIRST_REFRESH_SECONDS if self.category_model else None)
 
     async def follow(self) -> None:
-        """Refresh every `refresh_seconds`, for ever."""
+        """Refresh every `refresh_seconds`, until cancelled."""
         while True:
             await asyncio.sleep(self.settings.refresh_seconds)
             try:
                 await run_in_threadpool(self.refresh)
-            except Exception:  # a faulty new version must not end the loop: the present one goes on answering
-                log.exception("the look for another champion failed")
+            except Exception:  # a faulty new version must not end the loop: the present one keeps answering
+                log.exception("looking for another champion failed")
 
     def refresh(self) -> None:
         """Load the present champions and challenger where they changed. Returns at once if a refresh is under way."""
@@ -127,7 +127,7 @@ class ModelManager:
             self._refreshing.release()
 
     def _load_image_models(self, model_dir: Path) -> None:
-        """Load the bundles of the image; those that did not change since are left alone."""
+        """Load the bundles of the image that have changed since they were loaded."""
         for name, kind in MODEL_KINDS.items():
             directory = model_dir / kind.image_folder
             try:
@@ -151,7 +151,7 @@ class ModelManager:
         return f"image-{version}" if self.settings.tracking_uri else version
 
     def _load_champion(self, kind: ModelKind[Any]) -> None:
-        """Load the registry's champion if it changed; if that fails, the model that answers goes on."""
+        """Load the registry's champion if it changed; if that fails, the present model keeps answering."""
         name = kind.name
         try:
             version = self.registry.version(name, CHAMPION)
@@ -184,7 +184,7 @@ class ModelManager:
         return model
 
     def _load_challenger(self) -> None:
-        """Load the registry's challenger; one that can't be loaded is none, and the champion answers alone."""
+        """Load the registry's challenger; if there is none, or it can't be loaded, the champion answers alone."""
         try:
             version = self.registry.version(CATEGORY_MODEL, CHALLENGER)
             champion = self.category_model

@@ -1,4 +1,4 @@
-"""The one way to a prediction, whatever the format of the request: score, time, record and count."""
+"""Predictions for every format of request: score, time, record and count."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -60,7 +60,7 @@ class ExplanationAnswer:
 
 
 class PredictionService:
-    """Predicts with the models of a `ModelManager`, and tells a `Recorder` and the metrics."""
+    """Predicts with the models of a `ModelManager`; a `Recorder` records the predictions, metrics count them."""
 
     def __init__(self, models: ModelManager, recorder: Recorder):
         self.models, self.recorder = models, recorder
@@ -68,25 +68,25 @@ class PredictionService:
     def predict_report(self, champion: CategoryBundle, report: Report) -> PredictionAnswer:
         """Predict one report with `champion`, or with the challenger if the report is in its canary share."""
         start = perf_counter()
-        given = model_input(report)
-        model = self.models.answering(report.dr_no, given.fields) or champion
-        prediction = model.predict_one(given.fields)
+        inputs = model_input(report)
+        model = self.models.answering(report.dr_no, inputs.fields) or champion
+        prediction = model.predict_one(inputs.fields)
         seconds = perf_counter() - start
-        self.recorder.add(model.version, prediction, report.dr_no, given.fields)
-        return _answer(model, given, prediction, seconds)
+        self.recorder.add(model.version, prediction, report.dr_no, inputs.fields)
+        return _answer(model, inputs, prediction, seconds)
 
     def explain_report(self, champion: CategoryBundle, report: Report) -> ExplanationAnswer:
         """Predict one report with `champion` and explain it. Counted, but not recorded for monitoring."""
-        given = model_input(report)
+        inputs = model_input(report)
         start = perf_counter()
-        explanation = explain(champion, given.fields)
-        answer = _answer(champion, given, explanation.prediction, perf_counter() - start)
+        explanation = explain(champion, inputs.fields)
+        answer = _answer(champion, inputs, explanation.prediction, perf_counter() - start)
         contributions = [
             FieldContribution(field, values, float(values[answer.label] - values.mean()))
             for field, values in explanation.contributions.items()
         ]
         contributions.sort(key=lambda contribution: -abs(contribution.push))
-        return ExplanationAnswer(answer, given.fields, contributions, explanation.start)
+        return ExplanationAnswer(answer, inputs.fields, contributions, explanation.start)
 
     def predict_table(self, champion: CategoryBundle, reports: Reports) -> ScoredReports:
         """Predict a block of a table with `champion`: a table is answered by one model throughout."""
@@ -103,7 +103,7 @@ class PredictionService:
         return scored
 
 
-def _answer(model: CategoryBundle, given: ModelInput, prediction: Prediction, seconds: float) -> PredictionAnswer:
+def _answer(model: CategoryBundle, inputs: ModelInput, prediction: Prediction, seconds: float) -> PredictionAnswer:
     label, version = int(prediction.probabilities.argmax()), model.version
     prediction_counter(CATEGORY_NAMES[label], version).inc()
-    return PredictionAnswer(model.name, version, prediction, label, given.missing, given.unknown_codes, seconds)
+    return PredictionAnswer(model.name, version, prediction, label, inputs.missing, inputs.unknown_codes, seconds)

@@ -33,9 +33,9 @@ log = structlog.get_logger()
 
 
 class Recorder:
-    """Predictions wait in memory, at most `MAX_PENDING` of them, for the next `flush`.
+    """Keeps at most `MAX_PENDING` predictions in memory until the next `flush`.
 
-    Without a `store` (an image's model alone) they are kept in this process only.
+    Without a `store` (where only an image's own model is served) predictions stay in this process.
     """
 
     def __init__(self, settings: Settings, models: ModelManager, store: FileStore | None):
@@ -49,9 +49,9 @@ class Recorder:
         self._lock = threading.Lock()
 
     def add(self, version: str, prediction: Prediction, report_number: str, fields: ReportFields) -> None:
-        """Record one answer. Beyond `MAX_PENDING`, each has the same chance to be kept.
+        """Record one answer. Of more than `MAX_PENDING`, a random sample is kept.
 
-        Reservoir sampling: Vitter, "Random sampling with a reservoir" (1985), algorithm R.
+        Reservoir sampling: Vitter, Random sampling with a reservoir (1985), algorithm R.
         """
         if random.random() >= self.share:
             SAMPLED_OUT.inc()
@@ -68,16 +68,16 @@ class Recorder:
                 self._pending[slot] = record
 
     def add_table(
-        self, version: str, fields: Mapping[str, np.ndarray], probabilities: np.ndarray, used: np.ndarray
+        self, version: str, fields: Mapping[str, np.ndarray], probabilities: np.ndarray, level_index: np.ndarray
     ) -> None:
         """Record the answers to a table, sampled as in `add`.
 
-        `fields`: (rows,) each; `probabilities`: (rows, 7); `used`: (rows,) indices of detail levels.
+        `fields`: (rows,) each; `probabilities`: (rows, 7); `level_index`: (rows,) index into `DETAIL_LEVELS`.
         """
         levels, now = list(DETAIL_LEVELS), self._clock()
         with self._lock:
             pending_before = len(self._pending)
-            rows = np.flatnonzero(np.random.random(len(used)) < self.share)
+            rows = np.flatnonzero(np.random.random(len(level_index)) < self.share)
             slots = self._seen + np.arange(len(rows))
             self._seen += len(rows)
             slots = np.where(slots < MAX_PENDING, slots, np.random.randint(0, slots + 1))
@@ -85,10 +85,10 @@ class Recorder:
             for row, slot in zip(rows[has_slot].tolist(), slots[has_slot].tolist(), strict=True):
                 report = {name: column[row : row + 1].tolist()[0] for name, column in fields.items()}
                 number = report.pop("dr_no", None) or ""
-                prediction = Prediction(probabilities[row], levels[used[row]])
-                # a slot beyond the end appends
+                prediction = Prediction(probabilities[row], levels[level_index[row]])
+                # a slot at the end of the list appends to it
                 self._pending[slot : slot + 1] = [PredictionRecord(now, version, prediction, number, report)]
-            SAMPLED_OUT.inc(len(used) - (len(self._pending) - pending_before))
+            SAMPLED_OUT.inc(len(level_index) - (len(self._pending) - pending_before))
 
     def flush(self) -> None:
         """Append pending predictions to the log. If the store fails, they count as lost and stay in this process."""
@@ -107,7 +107,7 @@ class Recorder:
             log.error("predictions could not be recorded", lost=len(records), why=str(error))
 
     def _shadow_predictions(self, records: list[PredictionRecord]) -> list[PredictionRecord]:
-        """The challenger's predictions of the reports that it did not answer itself."""
+        """The challenger's predictions for the reports that it did not answer itself."""
         challenger = self.models.challenger
         if challenger is None:
             return []
@@ -115,10 +115,10 @@ class Recorder:
         others = [record for record in records if record.version != model.version]
         if not others:
             return []
-        probabilities, used = model.predict(stack_fields([record.fields for record in others]), len(others))
+        probabilities, level_index = model.predict(stack_fields([record.fields for record in others]), len(others))
         levels = list(DETAIL_LEVELS)
         shadows = []
-        for record, shares, level in zip(others, probabilities, used, strict=True):
+        for record, shares, level in zip(others, probabilities, level_index, strict=True):
             agrees = bool(shares.argmax() == record.prediction.probabilities.argmax())
             SHADOWED.labels(model.version, str(agrees).lower()).inc()
             prediction = Prediction(shares, levels[level])
@@ -161,7 +161,7 @@ class Recorder:
         )
 
     async def run(self) -> None:
-        """Flush and look for drift every `record_seconds`, for ever."""
+        """Flush and measure drift every `record_seconds`, until cancelled."""
         while True:
             await asyncio.sleep(self.interval)
             try:
@@ -169,4 +169,4 @@ class Recorder:
                 await run_in_threadpool(self.drift)
                 await run_in_threadpool(release_free_memory)  # comparing takes tens of MB
             except Exception as error:  # monitoring must never stop predictions
-                log.error("drift could not be looked at", why=str(error))
+                log.error("monitoring failed", why=str(error))

@@ -18,14 +18,14 @@ from crime.serving.app import create_app
 from crime.serving.state import AppState
 
 KEEP_ALIVE_SECONDS = 75  # longer than clients keep idle connections (httpx: 5 s), so that clients close them first
-LAST_REQUEST_SECONDS = 2.0  # how long a connection opened before the socket closed may take to send its request
+LAST_REQUEST_SECONDS = 2.0  # in which a connection that was opened before the socket closed must send its request
 
 
 class DrainingServer(uvicorn.Server):
-    """On SIGTERM turns unready at once, answers for another `drain_seconds`, and only then closes the socket.
+    """On SIGTERM becomes unready at once, keeps answering for `drain_seconds`, and only then closes the socket.
 
-    Load balancers and clients have that time to learn that this address goes away; answers meanwhile ask clients to
-    close their connections.
+    Load balancers and clients have that time to stop using this address; answers meanwhile ask clients to close their
+    connections.
     """
 
     def __init__(self, app: FastAPI, settings: Settings):

@@ -12,7 +12,7 @@ from crime.serving.payloads.report import EXAMPLE_REPORT
 
 
 def main(url: str) -> None:
-    """Print both answers. Exits with a traceback unless both are complete."""
+    """Print both answers. Raises an error unless both are complete."""
     body = json.dumps(EXAMPLE_REPORT).encode()
     request = Request(f"{url}/predict", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as response:

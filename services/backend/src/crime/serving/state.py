@@ -1,4 +1,4 @@
-"""What the application holds while it runs."""
+"""The state of the running application."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from crime.serving.recorder import Recorder
 
 @dataclass
 class AppState:
-    """Kept as `app.state.backend`. `draining`: the process was told to end and answers the last requests.
+    """The application's state, as `app.state.backend`. `draining`: the process is ending and answers its last requests.
 
     `open_requests`: requests that wait or are being answered; the server puts its own set here.
     """

@@ -1,4 +1,4 @@
-"""Answer Arrow IPC streams with Apache's nanoarrow, without pyarrow, which would double the size of the image.
+"""Answer Arrow IPC streams with Apache's nanoarrow: pyarrow would double the size of the image.
 
 nanoarrow reads neither string views nor compressed dictionaries; its error says so.
 """
@@ -24,7 +24,7 @@ ARROW_TYPE = "application/vnd.apache.arrow.stream"
 
 @contextmanager
 def open_arrow(file: IO[bytes]) -> Iterator[Any]:
-    """The stream as `nanoarrow.ArrayStream`. Raises `DataError` if it is none."""
+    """The stream as a `nanoarrow.ArrayStream`. Raises `DataError` if it is no Arrow stream."""
     import nanoarrow
     from nanoarrow._utils import NanoarrowException
     from nanoarrow.ipc import InputStream
@@ -45,15 +45,16 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
     from nanoarrow.ipc import StreamWriter
 
     try:
-        places = locate_columns([field.name for field in arrays.schema.fields])
-        places = {key: place for key, place in places.items() if key in COLUMNS and COLUMNS[key].parse}
+        positions = locate_columns([field.name for field in arrays.schema.fields])
+        positions = {key: position for key, position in positions.items() if key in COLUMNS and COLUMNS[key].parse}
         out = io.BytesIO()
         with StreamWriter.from_writable(out) as writer:
             for batch in arrays:
                 if len(batch) > MAX_BATCH_ROWS:
                     raise DataError(f"{len(batch):,} rows in one record batch: at most {MAX_BATCH_ROWS:,}")
                 columns = {
-                    key: encode_column(plain_cells(batch.child(place).to_pylist())) for key, place in places.items()
+                    key: encode_column(plain_cells(batch.child(position).to_pylist()))
+                    for key, position in positions.items()
                 }
                 scored = score(parse_columns(columns, len(batch), Tally()))
                 writer.write_array(_answer_batch(scored), write_schema=None)
@@ -72,8 +73,8 @@ def _answer_batch(scored: ScoredReports) -> Any:
     def null_where_rejected(values: Sequence[Any]) -> list[Any]:
         return [value if good else None for value, good in zip(values, accepted.tolist(), strict=True)]
 
-    def names(index: np.ndarray, of_index: Sequence[str]) -> Any:
-        return na.c_array(null_where_rejected([of_index[value] for value in index.tolist()]), na.string())
+    def names(index: np.ndarray, all_names: Sequence[str]) -> Any:
+        return na.c_array(null_where_rejected([all_names[position] for position in index.tolist()]), na.string())
 
     def numbers(values: np.ndarray) -> Any:
         return na.c_array(np.ascontiguousarray(values), na.float64())

@@ -14,7 +14,7 @@ from crime.reports.table import encode_column
 from crime.reports.tally import Tally
 
 BLOCK_ROWS = 5_000
-MAX_LINE_CHARACTERS = 1 << 20  # a few bytes of gzip can hold a line of many gigabytes
+MAX_LINE_CHARACTERS = 1 << 20  # a small gzip file can hold a line of many gigabytes
 
 
 def csv_lines(file: IO[bytes]) -> Iterator[str]:
@@ -38,7 +38,7 @@ codecs.register_error("crime-cp1252", _decode_cp1252)
 
 
 def answer_csv(lines: Iterable[str], score: ScoreBlock, block_rows: int = BLOCK_ROWS) -> Iterator[str]:
-    """The table with `ANSWER_COLUMNS` behind its own columns, in pieces: first the header, then block by block.
+    """The table's own columns followed by `ANSWER_COLUMNS`, in pieces: first the header, then block by block.
 
     Rows with the wrong number of cells are kept, with an `error`. Raises `DataError` if it is no LAPD table.
     """
@@ -50,13 +50,13 @@ def answer_csv(lines: Iterable[str], score: ScoreBlock, block_rows: int = BLOCK_
         if not names:
             raise DataError("the file is empty")
         names[0] = names[0].removeprefix("\ufeff")
-        places = locate_columns(names)
+        positions = locate_columns(names)
         write([*escape_formulas(names), *ANSWER_COLUMNS])
         yield text.take()
         tally = Tally()
         for block in _blocks(rows, block_rows):
             complete = [row for row in block if len(row) == len(names)]
-            columns = {key: encode_column([row[place] for row in complete]) for key, place in places.items()}
+            columns = {key: encode_column([row[position] for row in complete]) for key, position in positions.items()}
             scored = score(parse_columns(columns, len(complete), tally))
             answers = zip(*scored.columns().values(), strict=True)
             for row in block:

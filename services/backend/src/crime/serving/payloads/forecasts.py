@@ -1,4 +1,4 @@
-"""Answers of the forecast routes, and how they are made of a forecast's arrays."""
+"""Answers of the forecast routes, and the functions that build them from a forecast bundle."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class Recent(BaseModel):
 
 
 class Made(BaseModel):
-    """`made_at`: the forecast origin, the day at whose end it was made. `simulated`: it rests on simulated reports."""
+    """`made_at`: the forecast origin, the day at whose end it was made. `simulated`: made from simulated reports."""
 
     model_name: str
     model_version: str

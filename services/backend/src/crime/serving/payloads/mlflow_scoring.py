@@ -33,7 +33,7 @@ class Predictions(BaseModel):
 
 
 def invocation_table(invocation: Invocation) -> ColumnTable:
-    """The table of the first form that is there. Raises `RequestValidationError`."""
+    """The table in the first of the four fields that has one. Raises `RequestValidationError`."""
     if invocation.dataframe_split is not None:
         return _split_table(invocation.dataframe_split.columns, invocation.dataframe_split.data)
     for table in (invocation.dataframe_records, invocation.inputs, invocation.instances):
@@ -61,4 +61,5 @@ def _split_table(names: list[str], data: list[list[Any]]) -> ColumnTable:
     for row, cells in enumerate(data):
         if len(cells) != len(names):
             raise field_problem("data", None, f"expected {len(names)} cells in row {row}, found {len(cells)}")
-    return ColumnTable({name: [cells[place] for cells in data] for place, name in enumerate(names)}, len(data))
+    columns = {name: [cells[position] for cells in data] for position, name in enumerate(names)}
+    return ColumnTable(columns, len(data))

@@ -16,7 +16,7 @@ class ModelSummary(BaseModel):
 
 
 class Models(BaseModel):
-    """`source`: `mlflow`, or `bundle` where no registry can be reached and only the model served is known."""
+    """`source`: `mlflow`, or `bundle` where no registry can be reached and only the served models are known."""
 
     source: str
     models: list[ModelSummary]
@@ -43,7 +43,7 @@ class ModelVersion(BaseModel):
 
 
 class Model(BaseModel):
-    """`serving`: what training wrote about the version that answers now."""
+    """`serving`: what training recorded about the version that answers now."""
 
     name: str
     source: str
@@ -52,7 +52,7 @@ class Model(BaseModel):
 
 
 class Promotion(BaseModel):
-    """`version`: the latest if it is left out. `force`: why to promote it although a gate failed. `by`: who decides.
+    """`version`: the latest if left out. `force`: the reason to promote it although a gate failed. `by`: who decides.
 
     `by` and `force` are recorded.
     """
@@ -87,11 +87,11 @@ class Challenge(BaseModel):
 
 
 class Challenger(BaseModel):
-    """A challenger beside the champion.
+    """A challenger compared with the champion.
 
     `answered`: predictions that the challenger answered as canary. `shadowed`: the champion's answers for which it
     made a shadow prediction; `agreement`: the share of them with the same category; `difference`: the mean total
-    variation distance between the probabilities. Both log losses are None until labels of such reports came
+    variation distance between the probabilities. Both log losses are null until such reports have labels
     (`crime drift --data`, `crime retrain`).
     """
 

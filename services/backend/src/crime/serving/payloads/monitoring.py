@@ -16,7 +16,7 @@ class Period(BaseModel):
 
 
 class Week(BaseModel):
-    """How good a version's answers of one week were, by labels that came later.
+    """Performance of a version's predictions of one week, by labels that came later.
 
     A challenger's shadow predictions have ` (shadow)` after the version.
     """

@@ -30,7 +30,7 @@ class ReportList:
 
 @dataclass(frozen=True)
 class _Problem:
-    """What is wrong with one report: `column` is LAPD's name, None if it is no object."""
+    """What is wrong with one report: `column` is LAPD's name, None if the report is no object."""
 
     row: int
     column: str | None
@@ -41,7 +41,7 @@ class _Problem:
 def parse_report_list(reports: list[Any]) -> ReportList:
     """Read a JSON list of reports.
 
-    Raises `RequestValidationError`, which names rows and fields: of cells of a wrong type all, else the first problem
+    Raises `RequestValidationError`, which names rows and fields: every cell of a wrong type, or else the first problem
     of each report.
     """
     not_objects = [row for row, report in enumerate(reports) if not isinstance(report, dict)]
@@ -67,7 +67,7 @@ def parse_report_list(reports: list[Any]) -> ReportList:
 
 
 def _cells_by_column(reports: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Each column's cells (rows,), `OMITTED` where a report lacks it. Required columns are always there."""
+    """Each column's cells (rows,), `OMITTED` where a report lacks it. Required columns are always present."""
     names: dict[str, list[str]] = {key: [] for key, column in REPORT_COLUMNS.items() if column.required}
     for name in dict.fromkeys(chain.from_iterable(reports)):
         if (key := column_key(name)) in REPORT_COLUMNS or key == "dr_no":
@@ -97,7 +97,7 @@ def _type_problems(cells: dict[str, list[Any]]) -> Iterable[_Problem]:
 
 
 def _encode_texts(column: list[Any]) -> EncodedColumn:
-    """The distinct cells as text: numbers that are equal (0.0 and -0.0) may differ as text."""
+    """The column with its distinct cells as text, null as `OMITTED`. Equal numbers (1, 1.0) take the first's text."""
     distinct, index = encode_column(column)
     omitted = (None, OMITTED)
     return [OMITTED if cell in omitted or cell != cell else str(cell) for cell in distinct], index
@@ -124,8 +124,9 @@ def _unknown_codes(columns: dict[str, EncodedColumn], rows: int) -> list[list[st
         if key not in columns:
             continue
         texts, index = columns[key]
-        codes = {place: found for place, text in enumerate(texts) if (found := _unknown_codes_in(key, text))}
-        for row in np.flatnonzero(np.isin(index, list(codes))).tolist():
+        codes = {position: _unknown_codes_in(key, text) for position, text in enumerate(texts)}
+        with_unknown = [position for position, unknown_codes in codes.items() if unknown_codes]
+        for row in np.flatnonzero(np.isin(index, with_unknown)).tolist():
             unknown[row] += codes[int(index[row])]
     return unknown
 

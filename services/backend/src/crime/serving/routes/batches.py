@@ -60,8 +60,8 @@ async def predict_batch(request: Request) -> Response:
     """Predict many reports. The answer has the format of the body:
 
     - a JSON list of reports: a list of predictions;
-    - a CSV table, as the body or as an uploaded `file`, also packed with gzip or zip: the table with the columns of
-      the prediction behind its own, and `error` where a row can't be read, streamed back;
+    - a CSV table, as the body or as an uploaded `file`, also packed with gzip or zip: the table followed by the columns
+      of the prediction, with `error` where a row can't be read, streamed back;
     - an Arrow IPC stream: a stream with the columns of the prediction alone.
     """
     champion = model_of(request)

@@ -1,4 +1,4 @@
-"""Describe what the model knows: its features, LAPD's codes, and counts of the reports it was trained on."""
+"""Describe the model's inputs and data: its features, LAPD's codes, and counts of the reports it was trained on."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 
 @router.get("/features", tags=["features"], responses={503: {"description": "no model yet"}})
 def features(request: Request) -> Features:
-    """Every feature: what it is, which columns it comes from, where it is used."""
+    """Every feature: its meaning, the columns it comes from, and where it is used."""
     model = model_of(request)
     descriptions = [*_report_features(model), *_naive_bayes_features(model), *_window_features()]
     return Features(model_name=model.name, model_version=model.version, features=descriptions)
@@ -50,7 +50,7 @@ def _naive_bayes_features(model: CategoryBundle) -> list[FeatureDescription]:
     return [
         FeatureDescription(
             name=name,
-            about=f"log-probability of {category} by the habits of each crime code, of all that is known",
+            about=f"log-probability of {category} by naive Bayes over crime codes, from all that is known",
             source=sources,
             use="at every level",
             share_of_gain=model.spec.gain[name],

@@ -43,7 +43,7 @@ def forecast(
     shift: Shift = None,
     horizon: Annotated[int, Query(ge=1, le=28, description="days ahead")] = 28,
 ) -> PlaceForecast:
-    """Expected reports of a place by day, with intervals, and how well the forecast before did."""
+    """Expected reports of a place by day, with intervals, and the previous forecast with the reports that came."""
     bundle = loaded_forecast(models)
     _check_category(category)
     kind: PlaceKind = "district" if district else "area" if area else "city"
@@ -73,7 +73,7 @@ def _recent(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Recent]
 
 
 def _outcomes(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Outcome]:
-    """The forecast of four weeks earlier beside the reports that came, if the bundle has it."""
+    """The forecast of four weeks earlier with the reports that came; empty if the bundle has none."""
     past, outcome = bundle.places[kind].past, bundle.places[kind].outcome
     if past is None or outcome is None:
         return []

@@ -1,4 +1,4 @@
-"""Health: what the service is, whether it lives, whether it can be sent requests, and its metrics."""
+"""Health: what the service is, whether it is alive and ready, and its metrics."""
 
 from typing import Any
 

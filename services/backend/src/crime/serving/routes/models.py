@@ -38,7 +38,7 @@ from crime.serving.payloads.models import (
 
 router = APIRouter(tags=["models"])
 log = structlog.get_logger()
-# parts of a bundle's `spec.json` that a model's page shows
+# parts of a bundle's `spec.json` that `GET /models/{name}` returns
 SHOWN_DETAILS = (
     "metrics",
     "confusion",
@@ -56,7 +56,7 @@ def _require_token(
     settings: SettingsDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> None:
-    """Raises 403 if no token is configured, 401 without the right one.
+    """Raise 403 if no token is configured, 401 if the request does not carry it.
 
     The file is read at every call: a mounted Secret may change.
     """
@@ -118,7 +118,7 @@ def model(name: str, manager: ModelManagerDep) -> Model:
 
 
 def _model_version(version: RegistryVersion, serving: LoadedModel | None) -> ModelVersion:
-    """The answer for a version of the registry; the metrics of the one that answers are in its bundle, too."""
+    """A version of the registry. If its run has no metrics and the version is served, they come from its bundle."""
     metrics: dict[str, dict[str, float]] = {}
     for key, value in version.metrics.items():
         group, _, metric = key.rpartition(".")
@@ -133,14 +133,14 @@ def _gates(outcomes: list[GateOutcome]) -> list[Gate]:
 
 
 def _details(serving: LoadedModel) -> dict[str, Any]:
-    """What training wrote about a model, and the version it answers as."""
+    """The shown parts of a served model's spec, and its version."""
     spec = serving.spec.as_json()
     return {"version": serving.version} | {key: spec[key] for key in SHOWN_DETAILS if key in spec}
 
 
 @router.post("/models/{name}/promote", responses=WRITE_RESPONSES, dependencies=TOKEN_REQUIRED)
 def promote(name: str, manager: ModelManagerDep, wanted: Promotion | None = None) -> Decision:
-    """Make a version champion if its gates pass, or by force; this pod loads it at once, the others in seconds."""
+    """Make a version champion if its gates pass, or by force; this pod loads it at once, the others within seconds."""
     wanted = wanted or Promotion()
     version = wanted.version or promotion.latest_version(manager.registry, name)
     verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.force)
@@ -161,7 +161,7 @@ def rollback(name: str, manager: ModelManagerDep, wanted: Rollback | None = None
 
 @router.get(f"/models/{CATEGORY_MODEL}/challenger", responses={404: {"description": "no challenger"}})
 def challenger(recorder: RecorderDep) -> Challenger:
-    """How the challenger does beside the champion, among the latest 20,000 recorded predictions."""
+    """The challenger compared with the champion on the latest 20,000 recorded predictions."""
     comparison = recorder.compare_challenger()
     if comparison is None:
         raise HTTPException(404, f"no challenger of {CATEGORY_MODEL}")
@@ -170,7 +170,7 @@ def challenger(recorder: RecorderDep) -> Challenger:
 
 @router.post(f"/models/{CATEGORY_MODEL}/challenger", responses=WRITE_RESPONSES, dependencies=TOKEN_REQUIRED)
 def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenge:
-    """Let a version make shadow predictions and answer its canary share; every pod loads it in seconds."""
+    """Let a version make shadow predictions and answer its canary share; every pod loads it within seconds."""
     set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by)
     manager.refresh()
     return wanted

@@ -35,7 +35,7 @@ INFERENCE_ADAPTER = TypeAdapter(Inference)
 
 
 def _champion(request: Request, name: str, version: str | None = None) -> CategoryBundle:
-    """The champion. Raises 404 unless it has this name, and this version if one is asked for; 503 if there is none."""
+    """The champion. Raises 404 unless it has this name and, if given, this version; 503 if there is no champion."""
     model = model_of(request)
     if name != CATEGORY_MODEL or version not in (None, model.version):
         raise HTTPException(404, f"no model {name!r}" + (f" version {version!r}" if version else ""))

@@ -20,7 +20,7 @@ from crime.serving.payloads.report import Report
 
 
 class _DirectRoute(APIRoute):
-    """Calls the endpoint with the request: FastAPI's way of reading parameters takes as long as a prediction."""
+    """Calls the endpoint with the request itself: FastAPI's parameter parsing takes as long as a prediction."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return self.endpoint
@@ -29,20 +29,20 @@ class _DirectRoute(APIRoute):
 router = APIRouter(tags=["predictions"], route_class=_DirectRoute)
 REPORT_ADAPTER = TypeAdapter(Report)
 REPORT_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": REPORT_REFERENCE}}}}
-EXPLANATION_LIMIT = CapacityLimiter(1)  # explanations at the same time would only slow each other and predictions
+EXPLANATION_LIMIT = CapacityLimiter(1)  # concurrent explanations would only slow each other and predictions
 
 
 @router.post("/predict", response_model=Prediction, responses=WRONG_INPUT_RESPONSES, openapi_extra=REPORT_BODY)
 async def predict(request: Request) -> Response:
     """Predict the category of one report. Date, time and area are enough; every further field helps."""
-    # runs in the event loop: it takes 0.1 ms, and handing it to a thread would take as long again
+    # runs in the event loop: it takes 0.1 ms, and handing it to a thread would double that
     champion = model_of(request)
     report = parse_json(REPORT_ADAPTER, await request.body())
     return json_response(prediction_row(predictions_of(request).predict_report(champion, report)))
 
 
 class DirectPredict:
-    """Middleware that answers `POST /predict` itself: FastAPI's search for the route takes longer than the prediction.
+    """Middleware that answers `POST /predict` itself: FastAPI's routing takes longer than the prediction.
 
     Errors are answered by the application's own exception handlers.
     """
@@ -66,9 +66,9 @@ class DirectPredict:
 
 @router.post("/explain", response_model=Explanation, responses=WRONG_INPUT_RESPONSES, openapi_extra=REPORT_BODY)
 async def explain(request: Request) -> Response:
-    """Predict one report, and say how much each field contributed, strongest first, in numbers and in words.
+    """Predict one report, and explain how much each field contributed, strongest first, in numbers and in words.
 
-    Contributions are tree SHAP values. That of fields which only count together is divided among those that
+    Contributions are tree SHAP values. Those of naive Bayes, which combines fields, are divided among the fields that
     pushed in the same direction.
     """
     champion = model_of(request)
