@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from crime.classifier.bundle import CategoryBundle
+from crime.core.bundle_files import BundleSpec
 from crime.core.errors import BundleError
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
@@ -18,7 +19,7 @@ class Model(Protocol):
     """A loaded bundle of any kind."""
 
     @property
-    def spec(self) -> Any: ...
+    def spec(self) -> BundleSpec: ...
 
     @property
     def name(self) -> str: ...
