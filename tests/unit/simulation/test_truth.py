@@ -16,7 +16,7 @@ from crime.simulation.city import SimulatedCity
 from crime.simulation.intensity import FIRST_DAY
 from crime.simulation.settings import CitySettings
 from crime.simulation.tables import write_city
-from crime.simulation.truth import bayes_log_losses, city_of, expected_counts, posterior
+from crime.simulation.truth import bayes_log_losses, expected_counts, posterior, simulated_city
 
 SETTINGS = CitySettings(seed=4, rows=8_000, drift="2020-01-07")
 
@@ -68,7 +68,7 @@ def test_limits_are_the_loss_of_the_true_probabilities(city: SimulatedCity, tabl
 
 
 def test_a_real_table_has_no_known_truth(tmp_path: Path, reports: Reports) -> None:
-    assert city_of(tmp_path / "reports.csv") is None
+    assert simulated_city(tmp_path / "reports.csv") is None
     assert bayes_log_losses(tmp_path / "reports.csv", reports) == {}
 
 

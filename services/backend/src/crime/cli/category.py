@@ -18,9 +18,9 @@ from crime.core.settings import Settings
 def train(
     data: Data = None,
     rejects: Rejects = None,
-    seed: Annotated[int, typer.Option(help="Same data and seed, same model.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
     victim: Annotated[bool, typer.Option("--victim", help="Use the victim columns too.")] = False,
-    tuned: Annotated[bool, typer.Option("--tuned", help="With the best parameters `crime tune` found.")] = False,
+    tuned: Annotated[bool, typer.Option("--tuned", help="Use the best parameters that `crime tune` found.")] = False,
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
@@ -38,9 +38,9 @@ def train(
     with readable_errors():
         tally, executor, registry = Tally(rejects), connect_executor(dask), open_registry(Settings())
         parameters = best_parameters(registry) if tuned else None
-        with temporary_bundle() as place, progress_bar() as bar, table_or_sample(data) as path:
+        with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
-            directory = Path(place) / "bundle"
+            directory = Path(parent) / "bundle"
             model, held_out = train_category_model(
                 load_reports(path, tally),
                 tally,
@@ -68,12 +68,12 @@ def train(
 def tune(
     data: Data = None,
     rejects: Rejects = None,
-    trials: Annotated[int, typer.Option(min=1, help="How many in all, those of earlier runs included.")] = 30,
-    seed: Annotated[int, typer.Option(help="Of the search and of the trees.")] = 0,
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials in all, including those of earlier runs.")] = 30,
+    seed: Annotated[int, typer.Option(help="Seed of the search and of the trees.")] = 0,
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Search better parameters for `crime train --tuned`; each trial is an MLflow run; a stopped search goes on."""
+    """Search better parameters for `crime train --tuned`; each trial is an MLflow run; a stopped search continues."""
     from crime.core.executors import connect_executor
     from crime.pipelines import tune
     from crime.registry.lookup import open_registry
@@ -95,7 +95,7 @@ def tune(
 
 @app.command()
 def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
-    """Score the champion on a table with crime codes; on a simulated table also show the Bayes limit."""
+    """Evaluate the champion on a table with crime codes; on a simulated table also show the Bayes limit."""
     from crime.registry.lookup import load_champion
     from crime.reports.files import load_reports
     from crime.reports.tally import Tally
@@ -120,12 +120,12 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
 
 @app.command()
 def predict(
-    output: Annotated[Path, typer.Option(help="Where to: .csv, .parquet or .ndjson.", dir_okay=False)],
+    output: Annotated[Path, typer.Option(help="Output file: .csv, .parquet or .ndjson.", dir_okay=False)],
     data: Data = None,
     rejects: Rejects = None,
     as_json: Json = False,
 ) -> None:
-    """Score every report of a table with the champion; the answer's columns come behind the table's own."""
+    """Score every report of a table with the champion; the table's own columns are followed by the prediction's."""
     from crime.pipelines.score_table import score_file
     from crime.registry.lookup import load_champion
     from crime.reports.tally import Tally

@@ -1,4 +1,4 @@
-"""What all commands do around their work: progress on stderr, errors as one line, the embedded sample by default."""
+"""What all commands share: progress on stderr, errors as one line, the embedded sample by default."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,5 +47,5 @@ def progress_bar() -> Iterator[ProgressBar]:
 
 
 def progress_on(bar: ProgressBar, task: TaskID, prefix: str = "") -> Progress:
-    """A callback that shows on the bar what is being done and which share of it is done."""
-    return lambda what, share: bar.update(task, description=prefix + what, total=1, completed=share)
+    """A callback that shows the present step and its progress on the bar."""
+    return lambda step, share: bar.update(task, description=prefix + step, total=1, completed=share)

@@ -30,9 +30,9 @@ def forecast(
 
     with readable_errors():
         tally = Tally(rejects)
-        with temporary_bundle() as place, progress_bar() as bar, table_or_sample(data) as path:
+        with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
-            directory = Path(place) / "bundle"
+            directory = Path(parent) / "bundle"
             bundle = train_forecast(read_history(path, tally), tally, directory, progress_on(bar, task))
             bar.update(task, description="register in MLflow", total=None)
             published = publish(bundle, directory, open_registry(Settings()))
@@ -47,14 +47,14 @@ def forecast(
 def backtest(
     data: Data = None,
     rejects: Rejects = None,
-    by: Annotated[Literal["area", "district"], typer.Option(help="Which places.")] = "area",
-    every: Annotated[Literal["day", "week"], typer.Option(help="How long a step is.")] = "day",
+    by: Annotated[Literal["area", "district"], typer.Option(help="Kind of place.")] = "area",
+    every: Annotated[Literal["day", "week"], typer.Option(help="Length of a step.")] = "day",
     as_json: Json = False,
 ) -> None:
     """Make forecasts of 28 days at past origins, each from the reports known by then, and compare with baselines."""
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
-    from crime.simulation.truth import city_of, expected_counts
+    from crime.simulation.truth import expected_counts, simulated_city
     from crime.training.forecaster.cross_validation import backtest_origins, cross_validation
     from crime.training.forecaster.forecaster import Forecaster
     from crime.training.forecaster.scores import summarise
@@ -63,8 +63,8 @@ def backtest(
         tally = Tally(rejects)
         task = bar.add_task(f"read {path.name}", total=None)
         history = read_history(path, tally)
-        backtest_origins(history)  # refuse a short history before the work begins
-        city = city_of(path)
+        backtest_origins(history)  # fails at once on a history that is too short
+        city = simulated_city(path)
         truth = partial(expected_counts, city) if city else None
         trials = cross_validation(Forecaster(history, [by]), by, every, truth, progress=progress_on(bar, task))
         summary = summarise(trials, by, every)

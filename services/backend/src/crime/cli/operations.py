@@ -7,37 +7,37 @@ from typing import Annotated
 
 import typer
 
+from crime.cli import rendering
 from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors
 from crime.cli.options import Json, Since, Workers
-from crime.cli.rendering import print_drift
 from crime.core.settings import Settings
 
 
 @app.command()
 def retrain(
-    work: Annotated[Path, typer.Option(help="A folder; an interrupted run continues from it.", file_okay=False)] = Path(
-        "work"
-    ),
+    work: Annotated[
+        Path, typer.Option(help="Working folder; an interrupted run continues from it.", file_okay=False)
+    ] = Path("work"),
     data: Annotated[
-        Path | None, typer.Option(help="A table to train on instead of the portal's.", exists=True, dir_okay=False)
+        Path | None, typer.Option(help="Train on this table, not on the portal's reports.", exists=True, dir_okay=False)
     ] = None,
     since: Since = None,
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Fetch, build features, train both models, promote what passes its gates. Running it twice changes nothing."""
+    """Fetch, build features, train both models, promote those that pass their gates. A second run changes nothing."""
     with readable_errors():
         from crime.core.executors import connect_executor
         from crime.pipelines import retrain
 
         with progress_bar() as bar:
             task = bar.add_task("fetch", total=None)
-            done = retrain.retrain(Settings(), data, since, work, connect_executor(dask), progress_on(bar, task))
-    for name, result in done.models.items():
-        out.print(f"{name} version {result.version}: {result.verdict}", highlight=False, soft_wrap=True)
+            result = retrain.retrain(Settings(), data, since, work, connect_executor(dask), progress_on(bar, task))
+    for name, model in result.models.items():
+        out.print(f"{name} version {model.version}: {model.verdict}", highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps(asdict(done)))
+        typer.echo(json.dumps(asdict(result)))
 
 
 @app.command()
@@ -64,14 +64,14 @@ def drift(
             recorded = predictions.read(shadows=True)
             update_performance(store, recorded, labelled.fields["dr_no"], labelled.label)
         report = drift_report(model, predictions.read(), read_performance(store))
-    print_drift(report)
+    rendering.print_drift(report)
     if as_json:
         typer.echo(json.dumps(asdict(report) | {"performance": [week.as_json() for week in report.performance]}))
 
 
 @app.command()
 def serve(
-    port: Annotated[int | None, typer.Option(help="TCP port, 5000 unless CRIME_PORT says otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; by default CRIME_PORT or 5000.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
 ) -> None:
     """Serve the champion over HTTP."""

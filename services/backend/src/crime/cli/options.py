@@ -19,15 +19,17 @@ def _check_day(text: str | None) -> str | None:
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Without it the embedded sample.", dir_okay=False),
+    typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Default: the embedded sample.", dir_okay=False),
 ]
-Rejects = Annotated[Path | None, typer.Option(help="Write rejected rows here (CSV), the reason first.")]
+Rejects = Annotated[Path | None, typer.Option(help="CSV file for rejected rows, each with its reason first.")]
 Workers = Annotated[
     str | None,
     typer.Option("--dask", envvar="CRIME_DASK", help="Run on the workers of this Dask scheduler: tcp://HOST:8786."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON at the end.")]
 ModelName = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]
 DecidedBy = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorded.")]
-Since = Annotated[str | None, typer.Option(help="Only events from this day on, 2020-01-01.", callback=_check_day)]
+Since = Annotated[
+    str | None, typer.Option(help="Only events from this day on, such as 2020-01-01.", callback=_check_day)
+]
 Archive = Annotated[Path, typer.Argument(help="A .tar.gz file.", dir_okay=False)]

@@ -17,8 +17,10 @@ from crime.core.settings import Settings
 @app.command()
 def promote(
     name: ModelName,
-    version: Annotated[str | None, typer.Argument(help="The version to promote; without it the latest.")] = None,
-    force: Annotated[str | None, typer.Option(help="Why, although a gate failed; it is recorded.")] = None,
+    version: Annotated[str | None, typer.Argument(help="The version to promote; by default the latest.")] = None,
+    force: Annotated[
+        str | None, typer.Option(help="Promote although a gate failed, for this reason, which is recorded.")
+    ] = None,
     by: DecidedBy = "unknown",
     as_json: Json = False,
 ) -> None:
@@ -42,12 +44,12 @@ def promote(
 def challenge(
     name: ModelName,
     version: Annotated[
-        str | None, typer.Argument(help="The challenger; without one the present one is withdrawn.")
+        str | None, typer.Argument(help="The new challenger; without it the present one is withdrawn.")
     ] = None,
     canary: Annotated[float, typer.Option(min=0, max=1, help="Share of predictions that it answers itself.")] = 0.0,
     by: DecidedBy = "unknown",
 ) -> None:
-    """Let a version score what the champion answers (shadow), and answer a share of the requests itself (canary)."""
+    """Let a version score reports that the champion answers (shadow), and answer a share of them itself (canary)."""
     from crime.registry.lookup import open_registry
     from crime.registry.promotion import set_challenger, withdraw_challenger
 
@@ -56,8 +58,8 @@ def challenge(
             withdraw_challenger(open_registry(Settings()), name, by)
         else:
             set_challenger(open_registry(Settings()), name, version, canary, by)
-    words = f"version {version} challenges, and answers {canary:.0}" if version else "the challenger is withdrawn"
-    out.print(f"{name}: {words}", highlight=False)
+    outcome = f"version {version} challenges, and answers {canary:.0%}" if version else "the challenger is withdrawn"
+    out.print(f"{name}: {outcome}", highlight=False)
 
 
 @app.command()
@@ -73,11 +75,11 @@ def rollback(name: ModelName, by: DecidedBy = "unknown") -> None:
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Option(help="A directory; its files of the same names are replaced.")] = Path(
+    output: Annotated[Path, typer.Option(help="A directory; files of the same names are replaced.")] = Path(
         "services/backend/model"
     ),
 ) -> None:
-    """Copy the champions' bundles, for an image to carry."""
+    """Copy the champions' bundles into a directory, to be built into an image."""
     from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec, write_spec
     from crime.core.errors import RegistryError
     from crime.registry.kinds import MODEL_KINDS
@@ -85,7 +87,7 @@ def export(
 
     with readable_errors():
         for name, kind in MODEL_KINDS.items():
-            place = output / kind.image_folder
+            folder = output / kind.image_folder
             try:
                 version, directory = find_version(open_registry(Settings()), name)
             except RegistryError as error:
@@ -93,12 +95,12 @@ def export(
                     raise
                 err.print(str(error), highlight=False, soft_wrap=True)
                 continue
-            place.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             for file in directory.iterdir():
                 if file.name != SPEC_FILE:
-                    shutil.copy(file, place / file.name)
-            write_spec(place, read_spec(directory, BundleSpec).model_copy(update={"version": version}))
-            out.print(f"{place}: {name} version {version}", highlight=False, soft_wrap=True)
+                    shutil.copy(file, folder / file.name)
+            write_spec(folder, read_spec(directory, BundleSpec).model_copy(update={"version": version}))
+            out.print(f"{folder}: {name} version {version}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -118,7 +120,7 @@ def backup(output: Archive, as_json: Json = False) -> None:
 
 @app.command()
 def restore(source: Archive, as_json: Json = False) -> None:
-    """Put a backup into an empty registry, under the same version numbers; a run that was cut goes on."""
+    """Restore a backup into an empty registry, with the same version numbers; an interrupted restore continues."""
     with readable_errors():
         from crime.pipelines.backup import restore_backup
         from crime.registry.lookup import open_registry

@@ -1,4 +1,4 @@
-"""What the commands print: tables for people on stdout, notes on stderr, one line of JSON for machines."""
+"""What the commands print: tables for people on stdout, notes on stderr, one line of JSON for programs."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the commands import these when they run: the help must not 
     from crime.pipelines.tune import TuningResult
     from crime.reports.tally import Tally
 
-Scores = dict[str, dict[str, float]]  # figures by detail level, `overall` first
+Scores = dict[str, dict[str, float]]  # metrics by detail level, `overall` first
 
 
 def _table(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
@@ -28,7 +28,7 @@ def _table(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
 
 
 def simulated(tally: "Tally") -> str:
-    """The mark that goes before the title of whatever rests on simulated reports."""
+    """The mark before the title of a table that was made from simulated reports."""
     return "SIMULATED: " if tally.simulated else ""
 
 
@@ -66,7 +66,7 @@ def print_score_json(
         "rows": reports,
         "rejected": tally.rejected_rows,
         "overall": scores["overall"],
-        "levels": {level: figures for level, figures in scores.items() if level != "overall"},
+        "levels": {level: metrics for level, metrics in scores.items() if level != "overall"},
     }
     typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
 
@@ -74,7 +74,7 @@ def print_score_json(
 def print_tuning(result: "TuningResult") -> None:
     out.print(
         f"log loss {result.loss:.4f}, {result.default:.4f} with the default parameters; "
-        f"{result.finished} trials finished, {result.pruned} given up early",
+        f"{result.finished} trials finished, {result.pruned} pruned",
         highlight=False,
     )
     for name, value in result.parameters.items():
@@ -138,11 +138,11 @@ def print_forecast_json(bundle: "ForecastBundle", version: str, horizon: int, ta
 
 
 def print_backtest(summary: "BacktestSummary", tally: "Tally") -> None:
-    figures = ("deviance", "pinball", "hit5", "hit20", "pai20", "pei20", "coverage80", "coverage95")
+    metrics = ("deviance", "pinball", "hit5", "hit20", "pai20", "pei20", "coverage80", "coverage95")
     title = f"{simulated(tally)}reports by {summary.by} and {summary.every}, {summary.origins} origins"
-    table = _table(title, "method", *figures, left=("method",))
+    table = _table(title, "method", *metrics, left=("method",))
     for method, scores in summary.methods.items():
-        table.add_row(method, *(f"{getattr(scores, figure):.3f}" for figure in figures))
+        table.add_row(method, *(f"{getattr(scores, metric):.3f}" for metric in metrics))
     out.print(table)
     out.print(f"deviance {summary.gain:+.1%} better than the best baseline; chosen: {summary.chosen}", highlight=False)
     if summary.reached is not None:
@@ -150,8 +150,8 @@ def print_backtest(summary: "BacktestSummary", tally: "Tally") -> None:
 
 
 def print_drift(report: "DriftReport") -> None:
-    title = f"{report.reports:,} predictions beside {report.model_name} {report.model_version}'s data"
-    table = _table(title, "of", "reports", "PSI", "JS distance", "p", "", left=("of", ""))
+    title = f"{report.reports:,} predictions against the training data of {report.model_name} {report.model_version}"
+    table = _table(title, "feature", "reports", "PSI", "JS distance", "p", "", left=("feature", ""))
     for drift in report.features:
         mark = "[red]drifted" if drift.drifted else ""
         table.add_row(

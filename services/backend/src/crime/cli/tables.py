@@ -25,7 +25,7 @@ def fetch(
     from crime.reports.portal import fetch_reports
 
     with readable_errors(), progress_bar() as bar:
-        task = bar.add_task("ask the portal", total=None)
+        task = bar.add_task("connect to the portal", total=None)
 
         def show(done: int, total: int) -> None:
             bar.update(task, description=f"{done:,} of {total:,} reports", total=total, completed=done)
@@ -51,12 +51,12 @@ def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> 
 
 @app.command()
 def twin(
-    output: Annotated[Path, typer.Option(help="Where to: .csv, .csv.gz or .parquet.", dir_okay=False)],
-    rows: Annotated[int, typer.Option(min=1, max=9_999_999, help="How many reports, from 2020-01-01 on.")] = 1_000_000,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same city.")] = 1,
+    output: Annotated[Path, typer.Option(help="Output file: .csv, .csv.gz or .parquet.", dir_okay=False)],
+    rows: Annotated[int, typer.Option(min=1, max=9_999_999, help="Number of reports, from 2020-01-01 on.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same city.")] = 1,
     drift: Annotated[
         str | None,
-        typer.Option(help="From this day on, 2021-06-01, categories and premises are distributed differently."),
+        typer.Option(help="The day, such as 2021-06-01, from which categories and premises have other shares."),
     ] = None,
 ) -> None:
     """Write a simulated city's reports, whose true distribution is known. Every row says that it is simulated."""
@@ -82,7 +82,7 @@ def twin(
 def build_features(
     data: Data = None,
     rejects: Rejects = None,
-    until: Annotated[str | None, typer.Option(help="Only what was reported by this day, 2020-12-31.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only what was reported by this day, such as 2020-12-31.")] = None,
     output: Annotated[Path, typer.Option(help="A folder; months up to date are kept.", file_okay=False)] = Path(
         "features"
     ),
@@ -101,14 +101,14 @@ def build_features(
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
         tally = Tally(rejects)
         task = bar.add_task(f"read {path.name}", total=None)
-        written = kept = 0
+        written = unchanged = 0
         for month in build_feature_store(read_history(path, tally), output, last):
-            written, kept = written + month.fresh, kept + (not month.fresh)
+            written, unchanged = written + month.fresh, unchanged + (not month.fresh)
             bar.update(task, description=str(month.path.relative_to(output)))
     print_tally(tally)
-    out.print(f"{output}: {written} months written, {kept} kept", highlight=False, soft_wrap=True)
+    out.print(f"{output}: {written} months written, {unchanged} kept", highlight=False, soft_wrap=True)
     if as_json:
-        summary = {"rows": tally.rows, "rejected": tally.rejected_rows, "written": written, "kept": kept}
+        summary = {"rows": tally.rows, "rejected": tally.rejected_rows, "written": written, "kept": unchanged}
         typer.echo(json.dumps(summary | {"output": str(output)}))
 
 

@@ -17,7 +17,7 @@ from crime.simulation.smoothing import CATEGORY_COUNT
 ROWS_PER_BLOCK = 20_000  # reports at a time, which bounds memory
 
 
-def city_of(table: Path) -> SimulatedCity | None:
+def simulated_city(table: Path) -> SimulatedCity | None:
     """The city that a table was simulated from; None for any other table. Raises `DataError`."""
     settings = read_settings(table)
     return SimulatedCity(settings) if settings else None
@@ -25,7 +25,7 @@ def city_of(table: Path) -> SimulatedCity | None:
 
 def bayes_log_losses(table: Path, reports: Reports) -> dict[str, float]:
     """Log loss of the true probabilities at each detail level, which no model can beat; empty for real tables."""
-    city = city_of(table)
+    city = simulated_city(table)
     if city is None:
         return {}
     rows = np.arange(len(reports))
