@@ -24,7 +24,9 @@ def unpack(content: bytes) -> bytes:
         return stream.read()
 
 
-@pytest.mark.parametrize("content", [TABLE, gzip.compress(TABLE), zipped(reports_csv=TABLE, readme_md=b"")])
+@pytest.mark.parametrize(
+    "content", [TABLE, gzip.compress(TABLE), zipped(reports_csv=TABLE, readme_md=b"")], ids=["plain", "gzip", "zip"]
+)
 def test_a_table_comes_out_of_any_archive(content: bytes) -> None:
     assert unpack(content) == TABLE
 
