@@ -1,1 +1,1 @@
-"""Benchmarks: `serving` (the backend beside its peers), `tables` (as they grow), `page` (many sessions)."""
+"""Benchmarks: `serving` (the backend and its peers), `tables` (of growing size), `page` (many sessions)."""

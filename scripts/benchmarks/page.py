@@ -44,26 +44,28 @@ def random_page(rng: random.Random) -> tuple[str, str]:
     return name, urlencode(report if not name else {})
 
 
-async def rerun(connection: ClientConnection, page: str, query: str) -> Rerun:
+async def run_page(connection: ClientConnection, page: str, query: str) -> Rerun:
+    """Send a page as a browser does, and wait until its script has finished."""
     message = BackMsg()
     message.rerun_script.page_name, message.rerun_script.query_string = page, query
-    began, largest = time.perf_counter(), 0
+    start, largest = time.perf_counter(), 0
     await connection.send(message.SerializeToString())
     while True:
         content = await connection.recv(decode=False)
         largest = max(largest, len(content))
         if ForwardMsg.FromString(content).WhichOneof("type") == "script_finished":
-            return Rerun(time.perf_counter() - began, largest)
+            return Rerun(time.perf_counter() - start, largest)
 
 
 async def session(url: str, seed: int, until: float, reruns: list[Rerun]) -> None:
+    """One browser session that opens random pages `until` a monotonic time, and appends to `reruns`."""
     rng = random.Random(seed)
     protocols = [Subprotocol("streamlit")]
     async with connect(f"{url}/_stcore/stream", subprotocols=protocols, max_size=None, open_timeout=60) as connection:
-        await rerun(connection, *random_page(rng))  # the first visit does not count
+        await run_page(connection, *random_page(rng))  # the first visit does not count
         while time.monotonic() < until:
             await asyncio.sleep(rng.expovariate(1 / PAUSE_SECONDS))
-            reruns.append(await rerun(connection, *random_page(rng)))
+            reruns.append(await run_page(connection, *random_page(rng)))
 
 
 def resident_megabytes(process: subprocess.Popen[bytes]) -> float:
@@ -71,7 +73,8 @@ def resident_megabytes(process: subprocess.Popen[bytes]) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
-def start(command: list[str], health: str, folder: Path = Path(), **variables: str) -> subprocess.Popen[bytes]:
+def start_server(command: list[str], health: str, folder: Path = Path(), **variables: str) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it is healthy. Raises `RuntimeError`."""
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, env=os.environ | variables, stdout=quiet, stderr=quiet, cwd=folder)
     for _ in range(600):
@@ -96,22 +99,23 @@ async def measure(url: str, page: subprocess.Popen[bytes]) -> tuple[list[Rerun],
 def main() -> None:
     backend_port, page_port = free_port(), free_port()
     backend_url, page_url = f"http://127.0.0.1:{backend_port}", f"http://127.0.0.1:{page_port}"
-    backend = start([sys.executable, "-m", "crime.serving"], f"{backend_url}/ready", CRIME_PORT=str(backend_port))
+    serve = [sys.executable, "-m", "crime.serving"]
+    backend = start_server(serve, f"{backend_url}/ready", CRIME_PORT=str(backend_port))
     command = [sys.executable, "-m", "streamlit", "run", "src/crime_ui/app.py"]
     variables = {"BACKEND_URL": backend_url, "STREAMLIT_SERVER_PORT": str(page_port)}
-    page = start(command, f"{page_url}/_stcore/health", FRONTEND, **variables)
+    page = start_server(command, f"{page_url}/_stcore/health", FRONTEND, **variables)
     try:
         reruns, session_megabytes = asyncio.run(measure(page_url.replace("http", "ws"), page))
     finally:
         page.kill()
         backend.kill()
-    seconds = sorted(each.seconds for each in reruns)
+    seconds = sorted(rerun.seconds for rerun in reruns)
     figures = {
         "reruns": len(seconds),
         "median_s": median(seconds),
         "p95_s": seconds[int(0.95 * len(seconds))],
         "mb_a_session": session_megabytes,
-        "largest_message_kb": max(each.largest_message for each in reruns) / 1e3,
+        "largest_message_kb": max(rerun.largest_message for rerun in reruns) / 1e3,
     }
     table = Table("figure", f"{SESSIONS} sessions, {SECONDS} s")
     for name, value in figures.items():

@@ -1,7 +1,7 @@
 """Other servers of the same model, each in an environment of its own, and the limit of the framework.
 
-`mlflow models serve` serves the registry's champion and is sent the same report as the backend. The other peers are
-sent the ready inputs of the champion's LightGBM model, which spares them the work that the backend does before.
+`mlflow models serve` serves the registry's champion and gets the same report as the backend. The other peers get the
+ready inputs of the champion's LightGBM model: they do less work than the backend, which computes them.
 """
 
 import json
@@ -92,7 +92,7 @@ def backend() -> Server:
 
 
 def parse_only() -> Server:
-    """A FastAPI route that parses the report and answers: what the framework leaves to gain."""
+    """A FastAPI route that only parses the report and answers: the most that the framework allows."""
     command = (sys.executable, "-c", PARSE_ONLY, "{port}")
     return Server("parse and answer", command, "/health", "/predict", report_body())
 
@@ -160,14 +160,15 @@ def fastapi(inputs: PeerInputs) -> Server:
 
 
 def _environment(name: str, *packages: str) -> Path:
-    """The program folder of a peer's own environment. Raises `RuntimeError` with the reason where it can't be made."""
-    place = (ENVIRONMENTS / name).absolute()
-    if not (place / "ready").exists():
-        make = ("uv", "venv", "--clear", "--python", "3.11", str(place))
-        fill = ("uv", "pip", "install", "--compile-bytecode", "--python", str(place / "bin/python"), *packages)
-        for command in (make, fill):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise RuntimeError(done.stderr.strip().splitlines()[-1])
-        (place / "ready").touch()
-    return place / "bin"
+    """The programs of a peer's own virtual environment, created if missing. Raises `RuntimeError`."""
+    environment = (ENVIRONMENTS / name).absolute()
+    python = str(environment / "bin/python")
+    if not (environment / "ready").exists():
+        create = ("uv", "venv", "--clear", "--python", "3.11", str(environment))
+        install = ("uv", "pip", "install", "--compile-bytecode", "--python", python, *packages)
+        for command in (create, install):
+            result = subprocess.run(command, capture_output=True, text=True)
+            if result.returncode:
+                raise RuntimeError(result.stderr.strip().splitlines()[-1])
+        (environment / "ready").touch()
+    return environment / "bin"

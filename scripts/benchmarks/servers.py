@@ -1,4 +1,4 @@
-"""Servers under test: how each is started, its memory, and clients that keep it busy."""
+"""Servers under test: starting them, their memory, and clients that put load on them."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ START_SECONDS = 120  # after which a server counts as not started
 
 @dataclass
 class Server:
-    """A server, how to start it (`{port}` in the command) and ask it, and what was measured of it.
+    """A server: the command to start it (with `{port}`), the request to send, and its measurements.
 
     `ready`: seconds from start to ready; `rates`: requests a second; `p95`: milliseconds; `memory`: MB.
     """
@@ -39,13 +39,13 @@ class Server:
 
 @dataclass(frozen=True)
 class Load:
-    """`rate`: successful answers a second; `seconds`: how long each took, sorted. Refusals count as no answer."""
+    """`rate`: successful answers a second, without refusals; `seconds`: their latencies, ascending."""
 
     rate: float
     seconds: list[float]
 
     def percentile(self, share: float) -> float:
-        """Milliseconds."""
+        """The latency in milliseconds that a share (0 to 1) of the answers did not exceed."""
         return self.seconds[int(share * len(self.seconds))] * 1000 if self.seconds else float("nan")
 
 
@@ -60,7 +60,7 @@ def free_port() -> int:
 def started(server: Server) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Start the server on a free port, wait until it is ready, kill it at the end. Raises `RuntimeError`."""
     port = free_port()
-    began = time.perf_counter()
+    start = time.perf_counter()
     process = subprocess.Popen(
         [part.replace("{port}", str(port)) for part in server.command],
         env={
@@ -77,10 +77,10 @@ def started(server: Server) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     )
     try:
         while not _answers(f"http://127.0.0.1:{port}{server.health}"):
-            if process.poll() is not None or time.perf_counter() - began > START_SECONDS:
+            if process.poll() is not None or time.perf_counter() - start > START_SECONDS:
                 raise RuntimeError(f"{server.name} did not start")
             time.sleep(0.005)
-        server.ready.append(time.perf_counter() - began)
+        server.ready.append(time.perf_counter() - start)
         yield port, process
     finally:
         os.killpg(process.pid, 9)
@@ -102,7 +102,7 @@ def resident_megabytes(process: subprocess.Popen[bytes]) -> float:
 
 
 def put_load(port: int, path: str, body: bytes, seconds: float, clients: int = CLIENTS, min_answers: int = 0) -> Load:
-    """Clients on keep-alive connections send `body` for so many seconds, and until there are `min_answers`."""
+    """Clients on keep-alive connections send `body` for `seconds`, or longer until there are `min_answers`."""
     request = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
@@ -110,21 +110,21 @@ def put_load(port: int, path: str, body: bytes, seconds: float, clients: int = C
 
     async def client(end: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (began := time.perf_counter()) < end or len(latencies) < min_answers:
+        while (start := time.perf_counter()) < end or len(latencies) < min_answers:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             lines = head.lower().split(b"\r\n")
             await reader.readexactly(next(int(line[15:]) for line in lines if line.startswith(b"content-length:")))
             if head.startswith(b"HTTP/1.1 200"):
-                latencies.append(time.perf_counter() - began)
+                latencies.append(time.perf_counter() - start)
             elif not head.startswith(b"HTTP/1.1 503"):
                 raise SystemExit(f"{path}: {head.splitlines()[0]!r}")
         writer.close()
 
     async def all_clients() -> float:
-        began = time.perf_counter()
-        await asyncio.gather(*(client(began + seconds) for _ in range(clients)))
-        return time.perf_counter() - began
+        start = time.perf_counter()
+        await asyncio.gather(*(client(start + seconds) for _ in range(clients)))
+        return time.perf_counter() - start
 
     elapsed = uvloop.run(all_clients())
     return Load(len(latencies) / elapsed, sorted(latencies))

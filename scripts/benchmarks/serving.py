@@ -1,4 +1,4 @@
-"""The backend beside its peers and limits, all in one run, repeated: ratios and their spread."""
+"""The backend compared with its peers and limits in one run: repeated ratios and their spread."""
 
 import csv
 import gzip
@@ -62,7 +62,7 @@ class Measurements:
 
 
 def measure(model: CategoryBundle) -> Measurements:
-    """Start all servers and measure them in turn, so that a change of the machine's speed meets all of them."""
+    """Start all servers and measure them in turn, so that a change of the machine's speed affects all of them."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         peers, missing = find_peers(model, folder)
@@ -104,7 +104,7 @@ def _scratch_store(folder: Path) -> Path:
 
 
 def _measure_backend(result: Measurements, port: int, process: subprocess.Popen[bytes], model: CategoryBundle) -> None:
-    """What is measured of the backend alone: explanations, many clients, lasting load, tables."""
+    """Measure the backend alone: explanations, many clients, lasting load, tables."""
     report = report_body()
     result.explain_rates = [put_load(port, "/explain", report, SECONDS).rate for _ in range(REPEATS)]
     result.crowd = [
@@ -122,14 +122,14 @@ def _measure_backend(result: Measurements, port: int, process: subprocess.Popen[
 
 
 def _rates(work: Callable[[], Any], rows: int) -> list[float]:
-    """Rows a second, repeated."""
+    """Rows a second of `work`, which handles `rows`, measured `REPEATS` times."""
     rates = []
     for _ in range(REPEATS):
-        began, times = time.perf_counter(), 0
-        while times == 0 or time.perf_counter() - began < SECONDS / 3:
+        start, repeats = time.perf_counter(), 0
+        while repeats == 0 or time.perf_counter() - start < SECONDS / 3:
             work()
-            times += 1
-        rates.append(rows * times / (time.perf_counter() - began))
+            repeats += 1
+        rates.append(rows * repeats / (time.perf_counter() - start))
     return rates
 
 
@@ -179,15 +179,15 @@ def _single_row_rate(booster: Booster, vector: np.ndarray) -> float:
 
 
 def _image_sizes() -> dict[str, float]:
-    """MB of each image over its base, of those that are built here."""
+    """MB of each built image beyond its base image."""
     base = _image_megabytes(os.environ.get("BASE_IMAGE", "python:3.13-slim"))
     sizes = {image: _image_megabytes(image) for image in IMAGES}
     return {image: size - base for image, size in sizes.items() if size and base}
 
 
 def _image_megabytes(image: str) -> float | None:
-    done = subprocess.run(["docker", "image", "inspect", "-f", "{{.Size}}", image], capture_output=True, text=True)
-    return int(done.stdout) / 1e6 if done.returncode == 0 else None
+    result = subprocess.run(["docker", "image", "inspect", "-f", "{{.Size}}", image], capture_output=True, text=True)
+    return int(result.stdout) / 1e6 if result.returncode == 0 else None
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The serving benchmark's figures, as tables, aims that were met or missed, and JSON."""
+"""The report of the serving benchmark: tables, aims that were met or missed, and JSON."""
 
 import json
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class ServingReport:
 
     @property
     def acceptable(self) -> bool:
-        """Whether the two budgets that a release must keep are kept."""
+        """Whether the two aims that a release must meet are met."""
         return self.aims["ready in 2 s"] and self.aims["200 MB when ready"]
 
     def _figures(self) -> dict[str, list[float]]:
@@ -95,7 +95,7 @@ class ServingReport:
     def print(self) -> None:
         console = Console()
         m = self.measured
-        table = Table("server", "requests/s, 16 clients", "ours in times", "p95, ms", "MB", "ready, s")
+        table = Table("server", f"requests/s, {CLIENTS} clients", "ours, times as many", "p95, ms", "MB", "ready, s")
         for server in (m.ours, *m.peers, m.limit):
             table.add_row(
                 server.name,
@@ -106,14 +106,14 @@ class ServingReport:
                 spread(server.ready, 1),
             )
         for name, why in m.missing.items():
-            table.add_row(name, f"not here: {why}")
+            table.add_row(name, f"not available: {why}")
         console.print(table)
         table = Table("figure", "median (least to most)")
         for name, values in self.figures.items():
             table.add_row(name, spread(values, 0 if median(values) >= 100 else 2))
         console.print(table)
-        for words, met in self.aims.items():
-            console.print(f"{'kept  ' if met else 'MISSED'} {words}", highlight=False)
+        for aim, met in self.aims.items():
+            console.print(f"{'met   ' if met else 'MISSED'} {aim}", highlight=False)
 
     def write(self, path: Path) -> None:
         m = self.measured

@@ -1,6 +1,6 @@
-"""Reading, features, training and batch prediction as tables grow, beside DuckDB and bare LightGBM.
+"""Reading, features, training and batch prediction as tables grow, compared with DuckDB and bare LightGBM.
 
-Every step runs in a process of its own on a simulated city's CSV of all 28 columns: its peak memory is then its own.
+Every step runs on a simulated city's CSV of all 28 columns, in a process of its own to measure its peak memory.
 """
 
 import json
@@ -41,8 +41,8 @@ class PrecomputedTable(TrainingTable):
 
     precomputed: Any = None
 
-    def inputs(self, level: str, hidden: bool) -> Any:
-        return self.precomputed[level, hidden]
+    def inputs(self, level: str, masked: bool) -> Any:
+        return self.precomputed[level, masked]
 
 
 def read(path: Path, folder: Path) -> None:
@@ -73,12 +73,12 @@ def lightgbm(path: Path, folder: Path) -> float:
     table, _ = build_training_table(
         past, choose_features(past.fields["mocodes"].tolist()), {**TREE_PARAMETERS, "seed": 0}
     )
-    inputs = {(level, hidden): table.inputs(level, hidden) for level in DETAIL_LEVELS for hidden in (False, True)}
+    inputs = {(level, masked): table.inputs(level, masked) for level in DETAIL_LEVELS for masked in (False, True)}
     ready = PrecomputedTable(table.names, table.matrix, table.label, table.folds, table.parameters, inputs)
-    began = time.perf_counter()
+    start = time.perf_counter()
     for level in DETAIL_LEVELS:
         fit_level(ready, level)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def predict(path: Path, folder: Path) -> None:
@@ -88,14 +88,14 @@ def predict(path: Path, folder: Path) -> None:
 def trees(path: Path, folder: Path) -> float:
     """LightGBM's own batch prediction of the same rows, from ready arrays."""
     model, reports = CategoryBundle(folder / "bundle"), load_reports(path, Tally(), labelled=False)
-    took = 0.0
+    seconds = 0.0
     for first in range(0, len(reports), 30_000):
         block = reports.take(slice(first, first + 30_000))
         inputs = model.matrix(block.fields, len(block))[:, model.columns["report"]]
-        began = time.perf_counter()
+        start = time.perf_counter()
         model.boosters["report"].predict(inputs)
-        took += time.perf_counter() - began
-    return took
+        seconds += time.perf_counter() - start
+    return seconds
 
 
 STEPS: dict[str, Callable[[Path, Path], float | None]] = {
@@ -104,20 +104,20 @@ STEPS: dict[str, Callable[[Path, Path], float | None]] = {
 }  # fmt: skip
 
 
-def measured(step: str, path: Path, folder: Path, repeats: int = 1) -> tuple[list[float], float]:
+def measure_step(step: str, path: Path, folder: Path, repeats: int = 1) -> tuple[list[float], float]:
     """Seconds of each run, and the peak memory in MB."""
     runs = []
     for _ in range(repeats):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, __file__, step, str(path), str(folder)], capture_output=True, text=True, check=True
         )
-        runs.append(json.loads(done.stdout.splitlines()[-1]))
+        runs.append(json.loads(process.stdout.splitlines()[-1]))
     return [run["seconds"] for run in runs], max(run["mb"] for run in runs)
 
 
 def main(sizes: list[int]) -> None:
     console = Console()
-    table = Table("rows", "step", "seconds", "µs a row", "MB at most", "beside")
+    table = Table("rows", "step", "seconds", "µs a row", "peak MB", "compared")
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -127,13 +127,13 @@ def main(sizes: list[int]) -> None:
             steps: dict[str, Any] = {}
             for step in ("read", "duckdb", "features", "train", "lightgbm", "predict", "trees"):
                 quick = step not in ("train", "lightgbm")
-                seconds, mb = measured(step, path, folder, REPEATS if quick and rows <= 1_000_000 else 1)
+                seconds, mb = measure_step(step, path, folder, REPEATS if quick and rows <= 1_000_000 else 1)
                 steps[step] = {"seconds": seconds, "mb": mb}
             for step, peer in (("read", "duckdb"), ("features", ""), ("train", "lightgbm"), ("predict", "trees")):
-                took = median(steps[step]["seconds"])
-                beside = f"{took / median(steps[peer]['seconds']):.2f} times {peer}" if peer else ""
-                size = f"{steps[step]['mb']:,.0f}"
-                table.add_row(f"{rows:,}", step, f"{took:,.1f}", f"{took / rows * 1e6:.1f}", size, beside)
+                seconds = median(steps[step]["seconds"])
+                compared = f"{seconds / median(steps[peer]['seconds']):.2f} times {peer}" if peer else ""
+                memory = f"{steps[step]['mb']:,.0f}"
+                table.add_row(f"{rows:,}", step, f"{seconds:,.1f}", f"{seconds / rows * 1e6:.1f}", memory, compared)
             results[str(rows)] = steps
             console.print(table)
             Path("benchmark-tables.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -142,8 +142,8 @@ def main(sizes: list[int]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] in STEPS:
         start = time.perf_counter()
-        took = STEPS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
-        took = time.perf_counter() - start if took is None else took
-        print(json.dumps({"seconds": took, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        seconds = STEPS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+        seconds = time.perf_counter() - start if seconds is None else seconds
+        print(json.dumps({"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
     else:
         main([int(rows) for rows in sys.argv[1:]])

@@ -45,7 +45,7 @@ def test_drift_names_the_features_that_drifted(backend: RecordedBackend, open_vi
 def test_too_few_predictions(backend: RecordedBackend, open_view: OpenView) -> None:
     backend.replace("GET", "/drift", recorded("drift_too_few"))
     view = open_view("monitoring")
-    assert view.info[0].value.startswith("0 predictions recorded: too few to say anything. From 200 on")
+    assert view.info[0].value.startswith("0 predictions recorded: too few to compare. Drift is measured from 200 on")
     assert not figures(view)
 
 

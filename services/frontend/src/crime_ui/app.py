@@ -1,4 +1,4 @@
-"""The analyst's page: navigation between the views, and what surrounds each."""
+"""The analyst's page: navigation between the views, and what every view shows."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Plotly figures. None of them fetches anything from the internet."""
+"""Plotly figures. They need no internet."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def probabilities(by_category: Mapping[str, float], predicted: str) -> go.Figure
 
 
 def reasons(contributions: Sequence[tuple[str, float]]) -> go.Figure:
-    """Log-odds that each field contributed, in the order given: to the right for the answer, to the left against."""
+    """Log-odds that each field contributed, in the order given: to the right for the category, to the left against."""
     upwards = list(reversed(contributions))
     figure = go.Figure(
         go.Bar(
@@ -120,7 +120,7 @@ def weekday_hour(counts: Sequence[Sequence[int]]) -> go.Figure:
 
 
 def area_map(by_area: Mapping[str, float], label: str = "{:,} reports") -> go.Figure:
-    """A choropleth of the areas' real boundaries, drawn as polygons: no tiles, no map service.
+    """A choropleth of the areas' boundaries, drawn as polygons: it needs no map service.
 
     `by_area`: a value by area number; an area that is missing has 0. `label` formats it for the hover text.
     """
@@ -187,7 +187,7 @@ def confusion(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figur
 
 
 def calibration(bins: Sequence[CalibrationBin]) -> go.Figure:
-    """On the line: when the model says 70 %, it is right 70 % of the time."""
+    """Accuracy by confidence. On the dotted line, a probability of 70 % is right 70 % of the time."""
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, hoverinfo="skip")
     figure.add_scatter(
@@ -205,7 +205,7 @@ def calibration(bins: Sequence[CalibrationBin]) -> go.Figure:
 
 
 def with_districts(figure: go.Figure, places: Sequence[Place]) -> go.Figure:
-    """An area map with a dot at the centre of each district's reports; its area grows with what is expected there."""
+    """An area map with a dot at the centre of each district's reports, in proportion to the expected number."""
     shown = [place for place in places if place["latitude"]]
     largest = max((place["mean"] for place in shown), default=0) or 1
     for outline in figure.data:
@@ -260,7 +260,7 @@ def forecast_fan(
 
 
 def drift_history(history: Sequence[DriftPeriod], threshold: float) -> go.Figure:
-    """PSI of each feature over time; the line is where it counts as drift."""
+    """PSI of each feature over time; the dashed line is the threshold of drift."""
     figure = go.Figure()
     names = sorted({name for period in history for name in period["psi"]})
     for name in names:

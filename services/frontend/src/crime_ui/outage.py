@@ -1,4 +1,4 @@
-"""What a page shows while the backend is down."""
+"""The message that a page shows while the backend is down."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from crime_ui.client.transport import BackendDown
 
 @contextmanager
 def outage_message() -> Iterator[None]:
-    """Around a page: a message instead of a traceback while the backend is down; the page comes back by itself."""
+    """Show a message instead of a traceback while the backend is down, and rerun the page once it is ready."""
     try:
         yield
     except BackendDown as down:

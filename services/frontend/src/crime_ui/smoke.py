@@ -13,31 +13,31 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 REPORT = {"date": "2023-01-15", "time": "14:30", "area": "Hollywood (6)", "premise": "Street (101)"}
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def main(url: str) -> None:
     """Exits with a message unless the page shows a prediction."""
     stream = url.replace("http", "ws", 1).rstrip("/") + "/_stcore/stream"
-    trust = None
-    if url.startswith("https"):  # the certificate names the page as it is known outside
-        trust = ssl.create_default_context()
-        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    tls = None
+    if url.startswith("https"):  # the certificate names the page's host outside the cluster
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     protocols = [Subprotocol("streamlit")]
-    with connect(stream, subprotocols=protocols, max_size=None, open_timeout=SECONDS, ssl=trust) as socket:
+    with connect(stream, subprotocols=protocols, max_size=None, open_timeout=TIMEOUT_SECONDS, ssl=tls) as socket:
         start = BackMsg()
         start.rerun_script.query_string = urlencode(REPORT)
         socket.send(start.SerializeToString())
         while True:
-            message = ForwardMsg.FromString(socket.recv(SECONDS))
+            message = ForwardMsg.FromString(socket.recv(TIMEOUT_SECONDS))
             element = message.delta.new_element
             if element.metric.label == "Most likely":
                 print(f"{element.metric.body}: {element.metric.delta}")
                 return
             if element.alert.body:
-                sys.exit(f"the page says: {element.alert.body}")
+                sys.exit(f"the page shows: {element.alert.body}")
             if message.WhichOneof("type") == "script_finished":
-                sys.exit("the page came without a prediction")
+                sys.exit("the page loaded without a prediction")
 
 
 if __name__ == "__main__":

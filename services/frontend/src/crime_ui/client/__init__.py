@@ -1,1 +1,1 @@
-"""The backend, known by its HTTP API alone: transport, typed answers, calls by subject, and what the page caches."""
+"""The client of the backend's HTTP API: transport, typed answers, calls by subject, and their cache."""

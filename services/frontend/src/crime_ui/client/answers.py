@@ -1,4 +1,4 @@
-"""The backend's JSON answers, as far as the page reads them. The API may add keys; the page ignores those."""
+"""The backend's JSON answers: the keys that the page reads. It ignores any others."""
 
 from typing import Literal, NotRequired, TypedDict
 

@@ -1,4 +1,4 @@
-"""What the page caches, for all its sessions. Answers of one model version stay; what changes is asked for again."""
+"""Cached calls, shared by all sessions. Answers that depend on the model are cached by its version, others briefly."""
 
 import streamlit as st
 
@@ -80,7 +80,7 @@ def place_forecast(area: int | None, cut: Cut) -> PlaceForecast:
 
 
 def forget() -> None:
-    """Ask for everything again, as after a decision."""
+    """Empty the cache, as after a decision."""
     st.cache_data.clear()
 
 
@@ -89,7 +89,7 @@ def _serving_versions() -> dict[str, str]:
     return monitoring.serving_versions()
 
 
-# `version` is part of the cache's key: the answer stays the same as long as its model does
+# `version` is part of the cache's key: an answer is valid as long as its model is served
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)

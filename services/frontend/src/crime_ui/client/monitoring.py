@@ -19,13 +19,13 @@ def serving_versions() -> dict[str, str]:
 
 
 def release() -> str | None:
-    """The backend's release, None if it does not tell."""
+    """The backend's release; None if its answer has none."""
     answer: str | None = send("GET", "/").json().get("version")
     return answer
 
 
 def is_ready() -> bool:
-    """Whether the backend would answer now."""
+    """Whether the backend is ready for requests."""
     try:
         return http_client().get("/ready", timeout=CHECK_SECONDS).is_success
     except httpx.HTTPError:

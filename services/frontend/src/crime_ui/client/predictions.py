@@ -15,5 +15,5 @@ def explain(report: dict[str, str | float]) -> Explanation:
 
 
 def score_table(file: IO[bytes], name: str) -> bytes:
-    """An uploaded table with the answer's columns behind its own, as CSV. Raises `Refused` for a wrong file."""
+    """An uploaded table with the prediction's columns added, as CSV. Raises `Refused` for a wrong file."""
     return send("POST", "/predict/batch", files={"file": (name, file)}, timeout=BATCH_SECONDS).content

@@ -1,4 +1,4 @@
-"""What is known about reports: codes with their names, features, and counts."""
+"""LAPD's codes with their names, the model's features, and counts of reports."""
 
 from collections.abc import Sequence
 from typing import TypedDict

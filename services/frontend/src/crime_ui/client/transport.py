@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 
 ATTEMPTS = 4
-PAUSE_SECONDS = 0.25  # times the attempt's number; a pod that goes away leaves the service within a second
+PAUSE_SECONDS = 0.25  # times the number of earlier attempts; an ending pod leaves the service within a second
 TIMEOUT = httpx.Timeout(30, connect=3)
 RETRIED_STATUSES = (502, 503, 504)
 REFUSED_STATUSES = (401, 403, 404, 409, 413, 422)
@@ -41,10 +41,10 @@ def send(
     headers: Mapping[str, str] | None = None,
     **arguments: Any,
 ) -> httpx.Response:
-    """Send a request; further arguments are httpx's. Set `attempts=1` for a request that must not arrive twice.
+    """Send a request, again if a pod fails; further arguments are httpx's.
 
-    `optional`: a backend that answers everything else may lack this, so its 503 is an answer and not an outage.
-    Raises `Refused` and `BackendDown`.
+    `attempts`: 1 for a request that must not arrive twice. `optional`: a ready backend may lack this, so a 503 is a
+    refusal and not an outage. Raises `Refused` and `BackendDown`.
     """
     problem = ""
     request_id = uuid4().hex  # the backend's log and answer carry it too
@@ -70,7 +70,7 @@ def send(
 
 
 def _detail(response: httpx.Response) -> str:
-    """The reason in an error's body; empty for a body of another server, as an ingress's page."""
+    """The reason in an error's body; empty if another server answered, such as an ingress."""
     if "json" not in response.headers.get("content-type", ""):
         return ""
     detail = response.json().get("detail", "not ready")

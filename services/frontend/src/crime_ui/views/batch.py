@@ -42,8 +42,8 @@ class ScoredTable:
 def page() -> None:
     st.title("A table of reports")
     st.caption(
-        "A CSV file as LAPD's portal gives it (gzip and zip too). Every row comes back, with the answer's columns "
-        "behind its own; a row that can't be read says why. Only DATE OCC, TIME OCC and AREA are needed."
+        "A CSV file as LAPD's portal gives it (gzip and zip too). Every row comes back with the prediction's columns "
+        "added, or with the reason why it can't be read. Only DATE OCC, TIME OCC and AREA are needed."
     )
     file = st.file_uploader("CSV file", type=["csv", "gz", "zip", "txt"], key="table")
     if file is None:
@@ -57,7 +57,7 @@ def page() -> None:
 
 
 def score_once(file: UploadedFile) -> bytes:
-    """The scored file, kept in the session: a rerun does not send it again."""
+    """The scored file, kept in the session so that a rerun does not send it again."""
     if st.session_state.get("scored_file") != file.file_id:
         with st.spinner("Scoring"):
             st.session_state.scored = predictions.score_table(file, file.name)
@@ -93,7 +93,7 @@ def show_table(table: ScoredTable, content: bytes, name: str) -> None:
 
 
 def _first_rows(table: pd.DataFrame, leading: list[str]) -> pd.DataFrame:
-    """As many rows as the page shows, with the leading columns in front."""
+    """The first `SHOWN_ROWS` rows, with the leading columns in front."""
     return table.iloc[:SHOWN_ROWS][[*leading, *(column for column in table.columns if column not in leading)]]
 
 

@@ -1,4 +1,4 @@
-"""Every version of both models: figures side by side, why it is champion or not, and the decision itself."""
+"""Every version of both models: metrics side by side, why it is champion or not, promotion and rollback."""
 
 import pandas as pd
 import streamlit as st
@@ -27,9 +27,9 @@ def page() -> None:
         st.info(f"{refusal}. `crime train` and `crime forecast` make the first ones.")
         return
     st.caption(
-        "A version becomes champion if it is not worse than the present one on the newest reports that its training "
-        "did not see, in no area, no worse calibrated, and neither slow nor large. Running pods take it up within "
-        "seconds."
+        "A version becomes champion if it passes the gates: on the newest reports that its training did not see, it is "
+        "not worse than the present champion, overall and in every area, not worse calibrated, and not much slower or "
+        "larger. Running pods load it within seconds."
     )
     table = version_table(name, versions)
     st.dataframe(table, hide_index=True, column_config={"Why": st.column_config.TextColumn(width="large")})
@@ -48,7 +48,7 @@ def version_table(name: str, versions: list[ModelVersion]) -> pd.DataFrame:
         {
             "Version": version["version"],
             "Alias": ", ".join(version["aliases"]),
-            **figures(name, version),
+            **compared_metrics(name, version),
             "Gates": gate_summary(version.get("gates", [])),
             "Why": version["tags"].get("forced_because") or version["tags"].get("verdict", ""),
             "By": version["tags"].get("promoted_by", ""),
@@ -57,7 +57,7 @@ def version_table(name: str, versions: list[ModelVersion]) -> pd.DataFrame:
     )
 
 
-def figures(name: str, version: ModelVersion) -> dict[str, float | None]:
+def compared_metrics(name: str, version: ModelVersion) -> dict[str, float | None]:
     """The metrics by which versions of a model are compared."""
     metrics = version["metrics"]
     if name == FORECAST_MODEL:

@@ -1,4 +1,4 @@
-"""The backend's pods, and whether what comes in is still what the model was trained on."""
+"""The backend's pods, and whether incoming reports are still like those that the model was trained on."""
 
 import pandas as pd
 import streamlit as st
@@ -8,8 +8,8 @@ from crime_ui.client.answers import Drift, Pod, WeekOfPerformance
 from crime_ui.client.models import CATEGORY_MODEL, FORECAST_MODEL
 from crime_ui.client.transport import Refused
 
-DRIFT_PSI = 0.1  # from this PSI on the backend calls it drift, unless chance explains it
-MIN_REPORTS = 200  # fewer recorded predictions are not compared by the backend
+DRIFT_PSI = 0.1  # the backend's threshold: a PSI from here on is drift, unless chance explains it
+MIN_REPORTS = 200  # the backend's minimum: fewer recorded predictions are not compared
 
 
 def page() -> None:
@@ -29,7 +29,7 @@ def live() -> None:
         return
     if not drift["features"]:
         st.info(
-            f"{drift['reports']:,} predictions recorded: too few to say anything. From {MIN_REPORTS} on it is compared."
+            f"{drift['reports']:,} predictions recorded: too few to compare. Drift is measured from {MIN_REPORTS} on."
         )
         return
     show_drift(drift)

@@ -23,7 +23,7 @@ NO_WEAPON, NO_MO_CODES = "No weapon", "No MO codes in the report"
 class NextField(NamedTuple):
     """The field that would sharpen an answer most, and the detail level it leads to."""
 
-    words: str
+    name: str
     level: DetailLevel
 
 
@@ -55,26 +55,26 @@ def page() -> None:
         )
 
 
-def codes_by_words(kind: CodeKind) -> dict[str, str]:
-    """Codes by the words a form shows, the most frequent first."""
-    words = str if kind in ("area", "mo") else str.capitalize
-    return {f"{words(code['name'])} ({code['code']})": code["code"] for code in cached.codes()[kind]}
+def codes_by_label(kind: CodeKind) -> dict[str, str]:
+    """Codes by the label that a form shows, `Street (101)`, the most frequent first."""
+    spelling = str if kind in ("area", "mo") else str.capitalize
+    return {f"{spelling(code['name'])} ({code['code']})": code["code"] for code in cached.codes()[kind]}
 
 
 def report_form() -> dict[str, str | float]:
-    """The report as far as it was filled in, with LAPD's column names."""
+    """The fields that were filled in, by LAPD's column names."""
     left, right = st.columns(2)
     date = left.date_input("Date it happened", datetime.date.today(), key="date", bind="query-params")
     time = right.time_input("Time", datetime.time(12), key="time", step=900, bind="query-params")
-    areas = codes_by_words("area")
+    areas = codes_by_label("area")
     area = st.selectbox("Area", areas, key="area", bind="query-params")
     report: dict[str, str | float] = {"DATE OCC": date.isoformat(), "TIME OCC": f"{time:%H%M}", "AREA": areas[area]}
-    return report | how_fields() | more_fields(date)
+    return report | code_fields() | more_fields(date)
 
 
-def how_fields() -> dict[str, str]:
-    """Premise, weapon and MO codes. A field that is left out is not known; an empty one has nothing to record."""
-    premises, weapons, mo_codes = codes_by_words("premis"), codes_by_words("weapon"), codes_by_words("mo")
+def code_fields() -> dict[str, str]:
+    """Premise, weapon and MO codes. A field that is left out is not known; an empty one means none was recorded."""
+    premises, weapons, mo_codes = codes_by_label("premis"), codes_by_label("weapon"), codes_by_label("mo")
     premise = st.selectbox("Premise", premises, index=None, key="premise", bind="query-params", placeholder=UNKNOWN)
     weapon = st.selectbox(
         "Weapon", [NO_WEAPON, *weapons], index=None, key="weapon", bind="query-params", placeholder=UNKNOWN
@@ -88,12 +88,12 @@ def how_fields() -> dict[str, str]:
     if weapon:
         fields["Weapon Used Cd"] = weapons.get(weapon, "")
     if chosen:
-        fields["Mocodes"] = " ".join(mo_codes[words] for words in chosen if words != NO_MO_CODES)
+        fields["Mocodes"] = " ".join(mo_codes[label] for label in chosen if label != NO_MO_CODES)
     return fields
 
 
 def more_fields(date: datetime.date) -> dict[str, str | float]:
-    """Fields that are seldom at hand. `date`: the day it happened, before which it can't have been reported."""
+    """Fields that are seldom known. `date`: the day it happened, before which it can't have been reported."""
     with st.expander("More, if known", icon=":material/add_location_alt:"):
         reported = st.date_input("Date it was reported", None, min_value=date, key="reported", bind="query-params")
         left, middle, right = st.columns(3)
@@ -135,15 +135,15 @@ def show_next_field(level: DetailLevel) -> None:
         return
     field = NEXT_FIELDS[level]
     st.info(
-        f"**What would sharpen this:** {field.words}. On reports the model was not trained on, such answers are right "
-        f"{accuracy:.0%} of the time; with {field.words} {metrics[field.level]['accuracy']:.0%}, with the whole report "
+        f"**What would sharpen this:** {field.name}. On reports the model was not trained on, such answers are right "
+        f"{accuracy:.0%} of the time; with {field.name} {metrics[field.level]['accuracy']:.0%}, with the whole report "
         f"{best:.0%}.",
         icon=":material/lightbulb:",
     )
 
 
 def contribution(reason: Reason, category: str) -> float:
-    """How far a reason pushes towards a category: its log-odds against the mean of all categories."""
+    """How far a reason pushes towards a category: its log-odds less their mean over all categories."""
     log_odds = reason["log_odds"]
     return log_odds[category] - sum(log_odds.values()) / len(log_odds)
 
