@@ -1,4 +1,4 @@
-"""What the tests share: a store trained once, and real servers."""
+"""What several kinds of tests share: models and stores trained once per session, and real servers."""
 
 import atexit
 import csv
@@ -11,14 +11,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
+from crime.core.model_names import CATEGORY_MODEL
+from crime.registry.embedded import EmbeddedRegistry
+from crime.registry.lookup import find_version
+from crime.reports.files import load_reports
+from crime.reports.tally import Tally
 from crime.sample import sample_table
+from crime.simulation.city import SimulatedCity
+from crime.simulation.settings import CitySettings
+from crime.simulation.tables import write_city
+from crime.training.classifier.train import train_category_model
 
 EARLY_UNTIL = "2020-07-25"
 LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
@@ -26,11 +35,11 @@ LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow store in which `crime train` and `crime forecast` were run once, and the JSON each ended with."""
+    """A folder for an MLflow store. `summary`, `forecast`: the JSON with which its training commands ended."""
 
     mlruns: Path
-    summary: dict[str, Any]
-    forecast: dict[str, Any]
+    summary: dict[str, Any] = field(default_factory=dict)
+    forecast: dict[str, Any] = field(default_factory=dict)
 
     def crime(
         self, *arguments: str | Path, code: int = 0, environment: Mapping[str, str] | None = None
@@ -45,6 +54,16 @@ class Store:
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done
+
+    def bundle(self, model: str = CATEGORY_MODEL) -> Path:
+        """The files of the champion."""
+        return find_version(EmbeddedRegistry(self.mlruns), model)[1]
+
+    def copy(self, mlruns: Path) -> "Store":
+        """A store of its own with the same versions, for a test that writes. Bundles stay where they are."""
+        mlruns.mkdir(parents=True)
+        shutil.copy(self.mlruns / "mlflow.db", mlruns)
+        return Store(mlruns, self.summary, self.forecast)
 
 
 @cache
@@ -72,7 +91,7 @@ def _iso_date(text: str) -> str:
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Reports as a CSV file."""
+    """Write reports to a CSV file."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -80,18 +99,70 @@ def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 @cache
+def simulated_table(seed: int, rows: int) -> Path:
+    """A CSV table of a simulated city, which is not to be changed."""
+    path = session_folder() / f"city-{seed}-{rows}.csv"
+    write_city(SimulatedCity(CitySettings(seed, rows)), path)
+    return path
+
+
+@cache
 def trained_store() -> Store:
-    """A store of this test session: `crime train` on the embedded sample, `crime forecast` on its early reports."""
-    empty = Store(session_folder() / "mlruns", {}, {})
+    """`crime train` on the embedded sample, `crime forecast` on its early reports. Shared: take a copy to write."""
+    empty = Store(session_folder() / "mlruns")
     trained = empty.crime("train", "--json")
     forecast = empty.crime("forecast", "--data", early_reports(), "--json")
     return Store(empty.mlruns, last_json(trained), last_json(forecast))
 
 
+@cache
+def two_bundles() -> tuple[Path, Path]:
+    """Two category models of the early reports, the first with the lower log loss. Take a copy to change one."""
+    tally = Tally()
+    reports = load_reports(early_reports(), tally)
+    losses = {}
+    for seed in (0, 1):
+        directory = session_folder() / f"seed-{seed}" / "bundle"
+        model, _ = train_category_model(reports, tally, directory, seed=seed)
+        losses[directory] = model.spec.metrics["overall"]["log_loss"]
+    better, worse = sorted(losses, key=lambda directory: losses[directory])
+    return better, worse
+
+
+@cache
+def two_versions() -> Store:
+    """A store in which `two_bundles` were published in their order, the first as champion. Take a copy to write."""
+    store = Store(session_folder() / "two-versions")
+    assert publish(store.mlruns, *two_bundles()) == ["1", "2"]
+    return store
+
+
+def publish(registry: str | Path, *bundles: Path) -> list[str]:
+    """Register category bundles as training does, in a process of its own; returns their versions.
+
+    `registry`: the address of an MLflow server, or the folder of an embedded store.
+    """
+    code = (
+        "import sys; from pathlib import Path; from crime.classifier.bundle import CategoryBundle;"
+        "from crime.core.settings import Settings; from crime.pipelines.publishing import publish;"
+        "from crime.registry.lookup import open_registry; registry = open_registry(Settings());"
+        "print(*(publish(CategoryBundle(Path(path)), Path(path), registry).version for path in sys.argv[1:]))"
+    )
+    name = "CRIME_MLRUNS" if isinstance(registry, Path) else "CRIME_TRACKING_URI"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, bundles)],
+        env={**os.environ, name: str(registry)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1].split()
+
+
 def last_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """The JSON object that a command run with `--json` ended with."""
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return summary
 
 
 def free_port() -> int:
@@ -101,18 +172,37 @@ def free_port() -> int:
         return port
 
 
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> float:
+    """Wait until a condition holds; returns the seconds it took. Fails after `seconds`."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < seconds, f"not within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - start
+
+
 @dataclass
 class Backend:
+    """A backend as a process. `http` is a client of it."""
+
     url: str
     process: subprocess.Popen[bytes]
     output: IO[bytes]
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.url, timeout=60)
 
     def log(self) -> list[dict[str, Any]]:
         """The lines it has written so far."""
         self.output.seek(0)
         return [json.loads(line) for line in self.output.read().decode().splitlines() if line.startswith("{")]
 
+    def metrics(self) -> str:
+        return self.http.get("/metrics").text
+
     def stop(self) -> None:
+        self.http.close()
         self.process.kill()
         self.process.wait()
         self.output.close()
@@ -120,20 +210,20 @@ class Backend:
 
 @dataclass
 class Mlflow:
-    """A real MLflow server, started as its image starts it."""
+    """A real MLflow server, started as its image starts it. `folder` holds its database and its artifacts."""
 
     url: str
-    place: Path
+    folder: Path
     process: subprocess.Popen[bytes]
     output: IO[bytes]
 
     @classmethod
-    def start(cls, place: Path, port: int | None = None, environment: Mapping[str, str] | None = None) -> "Mlflow":
+    def start(cls, folder: Path, port: int | None = None, environment: Mapping[str, str] | None = None) -> "Mlflow":
         port = port or free_port()
-        place.mkdir(parents=True, exist_ok=True)
-        given = {
-            "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{place / 'mlflow.db'}",
-            "MLFLOW_ARTIFACTS_DESTINATION": str(place / "artifacts"),
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder / 'mlflow.db'}",
+            "MLFLOW_ARTIFACTS_DESTINATION": str(folder / "artifacts"),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "PORT": str(port),
@@ -143,12 +233,12 @@ class Mlflow:
         script = Path(__file__).parents[1] / "services/mlflow/serve"
         process = subprocess.Popen(
             [str(script)],
-            env={**os.environ, **given, "PATH": path, **(environment or {})},
+            env={**os.environ, **settings, "PATH": path, **(environment or {})},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
         wait_for(f"http://127.0.0.1:{port}/health", process, log, 120)
-        return cls(f"http://127.0.0.1:{port}", place, process, log)
+        return cls(f"http://127.0.0.1:{port}", folder, process, log)
 
     def stop(self) -> None:
         self.process.kill()
@@ -157,7 +247,7 @@ class Mlflow:
 
 
 def start_backend(environment: dict[str, str] | None = None, **settings: object) -> Backend:
-    """Start the backend on a free port, unless `port` is set, and wait until it lives."""
+    """Start the backend, on a free port unless `port` is set, and wait until it lives."""
     port = settings.setdefault("port", free_port())
     variables = {f"CRIME_{name.upper()}": str(value) for name, value in settings.items()}
     log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
@@ -175,13 +265,14 @@ def start_backend(environment: dict[str, str] | None = None, **settings: object)
 def wait_for(url: str, process: subprocess.Popen[bytes], log: IO[bytes], seconds: float = 60) -> None:
     """Wait until `url` answers; fails with the log if the process ends first."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            log.seek(0)
-            raise AssertionError(log.read().decode())
-        try:
-            httpx.get(url).raise_for_status()
-            return
-        except httpx.HTTPError:
-            time.sleep(0.02)
+    with httpx.Client() as client:
+        while time.monotonic() < until:
+            if process.poll() is not None:
+                log.seek(0)
+                raise AssertionError(log.read().decode())
+            try:
+                client.get(url).raise_for_status()
+                return
+            except httpx.HTTPError:
+                time.sleep(0.05)
     raise AssertionError(f"nothing answers at {url}")

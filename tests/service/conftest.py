@@ -1,4 +1,4 @@
-"""Fixtures of the backend's tests."""
+"""Fixtures of the service tests: the model that users get, the embedded sample, and backends as processes."""
 
 import csv
 import gzip
@@ -18,6 +18,7 @@ from harness import Backend, Store, start_backend, trained_store
 
 @pytest.fixture(scope="session")
 def store() -> Store:
+    """The trained store, which all tests share: a test that writes takes a copy."""
     return trained_store()
 
 
@@ -34,22 +35,23 @@ def reports() -> Reports:
 
 @pytest.fixture(scope="session")
 def rows() -> list[dict[str, str]]:
-    """The embedded sample as it stands."""
+    """The embedded sample's cells, row by row."""
     with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
 @pytest.fixture(scope="session")
 def start() -> Iterator[Callable[..., Backend]]:
-    """Start a backend on a free port, on the trained store unless settings name another source of models.
+    """Start a backend on a free port; all that still run are stopped after the session.
 
-    All that still run are stopped after the session.
+    Unless settings name another source of models, it answers with a copy of the trained store of its own.
     """
     started: list[Backend] = []
 
     def start_one(environment: dict[str, str] | None = None, **settings: object) -> Backend:
         if not {"mlruns", "model_dir", "tracking_uri"} & set(settings):
-            settings["mlruns"] = trained_store().mlruns
+            trained = trained_store().mlruns
+            settings["mlruns"] = trained_store().copy(trained.with_name(f"{trained.name}-{len(started)}")).mlruns
         started.append(start_backend(environment, **settings))
         return started[-1]
 
@@ -59,6 +61,11 @@ def start() -> Iterator[Callable[..., Backend]]:
 
 
 @pytest.fixture(scope="session")
-def api(start: Callable[..., Backend]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=start().url, timeout=60) as client:
-        yield client
+def backend(start: Callable[..., Backend]) -> Backend:
+    """A backend that tests share which change nothing in it."""
+    return start()
+
+
+@pytest.fixture(scope="session")
+def api(backend: Backend) -> httpx.Client:
+    return backend.http

@@ -6,8 +6,6 @@ from crime.classifier.bundle import CategoryBundle
 from crime.reports.table import Reports
 from crime.serving.payloads.report import Report, model_input
 
-LEAKS = ("Crm Cd", "Crm Cd Desc", "Part 1-2", "Status", "Status Desc", "Crm Cd 1", "Crm Cd 2", "Crm Cd 3", "Crm Cd 4")
-
 
 def test_table_and_payload_give_the_same_vector_for_every_row(
     model: CategoryBundle, reports: Reports, rows: list[dict[str, str]]
@@ -24,8 +22,8 @@ def test_the_api_shows_the_vector_the_model_was_trained_on(
 ) -> None:
     matrix = model.encoder.matrix(reports.fields, len(reports))
     matrix = np.hstack([matrix, model.naive_bayes.predict(matrix)])
-    for at in range(0, 7_888, 977):
-        answer = api.post("/features", json=rows[at]).json()
-        vector = [float("nan") if v is None else v for v in answer["features"].values()]
-        np.testing.assert_array_equal(np.array(vector, np.float32), matrix[at])
+    for row in range(0, 7_888, 977):
+        answer = api.post("/features", json=rows[row]).json()
+        vector = [float("nan") if value is None else value for value in answer["features"].values()]
+        np.testing.assert_array_equal(np.array(vector, np.float32), matrix[row])
         assert list(answer["features"]) == model.names

@@ -1,10 +1,11 @@
 """The model that users get: how good it is on held-out reports, what MLflow stores of it, and which one answers."""
 
-import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import lightgbm
 import mlflow
@@ -18,7 +19,7 @@ from crime.metrics.classification import score_predictions
 from crime.registry.embedded import EmbeddedRegistry
 from crime.registry.lookup import find_version, load_champion
 from crime.reports.files import load_reports
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.simulation.city import SimulatedCity
@@ -27,7 +28,7 @@ from crime.simulation.tables import write_city
 from crime.simulation.truth import bayes_log_losses
 from crime.training.classifier.train import evaluate_levels, split_by_time, train_category_model
 from crime.training.classifier.trees import TREE_PARAMETERS
-from harness import Store, write_table
+from harness import Store, last_json, write_table
 
 
 def test_held_out_reports_are_classified_as_well_as_promised(store: Store) -> None:
@@ -44,7 +45,7 @@ def test_held_out_reports_are_classified_as_well_as_promised(store: Store) -> No
 
 @pytest.mark.parametrize("level", DETAIL_LEVELS)
 def test_each_level_is_as_good_as_a_model_trained_for_it_alone(
-    level: str, model: CategoryBundle, reports: Reports
+    level: DetailLevel, model: CategoryBundle, reports: Reports
 ) -> None:
     past, held_out = split_by_time(reports)
     columns = feature_columns(model.spec.features, level)
@@ -53,7 +54,7 @@ def test_each_level_is_as_good_as_a_model_trained_for_it_alone(
     parameters = {**TREE_PARAMETERS, "seed": 1, "num_threads": 1}
     earlier = lightgbm.Dataset(matrix[:border], past.label[:border])
     validation = lightgbm.Dataset(matrix[border:], past.label[border:], reference=earlier)
-    stop = [lightgbm.early_stopping(20, verbose=False)]
+    stop: list[Callable[..., Any]] = [lightgbm.early_stopping(20, verbose=False)]
     rounds = lightgbm.train(parameters, earlier, 400, [validation], callbacks=stop).best_iteration
     alone = lightgbm.train(parameters, lightgbm.Dataset(matrix, past.label), rounds)
     unseen = model.encoder.matrix(mask_above(held_out.fields, level), len(held_out))[:, columns]
@@ -105,12 +106,13 @@ def test_a_worse_model_does_not_become_champion(store: Store, rows: list[dict[st
     codes = [row["Crm Cd"] for row in early]
     spoilt = tmp_path / "spoilt.csv"  # wrong crime codes in the part that is trained on
     write_table(spoilt, [row | ({"Crm Cd": codes[i - 7]} if i < 3_000 else {}) for i, row in enumerate(early)])
-    before = find_version(EmbeddedRegistry(store.mlruns), "crime-category")[0]
-    done = store.crime("train", "--data", spoilt, "--json")
-    assert int(json.loads(done.stdout.splitlines()[-1])["version"]) > int(before)
+    own = store.copy(tmp_path / "mlruns")
+    before = find_version(EmbeddedRegistry(own.mlruns), "crime-category")[0]
+    done = own.crime("train", "--data", spoilt, "--json")
+    assert int(last_json(done)["version"]) > int(before)
     assert "not champion: log loss" in done.stdout
-    assert find_version(EmbeddedRegistry(store.mlruns), "crime-category")[0] == before
-    with closing(sqlite3.connect(store.mlruns / "mlflow.db")) as database:
+    assert find_version(EmbeddedRegistry(own.mlruns), "crime-category")[0] == before
+    with closing(sqlite3.connect(own.mlruns / "mlflow.db")) as database:
         (verdict,) = database.execute(
             "SELECT value FROM model_version_tags WHERE key = 'verdict' ORDER BY version DESC"
         ).fetchone()

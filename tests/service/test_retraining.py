@@ -1,87 +1,96 @@
-"""From the portal to the champion, whatever cuts it off."""
+"""`crime retrain` from a table to both champions: again, or after it was killed, it ends the same.
 
+`KILLS=25` before a release kills it at as many random moments more.
+"""
+
+import fcntl
 import json
 import os
-import signal
+import random
+import shutil
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crime.registry.embedded import EmbeddedRegistry
-from harness import early_reports
+from crime.registry.kinds import MODEL_KINDS
+from harness import Store, early_reports, last_json
+
+RANDOM_KILLS = int(os.environ.get("KILLS", "1")) - 1
+MOMENTS = random.Random(20)
 
 
-def crime(mlruns: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "crime.cli", *map(str, arguments)],
-        env={**os.environ, "CRIME_MLRUNS": str(mlruns), "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def retrain(folder: Path) -> dict[str, Any]:
+    """Retrain on the early reports; returns the JSON it ends with."""
+    arguments = ("retrain", "--data", early_reports(), "--work", folder / "work", "--json")
+    return last_json(Store(folder / "mlruns").crime(*arguments))
 
 
-def retrain(place: Path) -> dict[str, Any]:
-    done = crime(place / "mlruns", "retrain", "--data", early_reports(), "--work", place / "work", "--json")
-    out, err = done.communicate(timeout=300)
-    assert done.returncode == 0, out + err
-    result: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return result
+def hashes(folder: Path, result: dict[str, Any], model: str) -> dict[str, str]:
+    """Hashes of the files of the version that a retraining made."""
+    bundle = EmbeddedRegistry(folder / "mlruns").bundle(model, result["models"][model]["version"])
+    sha256: dict[str, str] = json.loads((bundle / "spec.json").read_text())["sha256"]
+    return sha256
 
 
-def test_twice_is_once_and_a_kill_changes_nothing(tmp_path: Path) -> None:
-    began = time.monotonic()
-    whole = retrain(tmp_path / "whole")
-    seconds = time.monotonic() - began
-    assert whole["models"]["crime-category"]["verdict"] == "champion: the first one"
-    assert retrain(tmp_path / "whole") == whole
-    registry = EmbeddedRegistry(tmp_path / "whole" / "mlruns")
-    assert [v.version for v in registry.versions("crime-category")] == ["1"]
-
-    place = tmp_path / "cut"
-    for share in (0.3, 0.5, 0.7, 0.9):  # in training, while it is registered, in the forecast
-        cut = crime(place / "mlruns", "retrain", "--data", early_reports(), "--work", place / "work")
-        with suppress(subprocess.TimeoutExpired):
-            cut.communicate(timeout=share * seconds)
-        cut.send_signal(signal.SIGKILL)
-        cut.communicate()
-    again = retrain(place)
-    for name in ("crime-category", "crime-risk"):
-        assert again["models"][name]["verdict"] == whole["models"][name]["verdict"]
-        hashes = []
-        for folder, result in ((tmp_path / "whole", whole), (place, again)):
-            bundle = EmbeddedRegistry(folder / "mlruns").bundle(name, result["models"][name]["version"])
-            hashes.append(json.loads((bundle / "spec.json").read_text())["sha256"])
-        assert hashes[0] == hashes[1]
-        assert EmbeddedRegistry(place / "mlruns").version(name) == again["models"][name]["version"]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], float]:
+    """The folder, result and seconds of a retraining that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    start = time.monotonic()
+    result = retrain(folder)
+    return folder, result, time.monotonic() - start
 
 
-def test_a_promotion_that_was_cut_off_is_completed(tmp_path: Path) -> None:
-    first = retrain(tmp_path)
-    where = EmbeddedRegistry(tmp_path / "mlruns")
-    where.set_tags("crime-category", "1", {"promotion": "begun"})
-    where.delete_alias("crime-category", "champion")  # as if killed between the verdict and the alias
-    assert retrain(tmp_path) == first
-    assert where.version("crime-category") == "1"
-    assert where.tags("crime-category", "1")["promotion"] == "done"
+def test_twice_changes_nothing(whole: tuple[Path, dict[str, Any], float], tmp_path: Path) -> None:
+    folder, result, _ = whole
+    assert result["models"]["crime-category"]["verdict"] == "champion: the first one"
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    assert retrain(tmp_path) == result
+    registry = EmbeddedRegistry(tmp_path / "mlruns")
+    assert [len(registry.versions(model)) for model in MODEL_KINDS] == [1, 1]
+
+
+def test_killed_again_and_again_it_ends_the_same(whole: tuple[Path, dict[str, Any], float], tmp_path: Path) -> None:
+    folder, result, seconds = whole
+    # in training, while the model is registered, in the forecast
+    shares = [0.3, 0.5, 0.7, 0.9] + [MOMENTS.uniform(0.1, 1) for _ in range(RANDOM_KILLS)]
+    for share in shares:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "crime.cli", "retrain", "--data", early_reports(), "--work", tmp_path / "work"],
+            env={**os.environ, "CRIME_MLRUNS": str(tmp_path / "mlruns")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            run.wait(share * seconds)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.wait()
+    again = retrain(tmp_path)
+    for model in MODEL_KINDS:
+        assert again["models"][model]["verdict"] == result["models"][model]["verdict"]
+        assert hashes(tmp_path, again, model) == hashes(folder, result, model)
+        assert EmbeddedRegistry(tmp_path / "mlruns").version(model) == again["models"][model]["version"]
+
+
+def test_a_promotion_that_was_cut_off_is_completed(whole: tuple[Path, dict[str, Any], float], tmp_path: Path) -> None:
+    folder, result, _ = whole
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    registry = EmbeddedRegistry(tmp_path / "mlruns")
+    version = registry.version("crime-category")
+    registry.set_tags("crime-category", version, {"promotion": "begun"})
+    registry.delete_alias("crime-category", "champion")  # as if killed between the verdict and the alias
+    assert retrain(tmp_path) == result
+    assert registry.version("crime-category") == version
+    assert registry.tags("crime-category", version)["promotion"] == "done"
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
-    import fcntl
-
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = crime(tmp_path / "mlruns", "retrain", "--data", early_reports(), "--work", tmp_path)
-        assert "another retraining runs" in done.communicate(timeout=120)[1]
-    assert done.returncode == 1
-
-
-@pytest.mark.parametrize("since", ["2020-13-01", "yesterday"])
-def test_a_day_that_is_none_is_told(since: str, tmp_path: Path) -> None:
-    done = crime(tmp_path / "mlruns", "retrain", "--since", since, "--work", tmp_path)
-    assert since in done.communicate(timeout=120)[1]
-    assert done.returncode == 2
+        refused = Store(tmp_path / "mlruns").crime("retrain", "--data", early_reports(), "--work", tmp_path, code=1)
+    assert "another retraining runs" in refused.stderr

@@ -5,28 +5,21 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crime.core.executors import DaskExecutor
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
-from crime.simulation.city import SimulatedCity
-from crime.simulation.settings import CitySettings
-from crime.simulation.tables import write_city
 from crime.training.classifier.train import train_category_model
-from harness import Store, free_port, last_json
-
-ROWS = 4_000
+from harness import Store, free_port, last_json, simulated_table, wait_until
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("twin") / "reports.csv"
-    write_city(SimulatedCity(CitySettings(1, ROWS)), path)
-    return path
+def table() -> Path:
+    return simulated_table(1, 4_000)
 
 
 @pytest.fixture
@@ -50,33 +43,32 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 def test_a_killed_worker_changes_nothing(
     cluster: tuple[str, list[subprocess.Popen[bytes]]], table: Path, tmp_path: Path
 ) -> None:
-    from crime.core.executors import DaskExecutor
-
     address, workers = cluster
-    engine = DaskExecutor(address)
-    while engine.workers < 2:
-        time.sleep(0.1)
-    told: list[str] = []
+    executor = DaskExecutor(address)
+    wait_until(lambda: executor.workers == 2, 60)
+    steps: list[str] = []
 
-    def kill(what: str, share: float) -> None:
-        if not told:
+    def kill_worker_at_first_step(step: str, share: float) -> None:
+        if not steps:
             workers[0].kill()
-        told.append(what)
+        steps.append(step)
 
-    train_category_model(load_reports(table, Tally()), Tally(), tmp_path / "there", executor=engine, progress=kill)
-    train_category_model(load_reports(table, Tally()), Tally(), tmp_path / "here")
-    assert len(told) == 4
+    train_category_model(
+        load_reports(table, Tally()), Tally(), tmp_path / "dask", executor=executor, progress=kill_worker_at_first_step
+    )
+    train_category_model(load_reports(table, Tally()), Tally(), tmp_path / "local")
+    assert len(steps) == 4
     for file in ("place_time.txt", "premise.txt", "weapon.txt", "report.txt", "evidence.npz"):
-        assert (tmp_path / "there" / file).read_bytes() == (tmp_path / "here" / file).read_bytes()
+        assert (tmp_path / "dask" / file).read_bytes() == (tmp_path / "local" / file).read_bytes()
 
 
-def test_without_workers_it_says_so(table: Path, tmp_path: Path) -> None:
-    answer = Store(tmp_path, {}, {}).crime("train", "--data", table, "--dask", "tcp://127.0.0.1:1", code=1)
-    assert "no Dask workers at tcp://127.0.0.1:1" in answer.stderr
+def test_without_workers_the_error_says_so(table: Path, tmp_path: Path) -> None:
+    refused = Store(tmp_path).crime("train", "--data", table, "--dask", "tcp://127.0.0.1:1", code=1)
+    assert "no Dask workers at tcp://127.0.0.1:1" in refused.stderr
 
 
 def test_tuning_goes_on_where_it_was_killed(table: Path, tmp_path: Path) -> None:
-    store = Store(tmp_path, {}, {})
+    store = Store(tmp_path)
     refused = store.crime("train", "--tuned", "--data", table, code=1)
     assert "crime tune" in refused.stderr
     cut = subprocess.Popen(
@@ -84,31 +76,29 @@ def test_tuning_goes_on_where_it_was_killed(table: Path, tmp_path: Path) -> None
         env=os.environ | {"CRIME_MLRUNS": str(tmp_path)},
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 120
-    while _trials(tmp_path) < 2 and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: finished_trials(tmp_path) >= 2, 120)
     cut.kill()
     cut.wait()
-    there = _trials(tmp_path)
+    before = finished_trials(tmp_path)
 
     def tune() -> dict[str, Any]:
-        done = store.crime("tune", "--data", table, "--json", "--trials", str(there + 2))
+        done = store.crime("tune", "--data", table, "--json", "--trials", str(before + 2))
         return last_json(done)
 
-    found = tune()
-    assert found["finished"] + found["pruned"] == _trials(tmp_path) == there + 2
-    assert found["loss"] <= found["default"]
-    assert tune() == found  # nothing is left to do
+    result = tune()
+    assert result["finished"] + result["pruned"] == finished_trials(tmp_path) == before + 2
+    assert result["loss"] <= result["default"]
+    assert tune() == result  # nothing is left to do
     store.crime("train", "--tuned", "--data", table)
     (spec,) = tmp_path.glob("artifacts/models/*/artifacts/data/bundle/spec.json")
-    assert found["parameters"].items() <= json.loads(spec.read_text())["parameters"].items()
+    assert result["parameters"].items() <= json.loads(spec.read_text())["parameters"].items()
 
 
-def _trials(mlruns: Path) -> int:
-    """How many ended, as far as MLflow knows."""
+def finished_trials(mlruns: Path) -> int:
+    """How many trials of tuning ended, as far as MLflow knows."""
     with sqlite3.connect(mlruns / "mlflow.db") as database:
         try:
             (trials,) = database.execute("SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'").fetchone()
             return int(trials)
-        except sqlite3.OperationalError:  # not made yet
+        except sqlite3.OperationalError:  # the tables are not there yet
             return 0

@@ -1,11 +1,16 @@
 """Fixtures of the unit tests: a part of the embedded sample, and a model trained on it once per session."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.files import load_reports
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.sample import sample_table
+
+if TYPE_CHECKING:  # imports MLflow, which most tests do without
+    from published_store import PublishedStore
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +29,16 @@ def small_bundle(small_reports: Reports, tmp_path_factory: pytest.TempPathFactor
     reports = small_reports.take(slice(None))
     bundle, _ = train_category_model(reports, Tally(), directory, parameters={"learning_rate": 0.3, "num_leaves": 4})
     return bundle
+
+
+@pytest.fixture(scope="session")
+def published(small_bundle: CategoryBundle, tmp_path_factory: pytest.TempPathFactory) -> "PublishedStore":
+    """An MLflow store with two versions of the small model. Take a copy to change it."""
+    from crime.pipelines.publishing import publish
+    from crime.registry.embedded import EmbeddedRegistry
+    from published_store import PublishedStore
+
+    registry = EmbeddedRegistry(tmp_path_factory.mktemp("published") / "mlruns")
+    first = publish(small_bundle, small_bundle.directory, registry, {"data.digest": "abc"})
+    second = publish(small_bundle, small_bundle.directory, registry)
+    return PublishedStore(registry, first, second)

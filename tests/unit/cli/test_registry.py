@@ -1,28 +1,81 @@
-"""Commands of the model registry, on a registry in memory."""
+"""Commands of the model registry, on an embedded store with two versions of the small model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from crime.classifier.bundle import CategoryBundle
-from crime.cli import registry as registry_commands  # noqa: F401 (registers the commands)
-from crime.cli.app import app
-from crime.registry.protocol import CHALLENGER
-from memory_registry import MemoryRegistry
-from typer.testing import CliRunner
+from crime.registry.audit import read_decisions
+from crime.registry.embedded import EmbeddedRegistry
+from published_store import PublishedStore
+from typer.testing import Result
 
+RunCommand = Callable[..., Result]
 NAME = "crime-category"
 
 
-def test_a_challenger_is_set_with_its_share_and_withdrawn(
-    small_bundle: CategoryBundle, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def registry(published: PublishedStore, tmp_path: Path) -> EmbeddedRegistry:
+    return published.copy(tmp_path / "mlruns")
+
+
+def test_promote_and_roll_back(crime: RunCommand, registry: EmbeddedRegistry) -> None:
+    champion = registry.version(NAME)
+    other = next(version.version for version in registry.versions(NAME) if version.version != champion)
+    result = crime("promote", NAME, other, "--force", "a test of it", "--json")
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert (summary["model"], summary["version"]) == (NAME, other)
+    assert {gate["name"] for gate in summary["gates"]} == {"log_loss", "area", "calibration", "latency", "size"}
+    assert f"{NAME} version {other} is champion" in result.stdout
+    assert registry.version(NAME) == other
+    assert f"{NAME} version {champion} is champion again" in crime("rollback", NAME, "--by", "somebody").stdout
+    assert registry.version(NAME) == champion
+    assert [decision.by for decision in read_decisions(registry)[:2]] == ["somebody", "an analyst"]
+
+
+def test_a_challenger_comes_and_goes(crime: RunCommand, registry: EmbeddedRegistry) -> None:
+    champion = registry.version(NAME)
+    other = next(version.version for version in registry.versions(NAME) if version.version != champion)
+    result = crime("challenge", NAME, other, "--canary", "0.1")
+    assert result.stdout == f"{NAME}: version {other} challenges, and answers 10%\n"
+    assert registry.version(NAME, "challenger") == other
+    assert registry.tags(NAME, other)["canary"] == "0.1"
+    assert crime("challenge", NAME).stdout == f"{NAME}: the challenger is withdrawn\n"
+    crime("challenge", NAME, "--canary", "2", code=2)
+
+
+@pytest.mark.parametrize("arguments", [("promote", "crime-none"), ("rollback", "crime-none"), ("promote", NAME, "77")])
+def test_an_unknown_model_or_version_is_one_line(
+    arguments: tuple[str, ...], crime: RunCommand, registry: EmbeddedRegistry
 ) -> None:
-    registry = MemoryRegistry()
-    registry.register(NAME, small_bundle.directory, "champion")
-    registry.register(NAME, small_bundle.directory)
-    monkeypatch.setattr("crime.registry.lookup.open_registry", lambda settings: registry)
+    result = crime(*arguments, code=1)
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.output
 
-    result = CliRunner().invoke(app, ["challenge", NAME, "2", "--canary", "0.1", "--by", "a test"])
-    assert result.output == f"{NAME}: version 2 challenges, and answers 10%\n"
-    assert registry.version(NAME, CHALLENGER) == "2"
-    assert registry.tags(NAME, "2")["canary"] == "0.1"
 
-    result = CliRunner().invoke(app, ["challenge", NAME, "--by", "a test"])
-    assert result.output == f"{NAME}: the challenger is withdrawn\n"
+def test_export_writes_the_champion_with_its_version(
+    crime: RunCommand, registry: EmbeddedRegistry, tmp_path: Path
+) -> None:
+    result = crime("export", "--output", tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "spec.json").read_text())["version"] == registry.version(NAME)
+    assert "crime-risk" in result.stderr  # the store has no forecast, which is optional
+    assert (tmp_path / "model" / "report.txt").exists()
+
+
+def test_backup_and_restore(
+    crime: RunCommand, registry: EmbeddedRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    saved = json.loads(crime("backup", archive, "--json").stdout.splitlines()[-1])
+    assert saved["versions"] == 2
+    monkeypatch.setenv("CRIME_MLRUNS", str(tmp_path / "restored"))
+    assert json.loads(crime("restore", archive, "--json").stdout.splitlines()[-1]) == saved
+    assert EmbeddedRegistry(tmp_path / "restored").version(NAME) == registry.version(NAME)
+    assert "error: " in crime("restore", tmp_path / "nowhere.tar.gz", code=1).stderr
+
+
+def test_drift_of_a_store_without_predictions(crime: RunCommand, registry: EmbeddedRegistry) -> None:
+    result = crime("drift", "--json")
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert (summary["model_name"], summary["model_version"]) == (NAME, registry.version(NAME))
+    assert (summary["reports"], summary["features"], summary["performance"], summary["drifted"]) == (0, [], [], False)

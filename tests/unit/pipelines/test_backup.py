@@ -11,12 +11,13 @@ from crime.core.errors import BackupError, RegistryError
 from crime.pipelines.backup import INDEX_FILE, RESTORED_TAG, BackupResult, restore_backup, save_backup
 from crime.registry.audit import read_decisions
 from crime.registry.embedded import EmbeddedRegistry
+from published_store import PublishedStore
 
 LOG_FILE = "monitoring/predictions/2026-01-01/a.csv.gz"
 
 
 @pytest.fixture(scope="module")
-def archive(published: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(published: PublishedStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
     published.registry.save(LOG_FILE, b"some predictions")
     path = tmp_path_factory.mktemp("backup") / "backup.tar.gz"
     saved = save_backup(published.registry, path)
@@ -31,7 +32,7 @@ def restored(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Embedde
     return registry
 
 
-def test_versions_come_back_under_their_numbers(published: Any, restored: EmbeddedRegistry) -> None:
+def test_versions_come_back_under_their_numbers(published: PublishedStore, restored: EmbeddedRegistry) -> None:
     assert restored.models() == published.registry.models()
     before, after = published.registry.versions("crime-category"), restored.versions("crime-category")
     assert [(v.version, v.aliases, v.metrics) for v in after] == [(v.version, v.aliases, v.metrics) for v in before]
@@ -44,7 +45,7 @@ def test_versions_come_back_under_their_numbers(published: Any, restored: Embedd
             assert (new_bundle / file.name).read_bytes() == file.read_bytes()
 
 
-def test_files_come_back(published: Any, restored: EmbeddedRegistry) -> None:
+def test_files_come_back(published: PublishedStore, restored: EmbeddedRegistry) -> None:
     assert restored.load(LOG_FILE) == b"some predictions"
     assert read_decisions(restored) == read_decisions(published.registry)
 
@@ -71,7 +72,7 @@ def test_a_version_that_was_deleted_leaves_its_number_free(archive: Path, tmp_pa
     assert registry.version("crime-category") == "2"
 
 
-def test_a_registry_that_holds_something_else_is_refused(published: Any, archive: Path) -> None:
+def test_a_registry_that_holds_something_else_is_refused(published: PublishedStore, archive: Path) -> None:
     with pytest.raises(BackupError, match="restore into an empty one"):
         restore_backup(published.registry, archive)
 
@@ -105,7 +106,7 @@ def test_nothing_is_written_where_there_is_no_registry(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_restored_run_has_its_parameters(published: Any, restored: EmbeddedRegistry) -> None:
+def test_the_restored_run_has_its_parameters(published: PublishedStore, restored: EmbeddedRegistry) -> None:
     runs = []
     for registry in (published.registry, restored):
         mlflow.set_tracking_uri(registry.tracking_uri)

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -12,15 +11,16 @@ from crime.classifier.bundle import CategoryBundle
 from crime.pipelines.publishing import signature
 from crime.registry.gates import GateName, gates_from_tags
 from crime.reports.schema import DETAIL_LEVELS
+from published_store import PublishedStore
 
 
 @pytest.fixture
-def client(published: Any) -> mlflow.MlflowClient:
+def client(published: PublishedStore) -> mlflow.MlflowClient:
     mlflow.set_tracking_uri(published.registry.tracking_uri)
     return mlflow.MlflowClient()
 
 
-def test_a_version_that_passes_its_gates_becomes_champion(published: Any) -> None:
+def test_a_version_that_passes_its_gates_becomes_champion(published: PublishedStore) -> None:
     assert published.first.version == "1"
     assert published.first.verdict == "champion: the first one"
     assert published.second.version == "2"
@@ -40,9 +40,9 @@ def test_a_version_that_passes_its_gates_becomes_champion(published: Any) -> Non
 
 
 def test_the_run_has_the_training_s_parameters_metrics_and_plots(
-    published: Any, small_bundle: CategoryBundle, client: mlflow.MlflowClient
+    published: PublishedStore, small_bundle: CategoryBundle, client: mlflow.MlflowClient
 ) -> None:
-    run_id = published.registry.versions("crime-category")[0].run_id
+    run_id = str(published.registry.versions("crime-category")[0].run_id)
     run = client.get_run(run_id)
     spec = small_bundle.spec
     assert run.data.tags["data.fingerprint"] == spec.data.fingerprint
@@ -56,7 +56,9 @@ def test_the_run_has_the_training_s_parameters_metrics_and_plots(
     assert place.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_registered_bundle_is_the_trained_one_file_by_file(published: Any, small_bundle: CategoryBundle) -> None:
+def test_the_registered_bundle_is_the_trained_one_file_by_file(
+    published: PublishedStore, small_bundle: CategoryBundle
+) -> None:
     stored = published.registry.bundle("crime-category", "2")
     names = sorted(file.name for file in small_bundle.directory.iterdir())
     assert sorted(file.name for file in stored.iterdir()) == names
@@ -64,7 +66,7 @@ def test_the_registered_bundle_is_the_trained_one_file_by_file(published: Any, s
 
 
 def test_mlflow_serves_the_version_with_the_answers_of_the_bundle(
-    published: Any, small_bundle: CategoryBundle, client: mlflow.MlflowClient
+    published: PublishedStore, small_bundle: CategoryBundle, client: mlflow.MlflowClient
 ) -> None:
     served = mlflow.pyfunc.load_model("models:/crime-category@champion")
     answers = served.predict(pd.DataFrame([{"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 1}]))
@@ -98,8 +100,8 @@ def test_a_forecast_takes_a_day_and_perhaps_a_place() -> None:
 
 
 def test_the_spec_is_an_artifact_of_the_run(
-    published: Any, small_bundle: CategoryBundle, client: mlflow.MlflowClient
+    published: PublishedStore, small_bundle: CategoryBundle, client: mlflow.MlflowClient
 ) -> None:
-    run_id = published.registry.versions("crime-category")[0].run_id
+    run_id = str(published.registry.versions("crime-category")[0].run_id)
     logged = Path(client.download_artifacts(run_id, "spec.json"))
     assert json.loads(logged.read_text()) == json.loads((small_bundle.directory / "spec.json").read_text())

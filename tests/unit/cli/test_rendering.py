@@ -1,0 +1,84 @@
+"""What commands print of forecasts, backtests, drift and tuning."""
+
+import pytest
+from crime.cli import rendering
+from crime.forecaster.spec import BacktestSummary, MethodScores
+from crime.metrics.drift import FeatureDrift
+from crime.monitoring.drift_report import DriftReport
+from crime.monitoring.performance import WeeklyPerformance
+from crime.pipelines.tune import TuningResult
+from crime.reports.tally import Tally
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def simulated_tally() -> Tally:
+    tally = Tally()
+    tally.rows = tally.simulated = 100
+    return tally
+
+
+def method_scores(deviance: float) -> MethodScores:
+    return MethodScores(**{**dict.fromkeys(MethodScores.model_fields, 0.5), "deviance": deviance})
+
+
+def test_whatever_rests_on_simulated_reports_is_marked() -> None:
+    assert rendering.simulated(Tally()) == ""
+    assert rendering.simulated(simulated_tally()) == "SIMULATED: "
+
+
+def test_a_backtest_has_a_row_for_each_method(capsys: pytest.CaptureFixture[str]) -> None:
+    methods = {"crime-risk": method_scores(1.0), "mean": method_scores(1.25)}
+    summary = BacktestSummary(
+        by="area", every="day", origins=9, methods=methods, chosen="crime-risk", gain=0.2, reached=0.9
+    )
+    rendering.print_backtest(summary, simulated_tally())
+    lines = capsys.readouterr().out.splitlines()
+    assert "SIMULATED: reports by area and day, 9 origins" in lines[0]
+    assert any("mean" in line and "1.250" in line for line in lines)
+    assert lines[-2] == "deviance +20.0% better than the best baseline; chosen: crime-risk"
+    assert lines[-1] == "90% of the way from the best baseline to the truth"
+
+
+def test_drift_marks_features_and_shows_weeks(capsys: pytest.CaptureFixture[str]) -> None:
+    report = DriftReport(
+        model_name="crime-category",
+        model_version="3",
+        reports=1_000,
+        since=None,
+        drifted=True,
+        features=[FeatureDrift("area", 1_000, 0.3, 0.2, 1e-9, True), FeatureDrift("hour", 990, 0.01, 0.02, 0.4)],
+        history=[],
+        performance=[WeeklyPerformance("2024-01-04", "3", True, 1_200, 0.9, 0.3, 0.01)],
+    )
+    rendering.print_drift(report)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "area" in line and "drifted" in line]
+    assert not [line for line in lines if "hour" in line and "drifted" in line]
+    assert lines[-1] == (
+        "week of 2024-01-04, version 3 (shadow): 1,200 labels, accuracy 0.900, log loss 0.300, calibration error 0.010"
+    )
+
+
+def test_tuning_shows_losses_and_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    rendering.print_tuning(TuningResult(loss=0.5, default=0.6, finished=3, pruned=1, parameters={"num_leaves": 15}))
+    assert capsys.readouterr().out.splitlines() == [
+        "log loss 0.5000, 0.6000 with the default parameters; 3 trials finished, 1 pruned",
+        "  num_leaves 15",
+    ]
+
+
+def test_repairs_and_rejections_are_notes_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    tally.rows = 1_234
+    tally.repaired["LAT unreadable, taken as not known"] = 2
+    rendering.print_tally(tally)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.splitlines() == [
+        "1,234 rows read, 0 rejected, 2 cells repaired",
+        "  repaired 2: LAT unreadable, taken as not known",
+    ]

@@ -1,0 +1,136 @@
+"""Commands of tables: check, codes, twin, features build, fetch."""
+
+import csv
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crime.reports.categories import CATEGORY_NAMES
+from typer.testing import Result
+
+RunCommand = Callable[..., Result]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_check_counts_what_was_repaired_and_rejected(crime: RunCommand, table: Path, tmp_path: Path) -> None:
+    rejects = tmp_path / "rejects.csv"
+    result = crime("check", "--data", table, "--rejects", rejects, "--json")
+    assert result.stderr.startswith("20 rows read, 2 rejected, 0 cells repaired\n")
+    assert "rejected 1: AREA is blank (row 10: '')" in result.stderr
+    summary = json.loads(result.stdout)
+    assert (summary["rows"], sum(summary["rejected"].values())) == (20, 2)
+    rejected = rows_of(rejects)
+    assert [row["reason"] for row in rejected] == [
+        "TIME OCC: expected a 24-hour time from 0000 to 2359",
+        "AREA is blank",
+    ]
+    assert rejected[0]["TIME OCC"] == "9999"
+
+
+def test_without_a_table_the_embedded_sample_is_read(crime: RunCommand) -> None:
+    result = crime("check", "--json")
+    assert "no --data: reading the embedded sample, 7,888 real reports" in result.stderr
+    assert json.loads(result.stdout)["rows"] == 7_888
+
+
+@pytest.mark.parametrize("name", ["nowhere.csv", "."])
+def test_a_table_that_can_not_be_opened_is_one_line(name: str, crime: RunCommand, tmp_path: Path) -> None:
+    result = crime("check", "--data", tmp_path / name, code=1 if name == "nowhere.csv" else 2)
+    assert name in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_codes_are_a_table_of_categories(crime: RunCommand) -> None:
+    rows = list(csv.DictReader(io.StringIO(crime("codes").stdout)))
+    assert {row["Category"] for row in rows} == set(CATEGORY_NAMES)
+    assert {"Crm Cd": "510", "Crm Cd Desc": "VEHICLE - STOLEN", "Category": "theft/burglary"} in rows
+
+
+def test_a_simulated_table_says_so(crime: RunCommand, tmp_path: Path) -> None:
+    output = tmp_path / "city.csv"
+    result = crime("twin", "--rows", "30", "--seed", "7", "--output", output)
+    assert "city.csv: 30 simulated reports, seed 7" in result.stdout
+    rows = rows_of(output)
+    assert {row["LOCATION"] for row in rows} == {"SIMULATED"}
+    assert len(rows) == 30
+    assert json.loads(crime("check", "--data", output, "--json").stdout)["simulated"] == 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("twin", "--rows", "3", "--output", "city.xlsx"), 1, "must end in .csv, .csv.gz or .parquet"),
+        (("twin", "--rows", "0", "--output", "city.csv"), 2, "--rows"),
+        (("twin", "--drift", "May", "--output", "city.csv"), 2, "--drift"),
+        (("features", "build", "--until", "June"), 2, "expected a day as"),
+        (("fetch", "--since", "yesterday", "--output", "reports.csv"), 2, "yesterday"),
+        (("retrain", "--since", "2020-13-01"), 2, "2020-13-01"),
+        (("forecast", "--horizon", "0"), 2, "--horizon"),
+        (("forecast", "--horizon", "29"), 2, "--horizon"),
+    ],
+)
+def test_a_wrong_option_is_named(arguments: tuple[str, ...], code: int, message: str, crime: RunCommand) -> None:
+    result = crime(*arguments, code=code)
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_features_are_built_once(crime: RunCommand, table: Path, tmp_path: Path) -> None:
+    arguments = ("features", "build", "--data", table, "--output", tmp_path / "features", "--json")
+    first, second = (json.loads(crime(*arguments).stdout.splitlines()[-1]) for _ in range(2))
+    assert (first["rows"], first["rejected"], first["kept"]) == (20, 2, 0)
+    assert first["written"] == second["kept"] > 0
+    assert second["written"] == 0
+    assert (tmp_path / "features" / "area" / "2020-01.parquet").exists()
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A portal with one report, and what its server is asked."""
+    report = {":id": "row-1", ":updated_at": "2024-01-01T00:00:00Z", "dr_no": "1", "date_occ": "2024-01-01T00:00:00",
+              "time_occ": "0930", "area": "03"}  # fmt: skip
+    asked: list[str] = []
+
+    class Portal(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            known = "row-1" in self.path or "2024-01-01" in self.path
+            answer: list[Any] = [{"count": str(int(not known))}] if "count" in self.path else [report][known:]
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *arguments: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Portal)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("CRIME_PORTAL_URL", f"http://127.0.0.1:{server.server_port}")
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_fetch_writes_the_portals_reports(crime: RunCommand, portal: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "reports.csv"
+    assert "reports.csv: 1 reports, 1 fetched now" in crime("fetch", "--output", output).stdout
+    (row,) = rows_of(output)
+    assert (row["DR_NO"], row["AREA"]) == ("1", "03")
+    assert portal
+
+
+def test_a_portal_that_can_not_be_reached_is_one_line(
+    crime: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CRIME_PORTAL_URL", "no-address")
+    result = crime("fetch", "--output", tmp_path / "reports.csv", code=1)
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert not (tmp_path / "reports.csv").exists()
