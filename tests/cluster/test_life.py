@@ -96,7 +96,7 @@ def test_the_page_promotes_with_the_token_alone(release: Any, browser: Browser, 
     assert outcome["failures"] == []
 
 
-@pytest.mark.parametrize(("how", "expected"), [("slow", "timed out"), ("garbage", "what is no JSON")])
+@pytest.mark.parametrize(("how", "expected"), [("slow", "timed out"), ("garbage", "something that is not JSON")])
 def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, release: Any) -> None:
     serving = release.serving()
     before = release.get("service", "mlflow-service")["spec"]["selector"]

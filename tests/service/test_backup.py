@@ -56,4 +56,4 @@ def test_it_goes_into_no_registry_that_holds_something_else(used: Store, store: 
     assert "restore into an empty one" in other.crime("restore", archive, code=1).stderr
     cut = tmp_path / "cut.tar.gz"
     cut.write_bytes(archive.read_bytes()[:-1000])
-    assert "is no whole backup" in Store(tmp_path / "new").crime("restore", cut, code=1).stderr
+    assert "is not a complete backup" in Store(tmp_path / "new").crime("restore", cut, code=1).stderr

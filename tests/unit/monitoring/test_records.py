@@ -47,7 +47,7 @@ def test_records_come_back(records: list[PredictionRecord]) -> None:
     assert len(recorded) == len(records)
     assert recorded.probabilities.shape == (len(records), 7)
     for row, record in enumerate(records):
-        assert recorded.at[row] == pytest.approx(record.at, abs=0.001)
+        assert recorded.time[row] == pytest.approx(record.time, abs=0.001)
         assert recorded.version[row] == record.version
         assert recorded.shadow[row] == record.shadow
         assert recorded.level[row] == record.prediction.level
@@ -109,7 +109,7 @@ def test_rows_are_taken(make_record: Any) -> None:
     recorded = decode_records([encode_records(make_record(str(n), at=n, premis_cd=n) for n in range(5))])
     taken = recorded.take(np.array([3, 1]))
     assert taken.report_number.tolist() == ["3", "1"]
-    assert taken.at.tolist() == [3, 1]
+    assert taken.time.tolist() == [3, 1]
     assert taken.fields["premis_cd"].tolist() == [3, 1]
     assert len(recorded.take(slice(-2, None))) == 2
 

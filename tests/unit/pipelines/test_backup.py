@@ -80,7 +80,7 @@ def test_a_registry_that_holds_something_else_is_refused(published: PublishedSto
 def test_a_damaged_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.tar.gz"
     cut.write_bytes(archive.read_bytes()[:-1000])
-    with pytest.raises(BackupError, match="is no whole backup"):
+    with pytest.raises(BackupError, match="is not a complete backup"):
         restore_backup(EmbeddedRegistry(tmp_path / "mlruns"), cut)
 
 
@@ -88,8 +88,8 @@ def test_a_damaged_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     ("index", "message"),
     [
         ({"format": 2, "models": {}}, "is a backup of another format: 2"),
-        ({"format": 1, "models": [{"name": "crime-category"}]}, "is no whole backup"),
-        ({"models": []}, "is no whole backup"),
+        ({"format": 1, "models": [{"name": "crime-category"}]}, "is not a complete backup"),
+        ({"models": []}, "is not a complete backup"),
     ],
 )
 def test_an_index_of_another_form_is_refused(index: dict[str, Any], message: str, tmp_path: Path) -> None:

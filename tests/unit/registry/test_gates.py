@@ -142,9 +142,9 @@ def test_the_verdict_gives_the_first_reason_or_those_that_failed() -> None:
         Gate(GateName.LATENCY, False, "twice as slow"),
         Gate(GateName.SIZE, False, "ten times as large"),
     )
-    assert Verdict([better]).words == "champion: log loss 0.1 against 0.2"
+    assert Verdict([better]).summary == "champion: log loss 0.1 against 0.2"
     assert Verdict([better]).passed
-    assert Verdict([better, slower, larger]).words == "not champion: twice as slow; ten times as large"
+    assert Verdict([better, slower, larger]).summary == "not champion: twice as slow; ten times as large"
     assert not Verdict([better, slower, larger]).passed
 
 

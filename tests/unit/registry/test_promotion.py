@@ -76,7 +76,7 @@ def larger_bundle(small_bundle: CategoryBundle, tmp_path: Path) -> Path:
 def test_the_first_version_is_champion(small_bundle: CategoryBundle) -> None:
     registry = WatchedRegistry()
     registry.register(NAME, small_bundle.directory)
-    assert promote(registry, NAME, "1", "a test").words == "champion: the first one"
+    assert promote(registry, NAME, "1", "a test").summary == "champion: the first one"
     assert registry.aliases[NAME] == {"champion": "1"}
 
 
@@ -157,12 +157,12 @@ def test_a_champion_that_can_not_be_read_is_replaced(small_bundle: CategoryBundl
     registry = WatchedRegistry()
     registry.register(NAME, tmp_path, "champion")
     registry.register(NAME, small_bundle.directory)
-    assert "version 1 can't be read" in promote(registry, NAME, "2", "a test").words
+    assert "version 1 can't be read" in promote(registry, NAME, "2", "a test").summary
     assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
 
 
 def test_promoting_the_champion_again_changes_no_alias(registry: WatchedRegistry) -> None:
-    assert promote(registry, NAME, "1", "a test").words == "champion: version 1 is champion already"
+    assert promote(registry, NAME, "1", "a test").summary == "champion: version 1 is champion already"
     assert registry.aliases[NAME] == {"champion": "1"}
 
 
@@ -171,7 +171,7 @@ def test_a_bundle_of_another_model_is_refused(registry: WatchedRegistry, small_b
     with pytest.raises(BundleError):
         judge_version(registry, "crime-risk", "1")
     registry.register("another", small_bundle.directory)
-    with pytest.raises(BundleError, match="another is none of the models of this release: crime-category, crime-risk"):
+    with pytest.raises(BundleError, match="another is not a model of this release: crime-category, crime-risk"):
         judge_version(registry, "another", "1")
 
 

@@ -209,7 +209,7 @@ def test_files_are_kept_in_the_artifact_store(registry: ServedRegistry) -> None:
 @pytest.mark.parametrize(
     ("status", "content", "message"),
     [
-        (200, b"<html>not what you asked for", "with what is no JSON"),
+        (200, b"<html>not what you asked for", "with something that is not JSON"),
         (200, b"{}", "answered without a version"),
         (500, b"<html>", "answered 500$"),
         (500, b'{"message": "database is locked"}', "answered 500 database is locked"),

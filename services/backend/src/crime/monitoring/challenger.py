@@ -1,4 +1,4 @@
-"""Compares a challenger with the champion: answers to the same reports, and log loss where labels are known."""
+"""Compares a challenger with the champion: predictions for the same reports, and log loss where labels are known."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,12 @@ from crime.monitoring.records import RecordedPredictions
 
 @dataclass(frozen=True)
 class ChallengerComparison:
-    """`answered`: predictions that the challenger answered as canary. `shadowed`: champion's answers it scored too.
+    """A challenger compared with the champion.
 
-    `agreement`: the share of those with the same category; `difference`: the mean total variation distance between
-    their probabilities. Both log losses are over the weeks in which shadow predictions have labels; None without any.
+    `answered`: predictions that the challenger answered as canary. `shadowed`: the champion's answers for which it made
+    a shadow prediction; `agreement`: the share of those with the same category; `difference`: the mean total variation
+    distance between the probabilities. Both log losses are over the weeks in which shadow predictions have labels; None
+    without any.
     """
 
     version: str
@@ -40,10 +42,10 @@ def compare_challenger(
     """
     shadows = recorded.take(recorded.shadow & (recorded.version == version))
     answers = recorded.take(~recorded.shadow)
-    shadow_row = {key: row for row, key in enumerate(zip(shadows.at, shadows.report_number, strict=True))}
+    shadow_row = {key: row for row, key in enumerate(zip(shadows.time, shadows.report_number, strict=True))}
     pairs = [
         (row, shadow_row[key])
-        for row, key in enumerate(zip(answers.at, answers.report_number, strict=True))
+        for row, key in enumerate(zip(answers.time, answers.report_number, strict=True))
         if key in shadow_row
     ]
     answered = answers.probabilities[np.array([pair[0] for pair in pairs], int)]
@@ -52,7 +54,7 @@ def compare_challenger(
     return ChallengerComparison(
         version=version,
         canary=canary,
-        answered=int(((answers.version == version) & (answers.at >= since)).sum()),
+        answered=int(((answers.version == version) & (answers.time >= since)).sum()),
         shadowed=len(pairs),
         agreement=round(float((answered.argmax(1) == shadowed.argmax(1)).mean()), 4) if pairs else None,
         difference=round(float(np.abs(answered - shadowed).sum(1).mean() / 2), 4) if pairs else None,

@@ -1,4 +1,4 @@
-"""The drift report: whether the latest predictions look like the data that the champion was trained on."""
+"""The drift report: whether the latest predictions resemble the data that the champion was trained on."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,13 +8,13 @@ from crime.metrics.drift import MIN_REPORTS, FeatureDrift, compare_to_reference
 from crime.monitoring.performance import WeeklyPerformance
 from crime.monitoring.records import RecordedPredictions
 
-RECENT_PREDICTIONS = 1_000  # compared with the reference: more would hide a drift that has just begun
+RECENT_PREDICTIONS = 1_000  # compared with the reference; more would hide a drift that has just begun
 MAX_PERIODS = 12  # of the history
 
 
 @dataclass(frozen=True)
 class DriftPeriod:
-    """Population stability index by feature, of consecutive predictions. `until`: when the last was made, in UTC."""
+    """Population stability index by feature, of consecutive predictions. `until`: time of the last one, in UTC."""
 
     until: str
     reports: int
@@ -41,7 +41,7 @@ class DriftReport:
 def drift_report(
     model: CategoryBundle, recorded: RecordedPredictions, performance: list[WeeklyPerformance]
 ) -> DriftReport:
-    """Compare the latest of `recorded`, which is the oldest first, with the reference in the model's bundle."""
+    """Compare the latest of `recorded`, in order of time, with the reference in the model's bundle."""
     recent = recorded.take(slice(-RECENT_PREDICTIONS, None))
     features = _compare(model, recent)
     period = max(MIN_REPORTS, -(-len(recorded) // MAX_PERIODS))
@@ -50,12 +50,12 @@ def drift_report(
         part = recorded.take(slice(first, first + period))
         psi = {drift.feature: drift.psi for drift in _compare(model, part)}
         if psi:
-            history.append(DriftPeriod(_utc(part.at[-1]), len(part), psi))
+            history.append(DriftPeriod(_utc(part.time[-1]), len(part), psi))
     return DriftReport(
         model_name=model.name,
         model_version=model.version,
         reports=len(recent),
-        since=_utc(recent.at[0]) if len(recent) else None,
+        since=_utc(recent.time[0]) if len(recent) else None,
         drifted=any(drift.drifted for drift in features),
         features=features,
         history=history,

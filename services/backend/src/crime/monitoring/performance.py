@@ -1,4 +1,4 @@
-"""Weekly performance: how good recorded predictions were, once the crime codes of the same reports are known."""
+"""Weekly performance of recorded predictions, measured once the crime codes of the same reports are known."""
 
 import json
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ WEEK_SECONDS = 7 * 24 * 3600
 class WeeklyPerformance:
     """Performance of one version's predictions in one week. `ece`: expected calibration error.
 
-    `week`: its first day, YYYY-MM-DD, a Thursday because 1970 began with one. `shadow`: a challenger's predictions
-    that nobody received.
+    `week`: its first day, YYYY-MM-DD, a Thursday because 1970 began with one. `shadow`: a challenger's shadow
+    predictions.
     """
 
     week: str
@@ -60,7 +60,7 @@ def weekly_performance(
     known = np.array([row for row, number in enumerate(recorded.report_number) if number in label_of], int)
     recorded = recorded.take(known)
     truth = np.array([label_of[number] for number in recorded.report_number], int)
-    weeks = (recorded.at // WEEK_SECONDS).astype(int)
+    weeks = (recorded.time // WEEK_SECONDS).astype(int)
     performance = []
     groups = zip(weeks.tolist(), recorded.version.tolist(), recorded.shadow.tolist(), strict=True)
     for week, version, shadow in sorted(set(groups)):
@@ -92,7 +92,7 @@ def update_performance(
 ) -> list[WeeklyPerformance]:
     """Add the performance on these labelled reports to the file, and return all weeks, the oldest first.
 
-    Where a week is known already, the result on more reports stays. Raises `RegistryError`.
+    If the file has the week already, the result on more reports is kept. Raises `RegistryError`.
     """
     weeks = {week.key: week for week in read_performance(store)}
     updates = weekly_performance(recorded, report_numbers, labels)

@@ -1,4 +1,4 @@
-"""The prediction log: what all pods answered, one folder per day in the registry's file store, kept for 90 days."""
+"""The prediction log: predictions of all pods, one folder per day in the registry's file store, kept for 90 days."""
 
 import re
 import socket
@@ -17,7 +17,7 @@ FILE_NAME = re.compile(r"[0-9.]+-.*-([0-9]+)\.csv\.gz")  # time of day, host, nu
 
 
 class PredictionLog:
-    """Reads and writes the log. Without a store, `append` drops records and `read` knows the caller's own alone."""
+    """Reads and writes the log. Without a store, `append` does nothing and `read` returns only pending records."""
 
     def __init__(self, store: FileStore | None):
         self.store = store
@@ -42,7 +42,7 @@ class PredictionLog:
         """
         self._contents = self._latest_files()
         recorded = decode_records([*self._contents.values(), encode_records(pending)])
-        rows = recorded.at.argsort(kind="stable")
+        rows = recorded.time.argsort(kind="stable")
         return recorded.take(rows if shadows else rows[~recorded.shadow[rows]])
 
     def _latest_files(self) -> dict[str, bytes]:

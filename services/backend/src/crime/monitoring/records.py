@@ -1,4 +1,4 @@
-"""Recorded predictions and the format of the log's files: gzipped CSV, without victim attributes."""
+"""Recorded predictions, and the files of the prediction log: gzipped CSV without victim attributes."""
 
 import csv
 import gzip
@@ -24,14 +24,14 @@ RECORD_COLUMNS = (
     *RECORDED_FIELDS,
 )
 SHADOW_SUFFIX = " (shadow)"  # how files and the API mark the version of a shadow prediction
-UNKNOWN_MO_CODES = "?"  # the report had no field for MO codes; blank: it had none
+UNKNOWN_MO_CODES = "?"  # MO codes were not known; a blank cell means that none were recorded
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionRecord:
-    """One prediction. `at`: seconds since 1970. `shadow`: a challenger made it, and nobody received it."""
+    """One prediction. `time`: seconds since 1970. `shadow`: made by a challenger and not sent to the client."""
 
-    at: float
+    time: float
     version: str
     prediction: Prediction
     report_number: str
@@ -43,7 +43,7 @@ class PredictionRecord:
 class RecordedPredictions:
     """Many predictions as arrays: `probabilities` (rows, 7), the others and each field (rows,)."""
 
-    at: np.ndarray
+    time: np.ndarray
     version: np.ndarray
     shadow: np.ndarray
     level: np.ndarray
@@ -53,11 +53,11 @@ class RecordedPredictions:
     fields: dict[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.at)
+        return len(self.time)
 
     def take(self, rows: np.ndarray | slice) -> "RecordedPredictions":
         return RecordedPredictions(
-            at=self.at[rows],
+            time=self.time[rows],
             version=self.version[rows],
             shadow=self.shadow[rows],
             level=self.level[rows],
@@ -85,7 +85,7 @@ def encode_records(records: Iterable[PredictionRecord]) -> bytes:
 def _csv_row(record: PredictionRecord) -> list[Any]:
     probabilities, codes = record.prediction.probabilities, record.fields["mocodes"]
     return [
-        round(record.at, 3),
+        round(record.time, 3),
         marked_version(record.version, record.shadow),
         record.prediction.level,
         int(probabilities.argmax()),
@@ -112,7 +112,7 @@ def decode_records(files: Iterable[bytes]) -> RecordedPredictions:
     mocodes[:] = [None if text == UNKNOWN_MO_CODES else tuple(text.split()) for text in columns["mocodes"]]
     versions = columns["version"]
     return RecordedPredictions(
-        at=np.array(columns["at"], float),
+        time=np.array(columns["at"], float),
         version=np.array([version.removesuffix(SHADOW_SUFFIX) for version in versions], object),
         shadow=np.array([version.endswith(SHADOW_SUFFIX) for version in versions], bool),
         level=np.array(columns["level"], object),

@@ -1,4 +1,4 @@
-"""Backup: a registry and its files in one archive, and back, whatever database and object store hold them.
+"""Backup of a registry and its files to one archive, and its restore, for any database and object store.
 
 Everything is read and written through MLflow, so a backup of SQLite can be restored into PostgreSQL. Trials of
 `crime tune` and the steps of retrainings are left out.
@@ -141,9 +141,9 @@ def _add_file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def restore_backup(registry: Registry, source: Path, progress: Progress = no_progress) -> BackupResult:
-    """Put what `save_backup` wrote into a registry that is empty, or holds a part of the same archive.
+    """Restore an archive of `save_backup` into a registry that is empty, or holds a part of the same archive.
 
-    Aliases move last, so that nothing answers before everything is restored. Raises `BackupError`, `RegistryError`.
+    Aliases are set last, so that no version is served before all are restored. Raises `BackupError`, `RegistryError`.
     """
     with source.open("rb") as file:
         digest = sha256(file.read()).hexdigest()
@@ -171,7 +171,7 @@ def _unpack(source: Path, directory: Path) -> Sequence[SavedModel]:
             raise BackupError(f"{source.name} is a backup of another format: {index['format']}")
         return [SavedModel.model_validate(model) for model in index["models"]]
     except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"{source.name} is no whole backup: {error}") from None
+        raise BackupError(f"{source.name} is not a complete backup: {error}") from None
 
 
 def _restore_model(registry: Registry, model: SavedModel, bundles: Path, digest: str, progress: Progress) -> None:

@@ -29,13 +29,13 @@ PYFUNC_REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas")
 _COLUMN_TYPES = {"any": AnyType, "double": lambda: DataType.double, "string": lambda: DataType.string}
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-for _chatty in ("mlflow", "alembic"):
-    logging.getLogger(_chatty).setLevel(logging.WARNING)
+for _logger_name in ("mlflow", "alembic"):
+    logging.getLogger(_logger_name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What became of a trained model: its version, and the verdict of the gates in words."""
+    """The version of a trained model, and the verdict of its gates as a line of text."""
 
     version: str
     verdict: str
@@ -55,7 +55,7 @@ def connect(registry: Registry, experiment: str) -> mlflow.MlflowClient:
 
 
 def _create_store(mlruns: Path, location: str) -> None:
-    """Create MLflow's tables in another file and link it into place: a killed run leaves no half of them."""
+    """Create MLflow's tables in another file and link it into place, so that a killed run leaves no partial tables."""
     if not (mlruns / DATABASE_FILE).exists():
         mlruns.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=mlruns) as directory:
@@ -116,13 +116,13 @@ def _column(column: SignatureColumn) -> ColSpec:
 
 
 def promote_if_passed(registry: Registry, name: str, version: str) -> str:
-    """Promote a version if its gates pass. Returns the verdict in words. Raises `RegistryError`."""
+    """Promote a version if its gates pass. Returns the verdict as a line of text. Raises `RegistryError`."""
     try:
-        return promote(registry, name, version, by="training").words
+        return promote(registry, name, version, by="training").summary
     except GatesFailedError as error:
         return str(error)
 
 
 def temporary_bundle() -> tempfile.TemporaryDirectory[str]:
-    """A directory to train in. Name the bundle's own directory in it `bundle`, as `registry.protocol.BUNDLE_PATH`."""
+    """A temporary directory to train in. The bundle's directory in it has to be named `bundle`, as in `BUNDLE_PATH`."""
     return tempfile.TemporaryDirectory(prefix="crime-")

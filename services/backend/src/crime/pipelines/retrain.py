@@ -1,7 +1,7 @@
 """Retraining: from the portal's reports to new champions, in steps that a killed run resumes (`crime retrain`).
 
-Each step is noted in an MLflow run of the experiment `retraining`, one run for each content of the table. The same
-reports give the same models, and a version that was already made of them is not made again: the command is idempotent.
+Each step is noted in an MLflow run of the experiment `retraining`, one run for each content of the table. The command
+is idempotent: the same reports give the same models, and a version that exists is not made again.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ from crime.training.classifier.train import train_category_model
 from crime.training.forecaster.train import train_forecast
 
 RETRAINING_EXPERIMENT = "retraining"
-DIGEST_TAG = "data.digest"  # of runs and versions: SHA-256 of the table they were made of
+DIGEST_TAG = "data.digest"  # of runs and versions: SHA-256 of the table they were made from
 NO_VERSION = "none"
 MAX_TAG_LENGTH = 4_000  # characters; MLflow's databases hold 5,000
 
@@ -105,7 +105,7 @@ def _lock_folder(work: Path) -> Iterator[None]:
 
 
 class _RetrainingRun:
-    """The MLflow run of one content of the table; an earlier, killed retraining's is continued."""
+    """The MLflow run that notes the steps for one content of the table; that of a killed retraining is continued."""
 
     def __init__(self, registry: Registry, digest: str):
         self._client = connect(registry, RETRAINING_EXPERIMENT)
@@ -140,13 +140,13 @@ def _cached_reports(data: Path) -> LoadReports:
 
 
 def _update_performance(settings: Settings, load_labelled: LoadReports) -> str:
-    """Compare recorded predictions with these labels, for `GET /drift`. Returns the result in words."""
+    """Compare recorded predictions with these labels, for `GET /drift`. Returns the result as a line of text."""
     try:
         reports, _ = load_labelled()
         store = open_file_store(settings)
         recorded = PredictionLog(store).read(shadows=True)
         weeks = update_performance(store, recorded, reports.fields["dr_no"], reports.label)
-    except (DataError, RegistryError) as error:  # no reason not to train
+    except (DataError, RegistryError) as error:  # training does not depend on it
         return f"not known: {error}"
     if not weeks:
         return "no answer to these reports was recorded"
@@ -160,9 +160,10 @@ def _update_performance(settings: Settings, load_labelled: LoadReports) -> str:
 def _make_version(
     registry: Registry, kind: ModelKind[Any], digest: str, directory: Path, trainer: Trainer, progress: Progress
 ) -> ModelResult:
-    """The version made of this table: an earlier run's, whose promotion is completed if it was cut off, or a new one.
+    """The version made from this table: that of an earlier run, or a new one.
 
-    A bundle that an earlier run finished in `directory` is used. Raises `RegistryError`.
+    An interrupted promotion of an earlier run is completed, and its finished bundle in `directory` is used. Raises
+    `RegistryError`.
     """
     result = _earlier_version(registry, kind.name, digest)
     if result is not None:
@@ -190,7 +191,7 @@ def _earlier_version(registry: Registry, name: str, digest: str) -> ModelResult 
 
 
 def _finished_bundle(kind: ModelKind[Any], directory: Path) -> Model | None:
-    """The bundle in `directory`; None if it was not trained yet, or not to its end."""
+    """The bundle in `directory`; None if there is none, or an incomplete one."""
     try:
         bundle: Model = kind.open(directory)
     except BundleError:

@@ -19,7 +19,7 @@ from crime.reports.tally import Tally
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# UTF-8 of the private characters that stand for bytes which are not UTF-8: `reports.cells.decode_escaped_bytes`
+# UTF-8 of the private-use characters that stand for invalid bytes: `reports.cells.decode_escaped_bytes`
 ESCAPED_BYTES = re.compile(b"\xef[\x9e\x9f]")
 
 
@@ -30,7 +30,7 @@ def score_file(
     tally: Tally,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> None:
-    """Write the rows of `source`, followed by the columns of their answers, to `output`: .csv, .parquet or .ndjson.
+    """Write the columns of `source` and `ANSWER_COLUMNS` to `output`: .csv, .parquet or .ndjson.
 
     The file appears under its name only when it is whole. `progress` is called with the number of rows read.
     Raises `DataError`.
@@ -64,7 +64,7 @@ def _scored(
 
 
 def _text(column: "pa.Array") -> "pa.Array":
-    """Cells as they were in the file, bytes that are not UTF-8 decoded."""
+    """The cells of the file as text; bytes that are not UTF-8 are decoded."""
     import pyarrow as pa
 
     text = column.cast(pa.string())  # buffers: validity, offsets, characters

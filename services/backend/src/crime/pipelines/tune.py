@@ -1,4 +1,4 @@
-"""Tuning: a search for better parameters of the category model's trees with Optuna, every trial a run in MLflow.
+"""Tuning: a search with Optuna for better parameters of the category model's trees; every trial is an MLflow run.
 
 MLflow is the only store: a search that is killed, or started again with the same reports, continues from the trials
 that finished. Trials that do badly are pruned by the median rule (Golovin et al., Google Vizier, 2017).
@@ -75,10 +75,10 @@ def tune(
     study.add_trials(store.trials())
     if not study.trials:
         study.enqueue_trial({name: TREE_PARAMETERS[name] for name in SEARCH_SPACE})
-    while (done := len(study.trials)) < trials:
-        progress(f"trial {done + 1} of {trials}", done / trials)
-        batch = [study.ask(SEARCH_SPACE) for _ in range(min(executor.workers, trials - done))]
-        for number, (trial, losses) in enumerate(_run_trials(executor, table, batch), done):
+    while (count := len(study.trials)) < trials:
+        progress(f"trial {count + 1} of {trials}", count / trials)
+        batch = [study.ask(SEARCH_SPACE) for _ in range(min(executor.workers, trials - count))]
+        for number, (trial, losses) in enumerate(_run_trials(executor, table, batch), count):
             complete = len(losses) == len(DETAIL_LEVELS)
             loss = sum(losses.values()) / len(losses) if complete else None
             study.tell(trial, loss, TrialState.COMPLETE if complete else TrialState.PRUNED)
@@ -124,7 +124,7 @@ def best_parameters(registry: Registry) -> dict[str, Any]:
         complete = [(trial.value, trial.params) for trial in trials if trial.value is not None]
         if complete:
             return min(complete, key=lambda entry: entry[0])[1]
-    raise RegistryError("nothing was tuned yet: `crime tune` does it")
+    raise RegistryError("there are no tuned parameters yet: `crime tune` searches them")
 
 
 class _TrialStore:
@@ -137,7 +137,7 @@ class _TrialStore:
         self._experiment, self._fingerprint = experiment.experiment_id, fingerprint
 
     def trials(self) -> list[FrozenTrial]:
-        """Trials that ended, the oldest first, without those that a kill interrupted."""
+        """Trials that ended, the oldest first; interrupted ones are left out."""
         query = f"tags.`{FINGERPRINT_TAG}` = '{self._fingerprint}' AND attributes.status = 'FINISHED'"
         runs = self._client.search_runs(
             [self._experiment], query, order_by=["attributes.start_time"], max_results=MAX_TRIALS_READ

@@ -1,4 +1,4 @@
-"""The audit: who decided what about which version, and why, one file a decision."""
+"""The audit log: decisions about versions, with who decided and why, one file each."""
 
 import json
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def record_decision(
     Raises `RegistryError`.
     """
     decision = Decision(registry_time(registry, "microseconds"), action, name, version, by, reason)
-    file = f"{decision.time[:26].replace(':', '')}-{token_hex(4)}.json"  # sorts by time; two at once get two names
+    file = f"{decision.time[:26].replace(':', '')}-{token_hex(4)}.json"  # sorts by time; unique at the same time
     registry.save(f"{AUDIT_FOLDER}/{file}", json.dumps(decision.as_json()).encode())
 
 

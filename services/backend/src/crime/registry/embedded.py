@@ -1,6 +1,6 @@
 """The embedded registry: MLflow's own tables in `mlruns/mlflow.db`, read with SQLite alone.
 
-Importing MLflow costs 200 MB and seconds, a query a millisecond. Only what writes to the tables imports it.
+Importing MLflow costs 200 MB and seconds, a query with SQLite a millisecond. Only writing imports MLflow.
 """
 
 import os
@@ -27,11 +27,12 @@ LOCK_TIMEOUT_SECONDS = 5  # how long a query waits for a writer to release the d
 
 
 @contextmanager
-def _disk_errors(place: object) -> Iterator[None]:
+def _disk_errors(registry: object) -> Iterator[None]:
+    """Raise `RegistryError` in place of `OSError`."""
     try:
         yield
     except OSError as error:
-        raise RegistryError(f"{place}: {error}") from None
+        raise RegistryError(f"{registry}: {error}") from None
 
 
 class EmbeddedRegistry:
@@ -57,7 +58,7 @@ class EmbeddedRegistry:
         if not path.exists():
             raise RegistryError(f"no MLflow store in {self.mlruns}: `crime train` makes one")
         try:
-            # before it reads, SQLite must roll back what a killed writer left in its journal: that takes write access
+            # SQLite needs write access to roll back the journal of a killed writer before it reads
             uri = f"{path.absolute().as_uri()}?mode={'rw' if os.access(path, os.W_OK) else 'ro'}"
             with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
                 connection.row_factory = sqlite3.Row

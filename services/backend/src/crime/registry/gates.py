@@ -1,4 +1,4 @@
-"""Gates: what a version must pass against the present champion before it takes its place.
+"""Gates: comparisons with the present champion that a version must pass to replace it.
 
 Challenger and champion of the category model score the same reports, the newest ones that the challenger's training
 did not use; its bundle holds them.
@@ -19,7 +19,7 @@ from crime.metrics.classification import calibration_bins, calibration_error, lo
 from crime.reports.codes import code_names
 
 # Thresholds were chosen for this project: docs/method.md.
-AREA_MARGIN = 0.05  # nats by which one area's log loss may rise, beyond what chance explains
+AREA_MARGIN = 0.05  # nats by which an area's log loss may rise
 MIN_AREA_REPORTS = 50  # reports; an area with fewer is not compared
 MAX_CALIBRATION_ERROR = 0.03  # expected calibration error that is always allowed
 CALIBRATION_MARGIN = 0.01  # by which it may exceed the champion's beyond that
@@ -33,7 +33,7 @@ _OUTCOMES = {True: "passed", False: "failed"}
 
 
 class GateName(StrEnum):
-    """`first` stands alone, where there is no champion to compare with."""
+    """Names of gates. `first` is the only one where there is no champion to compare with."""
 
     FIRST = "first"
     LOG_LOSS = "log_loss"
@@ -66,8 +66,8 @@ class Verdict:
         return all(gate.passed for gate in self.gates)
 
     @property
-    def words(self) -> str:
-        """One line: the reasons of the gates that failed, or that of the first one."""
+    def summary(self) -> str:
+        """One line: the reasons of the failed gates, or the reason of the first gate if all passed."""
         failed = [gate.reason for gate in self.gates if not gate.passed]
         return f"not champion: {'; '.join(failed)}" if failed else f"champion: {self.gates[0].reason}"
 
@@ -107,17 +107,18 @@ def _log_loss_gate(loss: float, champion_loss: float, champion: str, reports: in
 
 
 def _area_gate(rise: np.ndarray, reports: HeldOutReports) -> Gate:
-    """The area with the largest excess over its margin. `rise` (rows,): by how much each report's log loss rose.
+    """Passed if no area's log loss rose by more than its margin. `rise` (rows,): the rise of each report's log loss.
 
-    The margin is `AREA_MARGIN`, or two standard errors of the area's mean where that is more.
+    The margin is `AREA_MARGIN`, or two standard errors of the area's mean if that is more. The reason names the area
+    with the largest excess.
     """
     areas = reports.fields["area"]
     rises: list[tuple[float, float, int]] = []  # mean, margin, area
     for area in np.unique(areas):
-        of_area = rise[areas == area]
-        if len(of_area) >= MIN_AREA_REPORTS:
-            chance = 2 * float(of_area.std()) / len(of_area) ** 0.5
-            rises.append((float(of_area.mean()), max(AREA_MARGIN, chance), int(area)))
+        area_rise = rise[areas == area]
+        if len(area_rise) >= MIN_AREA_REPORTS:
+            two_errors = 2 * float(area_rise.std()) / len(area_rise) ** 0.5
+            rises.append((float(area_rise.mean()), max(AREA_MARGIN, two_errors), int(area)))
     if not rises:
         return Gate(GateName.AREA, True, f"no area has {MIN_AREA_REPORTS} reports to compare by")
     mean, margin, area = max(rises, key=lambda entry: entry[0] - entry[1])
@@ -152,7 +153,7 @@ def _median_latency(model: CategoryBundle, reports: HeldOutReports) -> float:
 
 
 def forecast_gates(challenger: ForecastBundle, champion: ForecastBundle) -> list[Gate]:
-    """At least as recent as the champion, and in its backtest not worse than the best baseline."""
+    """Whether it is at least as recent as the champion, and in its backtest not worse than the best baseline."""
     until, champion_until = challenger.spec.data.until, champion.spec.data.until
     reason = f"made on reports until {until}, version {champion.version} until {champion_until}"
     gates = [Gate(GateName.NEWER, challenger.origin >= champion.origin, reason)]
@@ -163,7 +164,7 @@ def forecast_gates(challenger: ForecastBundle, champion: ForecastBundle) -> list
 
 
 def size_gate(directory: Path, champion_directory: Path, champion: str) -> Gate:
-    """Bytes of the two bundles, which every pod keeps in memory."""
+    """Compares the bytes of the two bundles, which every pod keeps in memory."""
     size, champion_size = (
         sum(file.stat().st_size for file in bundle.iterdir()) for bundle in (directory, champion_directory)
     )

@@ -28,7 +28,7 @@ class Model(Protocol):
     def version(self) -> str: ...
 
     def verify(self) -> None:
-        """Raise `BundleError` unless the bundle answers as it did where it was trained."""
+        """Raise `BundleError` unless the bundle answers as it did when it was trained."""
 
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -45,7 +45,7 @@ class SignatureColumn:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the MLflow run of a version says about it."""
+    """What is logged to the MLflow run of a version."""
 
     tags: dict[str, str]
     parameters: dict[str, Any]
@@ -56,10 +56,9 @@ class RunRecord:
 class ModelKind(Generic[ModelT]):
     """What differs between kinds of models.
 
-    `command` trains one. `load` reads a bundle directory, as the version given. `gates` compares a challenger with the
-    champion. `image_folder` is its place in an image's model directory, where an `optional` one may be missing.
-    `inputs` and `outputs` are the columns of its MLflow pyfunc; the inputs depend on what `spec.json` says, also that
-    of another release.
+    `command` trains one. `load` reads a bundle directory as a version. `gates` compares a challenger with the champion.
+    `image_folder` is its folder in an image's model directory, where an `optional` one may be missing. `inputs` and
+    `outputs` are the columns of its MLflow pyfunc; the inputs depend on `spec.json`, which may be of another release.
     """
 
     name: str
@@ -110,7 +109,7 @@ def _category_run(model: CategoryBundle) -> RunRecord:
 
 
 def _forecast_inputs(spec: dict[str, Any]) -> list[SignatureColumn]:
-    """A day, and a place, a category and a shift where only their reports are asked for."""
+    """A day; optionally a place, a category and a shift, to forecast only their reports."""
     optional = ("area", "district", "category", "shift")
     return [SignatureColumn("date", "any"), *(SignatureColumn(name, "any", required=False) for name in optional)]
 
@@ -172,5 +171,5 @@ def training_command(name: str) -> str:
 def model_kind(name: str) -> ModelKind[Any]:
     """The kind of the model registered as `name`. Raises `BundleError` where this release knows none."""
     if name not in MODEL_KINDS:
-        raise BundleError(f"{name} is none of the models of this release: {', '.join(MODEL_KINDS)}")
+        raise BundleError(f"{name} is not a model of this release: {', '.join(MODEL_KINDS)}")
     return MODEL_KINDS[name]

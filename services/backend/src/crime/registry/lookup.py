@@ -34,7 +34,7 @@ def load_champion(settings: Settings) -> CategoryBundle:
 
 
 def open_file_store(settings: Settings, registry: Registry | None = None) -> FileStore | None:
-    """Where predictions are logged: the registry's store; None where only an image's own model is served."""
+    """The store of recorded predictions: the registry's; None where only an image's own model is served."""
     if settings.model_dir and not settings.tracking_uri:
         return None
     return registry or open_registry(settings)

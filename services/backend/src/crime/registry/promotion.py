@@ -1,7 +1,7 @@
 """Which version answers: promotion through gates, rollback, and the challenger.
 
-Every decision is written to the registry as tags of the version and as a file of the audit. Needs neither MLflow nor
-training code, so a backend can do it.
+Every decision is written to the registry as tags of the version and to the audit log. It needs neither MLflow nor
+training code, so that a backend can make it.
 """
 
 from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
@@ -53,11 +53,11 @@ def promote(registry: Registry, name: str, version: str, by: str, force: str | N
     `BundleError`: a version that can't be loaded can't be forced either.
     """
     verdict = judge_version(registry, name, version)
-    tags = gate_tags(verdict.gates) | {VERDICT_TAG: verdict.words}
+    tags = gate_tags(verdict.gates) | {VERDICT_TAG: verdict.summary}
     if not verdict.passed and not force:
         registry.set_tags(name, version, tags)
-        raise GatesFailedError(verdict.words)
-    # Tags are written in order: `promotion` first, so that a cut-off promotion is recognised by verdict and BEGUN.
+        raise GatesFailedError(verdict.summary)
+    # Tags are written in order, `promotion` first: an interrupted promotion is recognised by its verdict and BEGUN.
     tags = {PROMOTION_TAG: BEGUN} | tags | {"promoted_by": by, "promoted_at": registry_time(registry)}
     if not verdict.passed and force:
         tags["forced_because"] = force
@@ -68,15 +68,15 @@ def promote(registry: Registry, name: str, version: str, by: str, force: str | N
 
 
 def complete_promotion(registry: Registry, name: str, version: str) -> None:
-    """Move the alias of a promotion that was decided, and perhaps cut off there. Raises `RegistryError`."""
+    """Move the alias for a promotion that was decided but may have been interrupted. Raises `RegistryError`."""
     _move_champion(registry, name, version)
     registry.set_tags(name, version, {PROMOTION_TAG: DONE})
 
 
 def rollback(registry: Registry, name: str, by: str) -> str:
-    """Make the previous champion champion again, and the present one the previous; a second call undoes the first.
+    """Swap the champion and the previous champion; a second call undoes the first.
 
-    Returns the version. Raises `RegistryError`, and `BundleError` if it can't be used.
+    Returns the new champion. Raises `RegistryError`, and `BundleError` if it can't be used.
     """
     try:
         version = registry.version(name, PREVIOUS)
@@ -91,7 +91,7 @@ def rollback(registry: Registry, name: str, by: str) -> str:
 
 
 def set_challenger(registry: Registry, name: str, version: str, canary: float, by: str) -> None:
-    """Let a version score the champion's requests too (shadow), and answer a share `canary` (0 to 1) of them itself.
+    """Let a version score reports that the champion answers (shadow), and answer a share `canary` (0 to 1) itself.
 
     Raises `RegistryError`, and `BundleError` if the version can't be used.
     """

@@ -1,4 +1,4 @@
-"""The registry of an MLflow server that serves artifacts too, asked over MLflow's REST API without importing MLflow."""
+"""The registry of an MLflow server that also serves artifacts, over MLflow's REST API and without importing MLflow."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from crime.registry.kinds import CATEGORY, training_command
 from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
 
 TIMEOUT_SECONDS = 5  # for one answer of the server
-CLOCK_SKEW_SECONDS = 60  # smaller differences between the two clocks are taken for latency and ignored
+CLOCK_SKEW_SECONDS = 60  # smaller differences between the two clocks may be latency and are ignored
 CACHED_VERSIONS = 4  # versions of each model whose bundles stay on disk
 MAX_FILE_BYTES = 512 << 20  # of one file of a bundle
 PAGE_SIZE = "100"  # models or versions that a search returns
@@ -81,7 +81,7 @@ class ServedRegistry:
         try:
             return json.loads(content or "{}")
         except ValueError:
-            raise RegistryError(f"MLflow at {self} answered {path} with what is no JSON") from None
+            raise RegistryError(f"MLflow at {self} answered {path} with something that is not JSON") from None
 
     def version(self, name: str, alias: str = CHAMPION) -> str:
         """The version that has `alias`. Raises `RegistryError`."""
@@ -145,7 +145,7 @@ class ServedRegistry:
         except ModelNotFoundError:
             return []
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise RegistryError(f"MLflow at {self} listed {folder} as what is no list") from None
+            raise RegistryError(f"MLflow at {self} did not answer with a list of the files in {folder}") from None
 
     def load(self, path: str) -> bytes:
         """Content of a file. Raises `RegistryError`."""
