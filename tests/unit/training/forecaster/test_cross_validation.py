@@ -48,7 +48,7 @@ def test_days_that_are_not_known_well_are_no_outcome() -> None:
 
 
 def test_a_short_history_has_no_origins() -> None:
-    with pytest.raises(DataError, match="too short a time to try forecasts on: 182 days"):
+    with pytest.raises(DataError, match="too short a time for a backtest: 182 days"):
         backtest_origins(poisson_history(130))
 
 

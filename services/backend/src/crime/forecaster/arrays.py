@@ -38,7 +38,7 @@ class PlaceForecasts:
 
     @classmethod
     def from_entries(cls, entries: Mapping[str, np.ndarray], kind: PlaceKind) -> "PlaceForecasts":
-        """Raises `KeyError` if an entry is missing."""
+        """Read one kind of place from the entries of `forecast.npz`. Raises `KeyError` if one is missing."""
         required = {name: entries[f"{kind}_{name}"] for name in ("ids", "area", "mean", "share", "centre", "recent")}
         return cls(
             **required,
@@ -59,14 +59,17 @@ class PlaceForecasts:
 
 @dataclass(frozen=True)
 class ForecastArrays:
-    """`grid` (G,) are the expectations that interval tables are for; `places` has no district if none is known."""
+    """The content of `forecast.npz`: `grid` (G,), the expectations for which intervals are tabulated, and forecasts.
+
+    `places` has no districts if the table names none.
+    """
 
     grid: np.ndarray
     places: Mapping[PlaceKind, PlaceForecasts]
 
     @classmethod
     def read(cls, path: Path) -> "ForecastArrays":
-        """Raises `OSError`, `KeyError` or `ValueError` if this is not such a file."""
+        """Read what `write` wrote. Raises `OSError`, `KeyError` or `ValueError` if the file is damaged."""
         with np.load(path, allow_pickle=False) as file:
             entries = dict(file)
         kinds = [kind for kind in PLACE_KINDS if kind != "district" or "district_ids" in entries]

@@ -24,7 +24,7 @@ class ForecastBundle:
     """A loaded forecast. `origin` is the day at whose end it was made; day 0 of the horizon is the next one."""
 
     def __init__(self, directory: Path, version: str | None = None):
-        """Raises `BundleError` if the directory holds no forecast, or a damaged one."""
+        """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`."""
         self.spec = read_spec(directory, ForecastSpec)
         try:
             check_hashes(directory, self.spec.sha256)

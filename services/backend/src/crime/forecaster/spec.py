@@ -11,7 +11,7 @@ StepLength = Literal["day", "week"]  # of a backtest
 
 
 class MethodScores(SpecPart):
-    """How one method did over the scored origins of a backtest.
+    """Scores of one method over the scored origins of a backtest.
 
     `deviance` is the mean Poisson deviance and `pinball` the mean pinball loss. For the 5, 10 and 20 % of places with
     the highest forecast: `hit` is the share of all reports in them, `pai` the prediction accuracy index (Chainey,
@@ -51,7 +51,7 @@ class BacktestSummary(SpecPart):
     reached: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """`reached` only where it is known."""
+        """The summary as JSON, without `reached` where it is not known."""
         return self.model_dump(exclude_none=True)
 
 

@@ -1,4 +1,4 @@
-"""What LightGBM adds: Poisson trees that start from the smoothed rates and learn what these leave unexplained.
+"""Gradient boosting: LightGBM's Poisson trees, which start from the smoothed rates and correct them.
 
 Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS 2017. The trees are used only where they
 lower the deviance of the latest weeks, which they were not trained on.
@@ -20,10 +20,10 @@ from crime.metrics.counts import poisson_deviance
 from crime.training.forecaster.origin_view import MAX_TRAINING_ORIGINS, KnownHistory
 from crime.training.forecaster.smoothed_rates import SmoothedRates
 
-MIN_RATE = 1e-9  # reports a day, of a place that has had none yet: its logarithm has to be finite
+MIN_RATE = 1e-9  # reports a day, for a place that has had none yet: keeps the logarithm finite
 MAX_TRAINING_ROWS = 200_000  # places x days; days are sampled from the horizon if there are more
 MIN_TRAINING_ORIGINS = 4
-VALIDATION_SHARE = 4  # one in so many past origins, the latest, tells whether the trees help
+VALIDATION_FRACTION = 4  # one in so many past origins, the latest ones, validates the trees
 MIN_DEVIANCE_GAIN = 0.0005  # share of the deviance of these origins that the trees must save: docs/method.md
 MAX_ROUNDS, STOPPING_ROUNDS = 150, 15
 PARAMETERS = {  # few leaves and strong regularisation, since little is left after the rates
@@ -44,7 +44,7 @@ PARAMETERS = {  # few leaves and strong regularisation, since little is left aft
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """n places and days after past origins."""
+    """n rows, each a place and a day after a past origin."""
 
     features: np.ndarray  # (n, features)
     expected: np.ndarray  # (n,) by the smoothed rates, of the reports known by now
@@ -56,7 +56,7 @@ class TrainingRows:
 
 
 class BoostedRates:
-    """The smoothed rates with what LightGBM adds. Forecasts are cached."""
+    """The smoothed rates, multiplied by LightGBM's correction. Forecasts are cached."""
 
     def __init__(self, known: KnownHistory, rates: SmoothedRates):
         self.known = known
@@ -79,14 +79,14 @@ class BoostedRates:
         return self._forecasts[kind, origin]
 
     def _train(self, kind: Entity, origin: int) -> lightgbm.Booster | None:
-        """None where there is too little history, or the trees do not help."""
+        """The trees; None where there is too little history, or the trees do not lower the deviance."""
         past = self.known.training_origins(origin)
-        late = past[: len(past) // VALIDATION_SHARE]
-        early = [earlier for earlier in past if late and earlier <= late[-1] - HORIZON_DAYS]
-        if not late or len(early) < MIN_TRAINING_ORIGINS:
+        validation = past[: len(past) // VALIDATION_FRACTION]
+        early = [earlier for earlier in past if validation and earlier <= validation[-1] - HORIZON_DAYS]
+        if not validation or len(early) < MIN_TRAINING_ORIGINS:
             return None
         training = self._rows(kind, early, origin).dataset()
-        rows = self._rows(kind, late, origin)
+        rows = self._rows(kind, validation, origin)
         model = lightgbm.train(
             PARAMETERS | {"num_threads": available_cpus()},
             training,
@@ -117,8 +117,8 @@ class BoostedRates:
     def _features(self, kind: Entity, origin: int, days: np.ndarray) -> np.ndarray:
         """(P * len(days), features) of the places at `origin`, for days of the horizon (0 to 27).
 
-        The windows' counts against what the smoothed rate makes expect (of a district, also those of its area), the
-        rate, the area, weekday, holidays, the day of the horizon, and the smoothed forecast of that day.
+        The ratio of each window's count to the count that the smoothed rate predicts (for a district, also its area's),
+        the rate, the area, weekday, holidays, the day of the horizon, and the smoothed forecast of that day.
         """
         places, combined = self.known.places[kind], self.rates.combined(kind, origin)
         windows = np.minimum([window.days for window in WINDOW_FEATURES], self.known.view(origin).days)
@@ -129,24 +129,24 @@ class BoostedRates:
             group = self.known.area_of_district
             area_counts = self.store.as_of("area", places.area, at_origin)
             ratios.append(_log_ratio(area_counts, np.bincount(group, rate)[group], windows))
-        of_place = np.column_stack([*ratios, np.log(np.maximum(rate, MIN_RATE)), places.area])
-        ahead = calendar_features(origin + 1, origin + HORIZON_DAYS)[days]
-        of_day = np.column_stack([ahead[:, :7].argmax(1), ahead[:, 7:].sum(1), days])
+        place_features = np.column_stack([*ratios, np.log(np.maximum(rate, MIN_RATE)), places.area])
+        calendar = calendar_features(origin + 1, origin + HORIZON_DAYS)[days]
+        day_features = np.column_stack([calendar[:, :7].argmax(1), calendar[:, 7:].sum(1), days])
         return np.column_stack(
             [
-                np.repeat(of_place, len(days), 0),
-                np.tile(of_day, (len(places), 1)),
+                np.repeat(place_features, len(days), 0),
+                np.tile(day_features, (len(places), 1)),
                 np.log(np.maximum(combined[:, days], MIN_RATE)).ravel(),
             ]
         )
 
 
 def _log_ratio(counts: np.ndarray, rate: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """(P, windows) log of counts (P, windows) over what a rate a day (P,) makes expect in windows of days."""
+    """(P, windows) log ratio of counts (P, windows) to those that the daily rate (P,) predicts in windows of days."""
     return np.asarray(np.log((counts + 1) / (rate[:, None] * windows + 1)))
 
 
 def _factor(model: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
-    """(n,) by which the trees multiply the expected reports."""
+    """(n,) factor by which the trees correct the expected reports."""
     raw = np.asarray(model.predict(features, raw_score=True, num_iteration=model.best_iteration))
     return np.asarray(np.exp(raw))

@@ -1,4 +1,4 @@
-"""How weekdays, holidays and the season move the city's reports.
+"""Multiplicative effects of weekdays, holidays and the season on the city's reports.
 
 Each effect is a ridge-penalised Poisson regression with log link (Nelder and Wedderburn, Generalized linear models,
 JRSS A 1972) of the city's daily counts around their sliding mean.
@@ -12,7 +12,7 @@ from crime.features.calendar import calendar_features
 CALENDAR_WINDOW = 29  # days of the sliding mean that weekdays and holidays are measured against
 SEASON_WINDOW = 365  # days of the sliding mean that the season is measured against
 DAYS_PER_YEAR = 365.25
-COEFFICIENT_PRECISION = 50.0  # of each coefficient's normal prior: 1/variance. Few reports move no effect far from 1
+COEFFICIENT_PRECISION = 50.0  # 1/variance of each coefficient's normal prior, which keeps effects of few reports near 1
 
 
 def calendar_effect(first: int, last: int, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:

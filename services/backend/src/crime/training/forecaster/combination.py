@@ -1,4 +1,4 @@
-"""Combination of several rates into one forecast, weighted by how well they explained past outcomes."""
+"""Combination of several rates into one forecast, with weights fitted to past outcomes."""
 
 import numpy as np
 from scipy import optimize
@@ -10,7 +10,7 @@ MAX_CELLS = 100_000  # places x days that weights are fitted to; a random sample
 
 
 def combine_rates(components: np.ndarray, reports: np.ndarray, exposure: np.ndarray) -> np.ndarray:
-    """(K,) weights of components (K, n) under which reports (n,) with their exposure (n,) are likely.
+    """(K,) weights of components (K, n), fitted to reports (n,) with their exposure (n,) by penalised likelihood.
 
     Weights are not negative and add up to 1. Poisson regression with identity link, by iteratively reweighted
     (Nelder and Wedderburn, JRSS A 1972) non-negative least squares (Lawson and Hanson, Solving Least Squares Problems,

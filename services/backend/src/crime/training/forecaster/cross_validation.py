@@ -1,4 +1,4 @@
-"""Cross-validation over time: forecasts made at past origins, from what was known then, beside what was reported later.
+"""Time series cross-validation: forecasts at past origins, made from what was known then, compared with the outcomes.
 
 Tashman, Out-of-sample tests of forecasting accuracy, International Journal of Forecasting 2000 (rolling origins).
 """
@@ -28,7 +28,7 @@ Truth = Callable[[EventHistory, Places, int, int], np.ndarray]  # (P, horizon) t
 
 
 def backtest_origins(history: EventHistory, n_windows: int = N_WINDOWS) -> list[int]:
-    """Days at whose end forecasts are tried, four weeks apart, the earliest first. Raises `DataError` if too few."""
+    """Past forecast origins, four weeks apart, the earliest first. Raises `DataError` if there are fewer than two."""
     known = completeness(history, history.end)
     last = history.last - HORIZON_DAYS
     while known[min(history.end - last - HORIZON_DAYS, MAX_DELAY_DAYS)] < MIN_COMPLETENESS:
@@ -38,7 +38,7 @@ def backtest_origins(history: EventHistory, n_windows: int = N_WINDOWS) -> list[
     if len(origins) < 2:
         raise DataError(
             f"{len(history):,} reports from {day_text(history.first)} to {day_text(history.last)} are too short a time "
-            f"to try forecasts on: {MIN_HISTORY_DAYS + 3 * HORIZON_DAYS + 14} days or more are needed"
+            f"for a backtest: {MIN_HISTORY_DAYS + 3 * HORIZON_DAYS + 14} days or more are needed"
         )
     return origins
 
@@ -70,7 +70,7 @@ def cross_validation(
     n_windows: int = N_WINDOWS,
     progress: Progress = no_progress,
 ) -> list[OriginTrial]:
-    """A trial of our method and each baseline at each origin, and of the true intensity on a simulated city."""
+    """The trial of each origin: our method, each baseline and, on a simulated city, the true intensity."""
     history = forecaster.known.history
     origins = backtest_origins(history, n_windows)
     known_now = completeness(history, history.end)

@@ -1,4 +1,4 @@
-"""The forecaster `crime-risk`: expected reports by place and day, up to 28 days ahead, at any origin of a history."""
+"""The forecaster `crime-risk`: expected reports by place and day, up to 28 days ahead, from any origin in a history."""
 
 from collections.abc import Sequence
 

@@ -1,8 +1,8 @@
-"""Intervals: how far reports lie around their expectation.
+"""Prediction intervals around expected reports.
 
 Reports follow a negative binomial with variance mean (1 + a) + b mean², the shape of overdispersed counts (Cameron and
-Trivedi, Regression Analysis of Count Data). It is fitted to past forecasts and their outcomes; so is the nominal level
-that each interval needs to hold 80 and 95 % of them.
+Trivedi, Regression Analysis of Count Data). `a`, `b` and the nominal levels at which intervals cover 80 and 95 % of
+outcomes are fitted to past forecasts.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from scipy import optimize, stats
 COVERAGE_LEVELS = (0.80, 0.95)
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)  # of the pinball loss: the median and the edges of both intervals
 MAX_CELLS = 20_000  # places x days that are fitted to; a random sample of more
-LEVEL_PRIOR_CELLS = 500  # outcomes' worth of trust in the uncorrected levels: few outcomes say little
+LEVEL_PRIOR_CELLS = 500  # weight of the uncorrected levels, in outcomes, so that few outcomes correct little
 NOMINAL_LEVELS = np.linspace(0.5, 0.999, 40)  # that the correction chooses from
 MEAN_GRID = np.geomspace(1e-4, 1e4, 400)  # expected reports for which intervals are tabulated
 
@@ -41,9 +41,9 @@ class IntervalModel:
         a, b = np.exp(np.clip(fitted.x, -12, 5)).tolist()
         uncorrected = cls(a, b)
         reached = np.maximum.accumulate([uncorrected.coverage_at(level, mean, reports) for level in NOMINAL_LEVELS])
-        trust = len(mean) / (len(mean) + LEVEL_PRIOR_CELLS)
+        weight = len(mean) / (len(mean) + LEVEL_PRIOR_CELLS)
         lower, upper = (
-            level + trust * (float(np.interp(level, reached, NOMINAL_LEVELS)) - level) for level in COVERAGE_LEVELS
+            level + weight * (float(np.interp(level, reached, NOMINAL_LEVELS)) - level) for level in COVERAGE_LEVELS
         )
         return cls(a, b, (lower, upper))
 
@@ -68,7 +68,7 @@ class IntervalModel:
     def table(self) -> np.ndarray:
         """(4, grid) bounds of the 80 % interval, then of the 95 % one, for the expectations of `MEAN_GRID`.
 
-        Whole numbers, whose probability outside is on either side as near as can be to what the level leaves.
+        Whole numbers, chosen so that the probability of either tail is as near as possible to (1 - level) / 2.
         """
         r, p = self._parameters(MEAN_GRID)
         rows = []

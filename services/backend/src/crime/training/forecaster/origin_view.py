@@ -11,15 +11,15 @@ from crime.reports.places import PlaceKind, Places, area_index, daily_counts, pl
 from crime.training.forecaster.calendar_effects import calendar_effect, season_effect
 from crime.training.forecaster.reporting_delay import MAX_DELAY_DAYS, completeness, observed_days
 
-KEPT_DAYS = 5 * 365  # of history that is used: bounds the time of a forecast, and older reports say little
-MIN_SEASON_DAYS = 2 * 365  # of history before a season can be told from a trend
-MIN_HISTORY_DAYS = 84  # of history before a first forecast
+HISTORY_DAYS = 5 * 365  # days of history that a forecast uses: bounds its time, and older reports add little
+MIN_SEASON_DAYS = 2 * 365  # days of history from which on a season can be distinguished from a trend
+MIN_HISTORY_DAYS = 84  # days of history before a first forecast
 MAX_TRAINING_ORIGINS = 26  # past forecasts that a method is fitted to: half a year
-TRAINING_STEP_DAYS = 7  # from one of them to the next
+TRAINING_STEP_DAYS = 7  # between these past origins
 
 
 class OriginView:
-    """What is known at `origin`: counts, how complete they are, and the calendar's effect.
+    """What is known at `origin`: counts, their completeness, and effects of the calendar and the season.
 
     T is the number of days since `first`, at most five years. `counts[kind]` (P, T) are reports by place and day.
     `observed` (T,) is False in gaps of the table, `exposure` (T,) the share of a day's reports known by now (0 in
@@ -28,7 +28,7 @@ class OriginView:
     """
 
     def __init__(self, history: EventHistory, places: Mapping[PlaceKind, Places], origin: int):
-        self.first = max(history.first, origin - KEPT_DAYS)
+        self.first = max(history.first, origin - HISTORY_DAYS)
         self.days = origin - self.first + 1
         self.counts = {kind: daily_counts(history, p, self.first, origin, origin) for kind, p in places.items()}
         self.centres = {kind: _place_centres(history, p, origin) for kind, p in places.items()}
@@ -73,10 +73,10 @@ class KnownHistory:
     """A history and its places, seen from any origin. Views are cached."""
 
     def __init__(self, history: EventHistory, kinds: Sequence[PlaceKind]):
-        """`kinds` beside the city and the areas, which every forecast needs."""
+        """`kinds`: kinds of places in addition to the city and the areas, which every forecast needs."""
         self.history = history
-        every: list[PlaceKind] = ["city", "area", *kinds]
-        self.places = {kind: places_of(history, kind) for kind in dict.fromkeys(every)}
+        all_kinds: list[PlaceKind] = ["city", "area", *kinds]
+        self.places = {kind: places_of(history, kind) for kind in dict.fromkeys(all_kinds)}
         self._views: dict[int, OriginView] = {}
 
     @cached_property
@@ -91,12 +91,12 @@ class KnownHistory:
 
     def training_origins(self, origin: int) -> list[int]:
         """Past origins, a week apart and the latest first, whose 28 days had passed by `origin`."""
-        earliest = max(self.history.first, origin - KEPT_DAYS) + MIN_HISTORY_DAYS - 1
+        earliest = max(self.history.first, origin - HISTORY_DAYS) + MIN_HISTORY_DAYS - 1
         latest = origin - HORIZON_DAYS
         return list(range(latest, earliest - 1, -TRAINING_STEP_DAYS))[:MAX_TRAINING_ORIGINS]
 
     def outcome(self, kind: PlaceKind, origin: int, known_by: int) -> np.ndarray:
-        """(P, 28) reports of the days after `origin`, of those known by `known_by`."""
+        """(P, 28) reports of the days after `origin` that were known by `known_by`."""
         return daily_counts(self.history, self.places[kind], origin + 1, origin + HORIZON_DAYS, known_by)
 
     def outcome_exposure(self, origin: int, known_by: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How good forecasts were: scores of each method over the trials of a cross-validation."""
+"""Scores of each forecasting method over the trials of a cross-validation."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from crime.training.forecaster.cross_validation import TRUTH, OriginTrial
 from crime.training.forecaster.forecaster import OUR_METHOD
 from crime.training.forecaster.intervals import IntervalModel
 
-CALIBRATION_ORIGINS = 3  # the first, which only serve to fit the first intervals
+CALIBRATION_ORIGINS = 3  # the first ones, which are not scored but used to fit the first intervals
 AREA_PERCENTS = (5, 10, 20)  # % of places, as NIJ's 2016 forecasting challenge asked for small shares of the city
 
 
@@ -66,7 +66,7 @@ def _concentration_scores(name: str, scored: Sequence[OriginTrial]) -> dict[str,
 def summarise(trials: Sequence[OriginTrial], by: PlaceKind, every: StepLength) -> BacktestSummary:
     """Scores of every method, and the method that did best. Raises `DataError` if there is no trial."""
     if not trials:
-        raise DataError("the table has gaps in every four weeks a forecast could be tried on")
+        raise DataError("no backtest is possible: the table has gaps in all of its four-week periods")
     methods = {name: score_method(name, trials) for name in trials[0].means}
     deviance = {name: scores.deviance for name, scores in methods.items()}
     best_baseline = min(deviance[name] for name in BASELINES)

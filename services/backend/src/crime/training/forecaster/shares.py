@@ -10,9 +10,9 @@ from crime.reports.categories import CATEGORIES
 from crime.reports.history import EventHistory
 from crime.reports.places import PlaceKind, Places, area_index
 
-SHARE_DAYS = 364  # of history that shares are taken from: whole weeks, every season once
+SHARE_DAYS = 364  # days of history that shares are estimated from: whole weeks, every season once
 CELL_PRIOR = 0.1  # reports added to each of the city's 21 cells, so that none is impossible
-# Reports' worth of trust in the city's shares, for a weekday's and an area's; in the area's shares, for a district's.
+# Weights of the priors, in reports: of the city's shares for a weekday's and an area's, of the area's for a district's.
 WEEKDAY_STRENGTH, AREA_STRENGTH, DISTRICT_STRENGTH = 50.0, 100.0, 50.0
 SHIFTS_BY_CATEGORIES = (3, len(CATEGORIES))
 
@@ -30,7 +30,7 @@ def shift_category_counts(history: EventHistory, places: Places, first: int, las
 def shift_category_shares(
     history: EventHistory, places: Mapping[PlaceKind, Places], kind: PlaceKind, origin: int
 ) -> np.ndarray:
-    """(P, 7, 3, 7) share of each shift and category in a place's reports, by weekday, from what `origin` knew.
+    """(P, 7, 3, 7) share of each shift and category in a place's reports, by weekday, from what was known at `origin`.
 
     Districts are shrunk to their area and areas to the city (the mean of a Dirichlet posterior); the effect of the
     weekday is the city's.
@@ -51,8 +51,8 @@ def shift_category_shares(
     if kind != "city":
         shares = _shrunk(counts(places["area"].index[recent], len(places["area"])), city, AREA_STRENGTH)
     if kind == "district":
-        of_area = shares[area_index(places)]
-        shares = _shrunk(counts(places[kind].index[recent], len(places[kind])), of_area, DISTRICT_STRENGTH)
+        area_shares = shares[area_index(places)]
+        shares = _shrunk(counts(places[kind].index[recent], len(places[kind])), area_shares, DISTRICT_STRENGTH)
     effect = _shrunk(by_weekday, city, WEEKDAY_STRENGTH) / city
     split = shares[:, None] * effect[None]
     return np.asarray(split / split.sum((2, 3), keepdims=True))

@@ -1,8 +1,8 @@
 """Smoothed rates: exponentially weighted means of each place's reports over their exposure, combined by likelihood.
 
-Half-lives differ by what they are for. The level of the city and its areas drifts, and short half-lives follow it;
-they also carry near repeats, which fade within days, so each range of the horizon has its own combination. The shares
-of places in that level hold longer.
+The level of the city and its areas drifts, and short half-lives follow it. They also capture near repeats, which fade
+within days, so each range of the horizon has its own combination. The shares of places in that level are more stable
+and have longer half-lives.
 """
 
 import numpy as np
@@ -16,17 +16,17 @@ from crime.training.forecaster.origin_view import MIN_SEASON_DAYS, KnownHistory,
 LEVEL_HALF_LIVES = (5.0, 14.0, 28.0, 91.0)  # days; of the level of the city and its areas: docs/method.md
 SHARE_HALF_LIVES = (5.0, 28.0, 91.0, 364.0, np.inf)  # days; of places' shares in that level: docs/method.md
 AREA_SHARE_HALF_LIVES = SHARE_HALF_LIVES[1:]
-MIN_SEASON_HALF_LIFE = 28.0  # days; a shorter memory follows the season by itself
-MIN_SHRUNK_HALF_LIFE = 364.0  # days; shorter ones are there to follow what is new, and are left as they are
+MIN_SEASON_HALF_LIFE = 28.0  # days; rates with a shorter half-life follow the season by themselves
+MIN_SHRUNK_HALF_LIFE = 364.0  # days; shares with a shorter half-life are not shrunk, so that they follow changes
 HORIZON_RANGES = (slice(0, 2), slice(2, 7), slice(7, 14), slice(14, 28))  # days of the horizon, with weights each
 
 
 def shrunk_shares(reports: np.ndarray, group: np.ndarray, active: np.ndarray, shrink: bool) -> np.ndarray:
     """(P,) share of each place in the reports (P,) of its group, 0 for places that are not `active` (P,).
 
-    `group` (P,) is an index. To `shrink` is to move each place towards the mean of its group by empirical Bayes with
-    a gamma prior (Clayton and Kaldor, Empirical Bayes estimates of age-standardized relative risks, Biometrics 1987):
-    the less places differ beyond what chance explains, the more.
+    `group` (P,) is the index of each place's group. `shrink` moves each place towards the mean of its group by
+    empirical Bayes with a gamma prior (Clayton and Kaldor, Empirical Bayes estimates of age-standardized relative
+    risks, Biometrics 1987): the less places differ beyond what chance explains, the further.
     """
     members = np.maximum(np.bincount(group, reports > 0), 1)
     total = np.bincount(group, reports, len(members))
@@ -86,7 +86,7 @@ class SmoothedRates:
     def _combine(self, kind: PlaceKind, origin: int) -> np.ndarray:
         components = self.components(kind, origin)
         combined = np.zeros(components.shape[1:])
-        # An origin with less than two years of history has no season, and so fewer components.
+        # an origin with less than two years of history has no season, and so fewer components
         past = [
             earlier
             for earlier in self.known.training_origins(origin)

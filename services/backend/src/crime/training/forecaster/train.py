@@ -1,4 +1,4 @@
-"""Fit `crime-risk` on all that is known and write its bundle: the forecast, its backtest, the latest features."""
+"""Train `crime-risk` on a whole history and write its bundle: the forecast, its backtest, the latest features."""
 
 import json
 import platform
@@ -25,8 +25,8 @@ from crime.training.forecaster.intervals import MAX_CELLS, MEAN_GRID, IntervalMo
 from crime.training.forecaster.scores import summarise
 from crime.training.forecaster.shares import shift_category_counts, shift_category_shares, sum_cut
 
-RECENT_DAYS = 91  # of reports shown before the forecast
-INTERVAL_TRIALS = 6  # the latest, that intervals are fitted to
+RECENT_DAYS = 91  # days of reports shown before the forecast
+INTERVAL_TRIALS = 6  # latest trials of the backtest that intervals are fitted to
 
 
 def train_forecast(
@@ -34,7 +34,7 @@ def train_forecast(
 ) -> ForecastBundle:
     """Backtest and make the forecast, and write its bundle to `directory`.
 
-    Raises `DataError` if there are too few reports, or too short a time of them.
+    Raises `DataError` if there are too few reports, or they cover too short a time.
     """
     backtest_origins(history)  # fails at once rather than after minutes
     kinds = [kind for kind in PLACE_KINDS if kind != "district" or (history.district > 0).any()]
@@ -44,8 +44,8 @@ def train_forecast(
     past_origin = history.last
     for index, kind in enumerate(kinds):
 
-        def kind_progress(what: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
-            progress(f"{kind}: {what}", (index + share) / len(kinds))
+        def kind_progress(step: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
+            progress(f"{kind}: {step}", (index + share) / len(kinds))
 
         trials = cross_validation(forecaster, kind, "day", progress=kind_progress)
         if kind != "city":
@@ -123,5 +123,5 @@ def interval_models(forecaster: Forecaster, kind: PlaceKind, trials: Sequence[Or
             means[cut].append(cut_mean[sample])
             reports[cut].append(cut_reports[sample])
     if not means["all"]:
-        raise DataError("the table has gaps in every four weeks a forecast could be tried on")
+        raise DataError("no backtest is possible: the table has gaps in all of its four-week periods")
     return {cut: IntervalModel.fit(np.concatenate(means[cut]), np.concatenate(reports[cut])) for cut in CUTS}
