@@ -1,0 +1,1 @@
+"""The category model as it is served: bundle, naive Bayes, trees, scoring, explanation."""

@@ -1,0 +1,1 @@
+"""Features of reports and places: definitions, encoding, and the feature store."""

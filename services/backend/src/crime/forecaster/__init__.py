@@ -1,0 +1,1 @@
+"""The forecast as it is served: its bundle. `crime.training.forecaster` makes it."""

@@ -1,0 +1,1 @@
+"""Scores of predictions and forecasts, and measures of drift."""

@@ -1,0 +1,1 @@
+"""Recorded predictions, and drift and performance measured on them."""

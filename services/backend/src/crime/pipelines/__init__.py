@@ -1,0 +1,1 @@
+"""Work across the registry and training: publishing, retraining, tuning, scoring tables, backup."""

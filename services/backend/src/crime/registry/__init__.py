@@ -1,0 +1,1 @@
+"""Versions of models: the registries, promotion through gates, and the audit log."""

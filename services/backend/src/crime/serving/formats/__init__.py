@@ -1,0 +1,1 @@
+"""Streams of tables in and out, a module for each format."""
