@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mlflow.entities import Run
+
 from crime.core.errors import AlreadyRunningError, BundleError, DataError, RegistryError
 from crime.core.executors import Executor
 from crime.core.progress import Progress
@@ -117,7 +119,7 @@ class _RetrainingRun:
         self.id: str = run.info.run_id
         self._client.update_run(self.id, "RUNNING")
 
-    def _create(self, experiment: str, digest: str) -> Any:
+    def _create(self, experiment: str, digest: str) -> Run:
         return self._client.create_run(experiment, tags={DIGEST_TAG: digest}, run_name=digest[:12])
 
     def note(self, **tags: str) -> None:

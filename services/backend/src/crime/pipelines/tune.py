@@ -6,7 +6,6 @@ that finished. Trials that do badly are pruned by the median rule (Golovin et al
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 from mlflow.entities import RunData
@@ -48,7 +47,7 @@ class TuningResult:
     `default`: the same with `TREE_PARAMETERS`. `finished` and `pruned` count trials.
     """
 
-    parameters: dict[str, Any]
+    parameters: dict[str, int | float]
     loss: float
     default: float
     finished: int
@@ -103,17 +102,17 @@ def _run_trials(executor: Executor, table: TrainingTable, trials: list[Trial]) -
     return list(zip(trials, losses, strict=True))
 
 
-def _trial_loss(table: TrainingTable, item: tuple[DetailLevel, dict[str, Any]], share_done: ShareDone) -> float:
+def _trial_loss(table: TrainingTable, item: tuple[DetailLevel, dict[str, int | float]], share_done: ShareDone) -> float:
     """Runs on a worker. `item`: a detail level and parameters."""
     level, parameters = item
     return level_loss(table.with_parameters(parameters), level)
 
 
-def _is_default(parameters: Mapping[str, Any]) -> bool:
+def _is_default(parameters: Mapping[str, int | float]) -> bool:
     return all(parameters[name] == TREE_PARAMETERS[name] for name in SEARCH_SPACE)
 
 
-def best_parameters(registry: Registry) -> dict[str, Any]:
+def best_parameters(registry: Registry) -> dict[str, int | float]:
     """The best parameters for the reports that were tuned last. Raises `RegistryError` where nothing was tuned."""
     client = connect(registry, TUNING_EXPERIMENT)
     experiment = client.get_experiment_by_name(TUNING_EXPERIMENT)
@@ -144,7 +143,9 @@ class _TrialStore:
         )
         return [_frozen_trial(run.data) for run in runs]
 
-    def save(self, number: int, parameters: Mapping[str, Any], losses: dict[str, float], loss: float | None) -> None:
+    def save(
+        self, number: int, parameters: Mapping[str, int | float], losses: dict[str, float], loss: float | None
+    ) -> None:
         """Log a trial that ended. `losses`: by detail level; `loss`: their mean, None if the trial was pruned."""
         tags = {FINGERPRINT_TAG: self._fingerprint, "pruned": str(loss is None)}
         run = self._client.create_run(self._experiment, tags=tags, run_name=f"trial {number + 1}").info.run_id

@@ -48,7 +48,7 @@ class RunRecord:
     """What is logged to the MLflow run of a version."""
 
     tags: dict[str, str]
-    parameters: dict[str, Any]
+    parameters: dict[str, bool | int | float | str]
     metrics: dict[str, float]
 
 
