@@ -67,8 +67,8 @@ def test_without_workers_the_error_says_so(table: Path, tmp_path: Path) -> None:
     assert "no Dask workers at tcp://127.0.0.1:1" in refused.stderr
 
 
-def test_tuning_goes_on_where_it_was_killed(table: Path, tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_tuning_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    table, store = simulated_table(3, 1_500), Store(tmp_path)
     refused = store.crime("train", "--tuned", "--data", table, code=1)
     assert "crime tune" in refused.stderr
     cut = subprocess.Popen(

@@ -1,10 +1,13 @@
 """A bundle answers as an MLflow pyfunc what it answers in service."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS
-from crime.pyfunc import CategoryPyfunc, _load_pyfunc
+from crime.pyfunc import CategoryPyfunc, ForecastPyfunc, _load_pyfunc
+from written_forecast import WIDTHS, write_forecast
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +33,26 @@ def test_a_missing_column_is_unknown_and_a_blank_cell_is_none_recorded(model: Ca
     least = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 1}
     levels = [model.predict(pd.DataFrame([record]))["level"][0] for record in (least, least | {"Weapon Used Cd": None})]
     assert levels == ["place_time", "weapon"]
+
+
+def test_a_forecast_is_of_the_city_or_a_place_and_part_of_its_reports(tmp_path: Path) -> None:
+    model = _load_pyfunc(str(write_forecast(tmp_path / "bundle")))
+    assert isinstance(model, ForecastPyfunc)
+    records = [
+        {"date": "2021-01-01"},
+        {"date": "2021-01-28", "area": 6},
+        {"date": "2021-01-01", "district": 602, "category": "theft_burglary", "shift": 1},
+    ]
+    answer = model.predict(pd.DataFrame(records))
+    assert answer["mean"].tolist() == pytest.approx([30, 20, 5])
+    assert (answer["high80"] - answer["mean"]).tolist() == pytest.approx([WIDTHS["all"], WIDTHS["all"], WIDTHS["both"]])
+    assert answer["error"].isna().all()
+
+
+def test_a_record_without_a_forecast_gets_an_error(tmp_path: Path) -> None:
+    model = _load_pyfunc(str(write_forecast(tmp_path / "bundle")))
+    records = [{"date": "2021-01-29"}, {"date": "2021-01-01", "area": 99}, {"date": "soon"}, {"area": 1}]
+    answer = model.predict(pd.DataFrame(records))
+    assert answer["mean"].isna().all()
+    assert answer["error"].notna().all()
+    assert "one of the 28 days" in answer["error"][0]

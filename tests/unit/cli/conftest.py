@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.cli import __main__  # noqa: F401 (registers the commands)
+from crime.cli import (
+    __main__,  # noqa: F401 (registers the commands)
+    console,
+)
 from crime.cli.app import app
 from typer.testing import CliRunner, Result
 
@@ -17,10 +20,12 @@ HEADER = "DR_NO,DATE OCC,TIME OCC,AREA,Crm Cd,Premis Cd,LOCATION\n"
 def crime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunCommand:
     """Run `crime` with these arguments in a folder of its own; fails unless it exits with `code`."""
     monkeypatch.chdir(tmp_path)
+    for output in (console.out, console.err):  # which read the width of the terminal when they are made
+        monkeypatch.setattr(output, "width", 200)
     monkeypatch.setenv("CRIME_MLRUNS", str(tmp_path / "mlruns"))
 
     def run(*arguments: str | Path, code: int = 0) -> Result:
-        result = CliRunner(env={"COLUMNS": "200", "USER": "an analyst"}).invoke(app, [*map(str, arguments)])
+        result = CliRunner(env={"USER": "an analyst"}).invoke(app, [*map(str, arguments)])
         assert result.exit_code == code, result.output + repr(result.exception)
         return result
 

@@ -1,18 +1,24 @@
 """What commands print of forecasts, backtests, drift and tuning."""
 
+import json
+from pathlib import Path
+
 import pytest
-from crime.cli import rendering
+from crime.cli import console, rendering
+from crime.forecaster.bundle import ForecastBundle
 from crime.forecaster.spec import BacktestSummary, MethodScores
 from crime.metrics.drift import FeatureDrift
 from crime.monitoring.drift_report import DriftReport
 from crime.monitoring.performance import WeeklyPerformance
 from crime.pipelines.tune import TuningResult
 from crime.reports.tally import Tally
+from written_forecast import write_forecast
 
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    for output in (console.out, console.err):
+        monkeypatch.setattr(output, "width", 200)
 
 
 def simulated_tally() -> Tally:
@@ -82,3 +88,29 @@ def test_repairs_and_rejections_are_notes_on_stderr(capsys: pytest.CaptureFixtur
         "1,234 rows read, 0 rejected, 2 cells repaired",
         "  repaired 2: LAT unreadable, taken as not known",
     ]
+
+
+def test_a_forecast_lists_areas_the_busiest_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    bundle = ForecastBundle(write_forecast(tmp_path / "bundle"))
+    rendering.print_forecast(bundle, "3", 28, simulated_tally())
+    text = capsys.readouterr().out
+    title, _, rows = text.partition("┏")
+    lines = rows.splitlines()
+    assert " ".join(title.split()) == (
+        "SIMULATED: crime-risk version 3: expected reports on 2021-01-01, with intervals"
+    )
+    busiest, other = (line for line in lines if "Hollywood (6)" in line or "Central (1)" in line)
+    assert [cell.strip() for cell in busiest.strip("│").split("│")] == [
+        "Hollywood (6)", "20.0", "18 to 22", "16 to 24", "560",
+    ]  # fmt: skip
+    assert "Central (1)" in other
+
+
+def test_a_forecast_as_json_has_every_day_of_every_area(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rendering.print_forecast_json(ForecastBundle(write_forecast(tmp_path / "bundle")), "3", 2, simulated_tally())
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["version"], summary["made_at"], summary["simulated"]) == ("3", "2020-12-31", True)
+    assert set(summary["areas"]) == {"1", "6"}
+    first, second = summary["areas"]["6"]
+    assert first == {"date": "2021-01-01", "mean": 20.0, "low80": 18, "high80": 22, "low95": 16, "high95": 24}
+    assert second["date"] == "2021-01-02"

@@ -1,4 +1,6 @@
-"""Tasks run in this process, in the order of their items."""
+"""Results come in the order of the items, whether tasks run in this process or on Dask workers."""
+
+from typing import Any
 
 import pytest
 from crime.core.errors import ExecutorError
@@ -26,3 +28,16 @@ def test_an_address_without_a_scheduler_is_an_executor_error(monkeypatch: pytest
     monkeypatch.setattr("crime.core.executors.CONNECT_SECONDS", 1)
     with pytest.raises(ExecutorError, match="no Dask workers"):
         DaskExecutor("tcp://127.0.0.1:1")
+
+
+def test_dask_workers_give_the_same_results() -> None:
+    from distributed import LocalCluster
+
+    shares: list[tuple[int, float]] = []
+    local_cluster: Any = LocalCluster  # untyped
+    with local_cluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        executor = DaskExecutor(cluster.scheduler_address)
+        assert executor.workers == 2
+        results = executor.map(add, 10, [3, 1, 2], lambda item, share: shares.append((item, share)))
+        assert list(results) == [13, 11, 12]
+    assert shares == [(3, 1.0), (1, 1.0), (2, 1.0)]

@@ -61,6 +61,13 @@ KINDS = {
 }
 
 
+def test_a_column_name_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    path.write_bytes(_parquet().replace(b"Mocodes", b"\x80ocodes"))
+    with pytest.raises(DataError, match="can't be read"):
+        read(path)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_bytes_are_read_or_refused(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "table"

@@ -39,7 +39,7 @@ def read_blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
         else:
             with path.open("rb") as raw, open_unpacked(raw) as stream:
                 yield from read_csv_blocks(stream, tally)
-    except (*UNREADABLE_ERRORS, pa.ArrowException, OSError) as error:
+    except (*UNREADABLE_ERRORS, pa.ArrowException, UnicodeDecodeError, OSError) as error:
         after = f" after {tally.rows:,} rows" if tally.rows else ""
         raise DataError(f"{path.name} can't be read{after}: {error}") from error
 
