@@ -23,8 +23,8 @@ COLUMNS = ("Crm Cd", "Premis Cd", "Weapon Used Cd", "Mocodes")
 
 @pytest.fixture(scope="module")
 def half_year(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """About 1,200 reports of 190 days."""
-    history = poisson_history(190, late=0.2)
+    """About 760 reports of 190 days."""
+    history = poisson_history(190, {101: 1.0, 102: 0.8, 201: 0.6, 202: 1.6}, late=0.2)
     rng = np.random.default_rng(1)
     path = tmp_path_factory.mktemp("table") / "reports.csv"
     with path.open("w", newline="") as file:

@@ -61,9 +61,12 @@ KINDS = {
 }
 
 
-def test_a_column_name_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [b"Mocodes", b"01/15/2023"])
+def test_text_in_parquet_that_is_not_utf8_is_an_error(text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
-    path.write_bytes(_parquet().replace(b"Mocodes", b"\x80ocodes"))
+    content = _parquet()
+    assert text in content
+    path.write_bytes(content.replace(text, b"\x80" + text[1:]))
     with pytest.raises(DataError, match="can't be read"):
         read(path)
 

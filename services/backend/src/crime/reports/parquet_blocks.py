@@ -30,5 +30,7 @@ def _text(column: "pa.Array") -> "pa.Array":
     import pyarrow as pa
 
     if not pa.types.is_list(column.type):
-        return column.cast(pa.string()).cast(pa.binary())
+        text = column.cast(pa.string())
+        text.validate(full=True)  # a file may say that bytes are text which are not UTF-8
+        return text.cast(pa.binary())
     return pa.array([None if codes is None else " ".join(map(str, codes)) for codes in column.to_pylist()], pa.binary())
