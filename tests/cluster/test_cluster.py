@@ -52,18 +52,15 @@ def test_it_stands_as_documented(release: Any) -> None:
 
 
 def test_port_forward_shows_the_docs(release: Any) -> None:
-    forward = subprocess.Popen(
-        ["kubectl", "--kubeconfig", release.kubeconfig, "-n", "crime-test", "port-forward",
-         "service/backend-service", "15000:5000"],
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert forward.stdout
-        forward.stdout.readline()
-        with urllib.request.urlopen("http://127.0.0.1:15000/docs", timeout=20) as response:
-            assert b"swagger" in response.read().lower()
-    finally:
-        forward.kill()
+    command = ["kubectl", "--kubeconfig", release.kubeconfig, "-n", "crime-test", "port-forward"]
+    with subprocess.Popen([*command, "service/backend-service", "15000:5000"], stdout=subprocess.PIPE) as forward:
+        try:
+            assert forward.stdout
+            forward.stdout.readline()
+            with urllib.request.urlopen("http://127.0.0.1:15000/docs", timeout=20) as response:
+                assert b"swagger" in response.read().lower()
+        finally:
+            forward.kill()
 
 
 def test_helm_test_predicts_through_both_services(release: Any) -> None:
