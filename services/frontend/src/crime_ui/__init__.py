@@ -1,0 +1,1 @@
+"""The analyst's page, a Streamlit application over the backend's HTTP API."""

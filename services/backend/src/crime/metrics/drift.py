@@ -14,6 +14,7 @@ import numpy as np
 
 from crime.reports.schema import DETAIL_LEVELS
 
+# PSI_THRESHOLD and ALPHA were chosen by experiment, the others set by judgement: docs/method.md
 PSI_THRESHOLD = 0.1  # by convention a moderate change
 ALPHA = 0.001  # family-wise significance level
 MIN_SHARE = 0.01  # of the reference; rarer values are counted together

@@ -6,7 +6,7 @@ from crime_ui import charts
 from crime_ui.client import cached
 from crime_ui.client.answers import DetailLevel, ServingModel, TrainingData
 
-LEVELS: dict[DetailLevel, str] = {
+LEVEL_LABELS: dict[DetailLevel, str] = {
     "place_time": "Place and time",
     "premise": "+ premise",
     "weapon": "+ weapon",
@@ -51,7 +51,7 @@ def score_table(serving: ServingModel) -> pd.DataFrame:
             "Log loss": serving["metrics"][level]["log_loss"],
             "Calibration error": serving["metrics"][level]["ece"],
         }
-        for level, name in LEVELS.items()
+        for level, name in LEVEL_LABELS.items()
     )
 
 
@@ -59,8 +59,8 @@ def show_level(serving: ServingModel) -> None:
     """The confusion matrix and the calibration of one detail level."""
     level = st.segmented_control(
         "Known of the report",
-        list(LEVELS),
-        format_func=lambda level: LEVELS[level],
+        list(LEVEL_LABELS),
+        format_func=lambda level: LEVEL_LABELS[level],
         default="report",
         required=True,
         key="level",

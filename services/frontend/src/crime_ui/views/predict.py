@@ -9,7 +9,7 @@ from crime_ui.client import cached, predictions
 from crime_ui.client.answers import CodeKind, DetailLevel, Explanation, Reason
 from crime_ui.client.transport import Refused
 
-LEVELS: dict[DetailLevel, str] = {
+LEVEL_PHRASES: dict[DetailLevel, str] = {
     "place_time": "place and time",
     "premise": "place, time and premise",
     "weapon": "place, time, premise and weapon",
@@ -113,7 +113,7 @@ def show_answer(explanation: Explanation) -> None:
     st.metric(
         "Most likely",
         explanation["label_name"].capitalize(),
-        f"{explanation['probability']:.0%} sure, from {LEVELS[explanation['level']]}",
+        f"{explanation['probability']:.0%} sure, from {LEVEL_PHRASES[explanation['level']]}",
         delta_color="off",
         delta_arrow="off",
         border=True,

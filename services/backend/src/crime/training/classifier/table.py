@@ -15,7 +15,7 @@ from crime.reports.table import Reports
 from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
 
 MASKED_SHARE = 0.4  # of the rows, in which a group of fields is masked; docs/method.md
-FOLDS = 5  # for out-of-fold naive Bayes inputs
+FOLDS = 5  # for out-of-fold naive Bayes inputs; docs/method.md
 ROWS_PER_BLOCK = 30_000  # rows of a dense matrix at a time, which bounds memory; a multiple of FOLDS
 MAX_TREE_REPORTS = 1_000_000  # trees learn from the newest, which bounds memory; naive Bayes learns from all
 

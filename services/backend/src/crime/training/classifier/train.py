@@ -31,7 +31,7 @@ from crime.training.classifier.table import TrainingTable, TreeParameters, build
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
-HELD_OUT_SHARE = 0.2  # of the reports, the newest
+HELD_OUT_SHARE = 0.2  # of the reports, the newest; docs/method.md
 
 
 class TrainedModel(NamedTuple):

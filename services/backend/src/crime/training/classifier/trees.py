@@ -16,7 +16,8 @@ from crime.training.classifier.table import TrainingTable, TreeParameters
 
 VALIDATION_SHARE = 0.2  # of the training reports, the newest: the number of rounds is chosen on them
 MASKED_WEIGHT = 0.5  # of a report's masked copy, beside 1 for the report as it is; docs/method.md
-MAX_ROUNDS, PATIENCE = 400, 20  # rounds; training stops after PATIENCE rounds without a better log loss
+# Rounds; training stops after PATIENCE rounds without a better log loss. Set by judgement, as docs/method.md says.
+MAX_ROUNDS, PATIENCE = 400, 20
 MIN_ROWS_FOR_THREADS = 50_000  # rows; on fewer, waiting OpenMP threads can take ten times as long on a busy machine
 TREE_PARAMETERS: TreeParameters = {  # chosen by experiment: docs/method.md
     "objective": "multiclass",

@@ -8,10 +8,11 @@ from crime.reports.places import PlaceKind
 from crime.training.forecaster.origin_view import OriginView
 
 BASELINES = ("seasonal naive", "4-week mean", "long-run mean", "exponential smoothing", "KDE hot spots")
+KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and of longitude, at Los Angeles's 34 degrees north
+# set by judgement, as docs/method.md says
 SMOOTHING_PARAMETERS = (0.02, 0.05, 0.1, 0.2, 0.4)  # that exponential smoothing chooses from: the newest day's weight
 KERNEL_KM = 0.5  # standard deviation of the Gaussian kernel
 KERNEL_DAYS = 91  # days of reports that the kernel smooths
-KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and of longitude, at Los Angeles's 34 degrees north
 MEAN_FLOOR = 0.1  # least forecast, as a share of the place's long-run mean: no forecast is 0
 
 

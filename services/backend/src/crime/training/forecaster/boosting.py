@@ -22,11 +22,11 @@ from crime.training.forecaster.smoothed_rates import SmoothedRates
 
 MIN_RATE = 1e-9  # reports a day, for a place that has had none yet: keeps the logarithm finite
 MAX_TRAINING_ROWS = 200_000  # places x days; days are sampled from the horizon if there are more
-MIN_TRAINING_ORIGINS = 4
+MIN_TRAINING_ORIGINS = 4  # past origins; with fewer there are no trees
 VALIDATION_FRACTION = 4  # one in so many past origins, the latest ones, validates the trees
 MIN_DEVIANCE_GAIN = 0.0005  # share of the deviance of these origins that the trees must save: docs/method.md
-MAX_ROUNDS, STOPPING_ROUNDS = 150, 15
-PARAMETERS = {  # few leaves and strong regularisation, since little is left after the rates
+MAX_ROUNDS, STOPPING_ROUNDS = 150, 15  # at most, and without a better deviance; docs/method.md
+PARAMETERS = {  # few leaves and strong regularisation, since little is left after the rates: docs/method.md
     "objective": "poisson",
     "learning_rate": 0.05,
     "num_leaves": 7,

@@ -9,6 +9,7 @@ from sklearn.linear_model import PoissonRegressor
 
 from crime.features.calendar import calendar_features
 
+# set by judgement, as docs/method.md says
 CALENDAR_WINDOW = 29  # days of the sliding mean that weekdays and holidays are measured against
 SEASON_WINDOW = 365  # days of the sliding mean that the season is measured against
 DAYS_PER_YEAR = 365.25

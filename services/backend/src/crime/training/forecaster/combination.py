@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import optimize
 
+# set by judgement, as docs/method.md says
 ITERATIONS = 5  # of reweighting; more change nothing
 RIDGE = 1e-3  # penalty on the distance from equal weights, relative to the mean squared component
 SUM_PENALTY = 1e2  # penalty on a sum of weights other than 1, on the same scale

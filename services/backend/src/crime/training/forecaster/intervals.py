@@ -13,7 +13,8 @@ from scipy import optimize, stats
 COVERAGE_LEVELS = (0.80, 0.95)
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)  # of the pinball loss: the median and the edges of both intervals
 MAX_CELLS = 20_000  # places x days that are fitted to; a random sample of more
-LEVEL_PRIOR_CELLS = 500  # weight of the uncorrected levels, in outcomes, so that few outcomes correct little
+# weight of the uncorrected levels, in outcomes, so that few outcomes correct little; docs/method.md
+LEVEL_PRIOR_CELLS = 500
 NOMINAL_LEVELS = np.linspace(0.5, 0.999, 40)  # that the correction chooses from
 MEAN_GRID = np.geomspace(1e-4, 1e4, 400)  # expected reports for which intervals are tabulated
 

@@ -11,6 +11,7 @@ from crime.reports.places import PlaceKind, Places, area_index, daily_counts, pl
 from crime.training.forecaster.calendar_effects import calendar_effect, season_effect
 from crime.training.forecaster.reporting_delay import MAX_DELAY_DAYS, completeness, observed_days
 
+# set by judgement, as docs/method.md says
 HISTORY_DAYS = 5 * 365  # days of history that a forecast uses: bounds its time, and older reports add little
 MIN_SEASON_DAYS = 2 * 365  # days of history from which on a season can be distinguished from a trend
 MIN_HISTORY_DAYS = 84  # days of history before a first forecast

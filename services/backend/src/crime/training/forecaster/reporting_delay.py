@@ -4,9 +4,10 @@ import numpy as np
 
 from crime.reports.history import EventHistory
 
+# set by judgement, as docs/method.md says
 MAX_DELAY_DAYS = 400  # longer delays count as 400 days: too few reports come later to matter
 MIN_COMPLETENESS = 0.05  # of a day's reports; rates are divided by it, and a lower estimate would blow them up
-MIN_GAP_DAYS = 3
+MIN_GAP_DAYS = 3  # days without a report; a shorter silence is no gap
 MIN_MISSING_REPORTS = 20  # reports expected on the days of a gap; if fewer, the silence may be chance
 GAP_MARGIN_DAYS = 28  # on either side of a gap; their counts give the number of reports to expect in it
 

@@ -10,6 +10,7 @@ from crime.reports.categories import CATEGORIES
 from crime.reports.history import EventHistory
 from crime.reports.places import PlaceKind, Places, area_index
 
+# set by judgement, as docs/method.md says
 SHARE_DAYS = 364  # days of history that shares are estimated from: whole weeks, every season once
 CELL_PRIOR = 0.1  # reports added to each of the city's 21 cells, so that none is impossible
 # Weights of the priors, in reports: of the city's shares for a weekday's and an area's, of the area's for a district's.
