@@ -199,7 +199,7 @@ def test_monitoring_shows_pods_and_drift(page: Page, services: PageServices) -> 
     assert TRACEBACK not in page.inner_text("body")
 
 
-def test_whoever_has_the_token_promotes_and_rolls_back(page: Page, services: PageServices) -> None:
+def test_the_token_allows_to_promote_and_roll_back(page: Page, services: PageServices) -> None:
     trained_store().crime("train", "--seed", "1")
     champion = services.aliases()["champion"]
     page.goto(f"{services.url}/models")

@@ -40,18 +40,18 @@ class Cluster:
         return self.run("helm", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments, **options)
 
     def get(self, kind: str, *arguments: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))
-        return found
+        result: dict[str, Any] = json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))
+        return result
 
     def pods(self, name: str) -> list[dict[str, Any]]:
-        """Pods of a service that are not on their way out."""
-        found = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        """Pods of a service that are not being deleted."""
+        pods = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def gone(self, name: str) -> bool:
-        """Whether every pod on its way out has left."""
-        found = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
-        return len(found) == len(self.pods(name))
+        """Whether every deleted pod has ended."""
+        pods = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
+        return len(pods) == len(self.pods(name))
 
     def ready(self, name: str) -> int:
         return sum(
@@ -61,17 +61,17 @@ class Cluster:
             if condition["type"] == "Ready"
         )
 
-    def until(self, true: Callable[[], bool], seconds: float = 60) -> float:
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> float:
         """Wait until something holds; returns the seconds it took."""
         start = time.monotonic()
-        while not true():
+        while not condition():
             assert time.monotonic() - start < seconds, f"still not so after {seconds} s"
             time.sleep(0.3)
         return time.monotonic() - start
 
     @contextmanager
     def load(self, clients: int = 8) -> Iterator[dict[str, Any]]:
-        """Clients in a pod ask for predictions, and one for the page, all the while; the dict then says how it went."""
+        """Load from a pod: clients ask for predictions, and one for the page. At the end the dict has the outcome."""
         self.kubectl("delete", "pod", "load", "--ignore-not-found", "--grace-period=1")
         self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod("load", LOAD, str(clients))))
         self.kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
@@ -86,7 +86,7 @@ class Cluster:
 
     @contextmanager
     def killing(self, name: str, after: float) -> Iterator[dict[str, Any]]:
-        """Kill one of a service's pods some seconds from now; the dict then names it."""
+        """Kill one of a service's pods after some seconds; the dict names it."""
         victim: dict[str, Any] = {"pod": self.pods(name)[0]["metadata"]["name"]}
 
         def kill() -> None:
@@ -99,7 +99,7 @@ class Cluster:
         killer.join()
 
     @staticmethod
-    def told(outcome: dict[str, Any]) -> str:
+    def summary(outcome: dict[str, Any]) -> str:
         return (
             f"{outcome['answered']} requests and {outcome['pages']} pages, {len(outcome['failures'])} failed, "
             f"slowest {outcome['slowest']} s, by model version {outcome['versions']}"
@@ -137,7 +137,7 @@ class Cluster:
     def ask(
         self, path: str, body: Any = None, pod: str = "deployment/backend-deployment", method: str | None = None
     ) -> Any:
-        """What a backend pod answers to itself; with a body it is a writing call, with the token."""
+        """A backend pod's answer to a request from inside it; with a body it is a POST. The token is sent."""
         code = (
             "import json,sys,urllib.request as u\n"
             "body=json.loads(sys.argv[2])\n"

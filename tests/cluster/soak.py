@@ -1,6 +1,8 @@
-"""Runs in a pod: `soak.py CLIENTS MINUTES`, clients that ask for everything until /tmp/stop is there, while every
-backend pod's own count of what it answered is read twice a second; then one line of JSON, in which the slope of memory
-is that of the last MINUTES, on each pod then standing. Nothing is tried twice.
+"""Mixed load from inside a pod: `soak.py CLIENTS MINUTES`.
+
+Clients call every kind of endpoint until /tmp/stop exists, without retries. Meanwhile each backend pod's own request
+counts and memory are read several times a second. At the end one line of JSON is printed. Its slope of memory is that
+of the last MINUTES, for each pod that is then running.
 """
 
 import collections
@@ -33,7 +35,7 @@ lock = threading.Lock()
 asked: collections.Counter[str] = collections.Counter()
 failures: list[str] = []
 slow = [0.0]
-spare: dict[str, socket.socket] = {}  # a connection to each pod on which nothing was asked yet
+spare: dict[str, socket.socket] = {}  # an unused connection to each pod
 pods: dict[tuple[str, str], dict[str, Any]] = {}  # by address and start: counts, sizes over time
 
 
@@ -67,13 +69,13 @@ def ask(keep: bool) -> None:
 
 
 def look(address: str) -> None:
-    """A pod that takes no connection any more is asked for its last counts on one that it took before."""
+    """Read a pod's counts; if it refuses new connections, on one that was opened earlier."""
     try:
         taken = socket.create_connection((address, 5000), timeout=2)
     except OSError:
         if address not in spare:
             return
-        time.sleep(0.3)  # what was on its way is answered
+        time.sleep(0.3)  # until requests under way are answered
         note(address, read(spare.pop(address)))
         return
     note(address, read(taken))
@@ -108,7 +110,7 @@ def watch() -> None:
     while not last:
         last = stopped()
         if last:
-            time.sleep(2)  # what was on its way is answered
+            time.sleep(2)  # until requests under way are answered
         try:
             addresses = {str(info[4][0]) for info in socket.getaddrinfo("backend-pods", 5000, type=socket.SOCK_STREAM)}
         except OSError:
@@ -132,7 +134,7 @@ def slope(sizes: list[tuple[float, float, float]], since: float) -> float:
 watcher = threading.Thread(target=watch)
 watcher.start()
 time.sleep(1)
-look_at = {key: dict(pod["counts"]) for key, pod in pods.items()}  # what was answered before
+look_at = {key: dict(pod["counts"]) for key, pod in pods.items()}  # counts before the clients started
 clients = [threading.Thread(target=ask, args=(at % 2 == 0,)) for at in range(int(sys.argv[1]))]
 for thread in clients:
     thread.start()
@@ -145,7 +147,7 @@ oldest = max(pods.values(), key=lambda pod: pod["sizes"][-1][0] - pod["sizes"][0
 end = max(pod["sizes"][-1][0] for pod in pods.values())
 standing = [pod["sizes"] for pod in pods.values() if pod["sizes"][-1][0] > end - 10]
 calm = end - 60 * float(sys.argv[2])
-told = {
+result = {
     "asked": dict(sorted(asked.items())),
     "counted": {route: n for route, n in sorted(counted.items()) if n},
     "failures": failures,
@@ -156,4 +158,4 @@ told = {
     "largest_mb": round(max(size[1] for pod in pods.values() for size in pod["sizes"]) / 1e6),
     "descriptors": [int(oldest[len(oldest) // 2][2]), int(oldest[-1][2])],
 }
-print(json.dumps(told))
+print(json.dumps(result))

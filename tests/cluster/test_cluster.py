@@ -64,11 +64,11 @@ def test_port_forward_shows_the_docs(release: Any) -> None:
 
 
 def test_helm_test_predicts_through_both_services(release: Any) -> None:
-    said = release.helm("test", "crime", "--logs")
-    assert said.count("Phase:          Succeeded") == 2
-    assert "crime-category version" in said
-    assert "sure, from place, time and premise" in said
-    assert "reports expected in Hollywood" in said
+    output = release.helm("test", "crime", "--logs")
+    assert output.count("Phase:          Succeeded") == 2
+    assert "crime-category version" in output
+    assert "sure, from place, time and premise" in output
+    assert "reports expected in Hollywood" in output
 
 
 def test_a_prediction_in_the_browser(page: Page) -> None:
@@ -91,7 +91,7 @@ def test_twenty_uploads_through_three_pods_are_taken(release: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["backend", "frontend"])
-def test_a_killed_pod_comes_back_and_nobody_notices(name: str, release: Any, page: Page) -> None:
+def test_a_killed_pod_comes_back_and_no_request_fails(name: str, release: Any, page: Page) -> None:
     with release.load() as outcome:
         victim = release.pods(name)[0]["metadata"]["name"]
         release.kubectl("delete", "pod", victim, "--wait=false")
@@ -99,7 +99,7 @@ def test_a_killed_pod_comes_back_and_nobody_notices(name: str, release: Any, pag
         healed = release.until(lambda: release.ready(name) == 3)
         shows_the_report(page)
         release.until(lambda: release.gone(name))
-    print(f"\n{name} pod deleted: three ready after {healed:.1f} s, {release.told(outcome)}")
+    print(f"\n{name} pod deleted: three ready after {healed:.1f} s, {release.summary(outcome)}")
     assert outcome["failures"] == []
     assert outcome["answered"] > 100
 
@@ -161,7 +161,7 @@ def test_an_upgrade_under_load_loses_no_request_and_no_state(
         took = time.monotonic() - start
         release.until(lambda: release.gone("backend") and release.gone("frontend"))
         shows_the_report(page)
-    print(f"\n{how}: {took:.1f} s, {release.told(outcome)}")
+    print(f"\n{how}: {took:.1f} s, {release.summary(outcome)}")
     assert outcome["failures"] == []
     assert outcome["answered"] > 200
     assert not before & {pod["metadata"]["name"] for pod in release.pods("backend")}

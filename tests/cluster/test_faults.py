@@ -24,19 +24,19 @@ def test_an_image_that_never_is_ready_changes_nothing(release: Any, images: Any)
     with release.load() as outcome:
         with pytest.raises(AssertionError, match="release crime failed, and has been rolled back"):
             release.helm(*upgrade, "--atomic", "--timeout", "25s")
-        assert before <= {pod["metadata"]["name"] for pod in release.pods("backend")}  # they went on all the while
+        assert before <= {pod["metadata"]["name"] for pod in release.pods("backend")}  # the old pods kept answering
         atomic = release.until(lambda: release.gone("backend") and release.ready("backend") == 3)
         release.helm(*upgrade)
         time.sleep(5)
         assert release.ready("backend") == 3
         release.helm("rollback", "crime", "--wait", "--timeout", "120s")
         assert before == {pod["metadata"]["name"] for pod in release.pods("backend")}
-    print(f"\nnever ready: --atomic was back after {atomic:.1f} s, and so was rollback; {release.told(outcome)}")
+    print(f"\nnever ready: --atomic was back after {atomic:.1f} s, and so was rollback; {release.summary(outcome)}")
     assert outcome["failures"] == []
 
 
 def test_a_paused_pod_is_left_out_and_comes_back(release: Any) -> None:
-    """As a node does that hangs: only probes can tell."""
+    """A stopped process, as on a node that hangs: only probes detect it."""
     pod = release.pods("backend")[0]
     name, address = pod["metadata"]["name"], pod["status"]["podIP"]
     process = _process_of(name)
@@ -50,16 +50,16 @@ def test_a_paused_pod_is_left_out_and_comes_back(release: Any) -> None:
         finally:
             os.kill(process, signal.SIGCONT)
         back = release.until(lambda: address in _endpoints(release), 30)
-    print(f"\npaused: left out after {noticed:.1f} s, back {back:.1f} s after; {release.told(outcome)}")
-    assert outcome["failures"] == []  # those that were with it waited
+    print(f"\npaused: left out after {noticed:.1f} s, back {back:.1f} s after; {release.summary(outcome)}")
+    assert outcome["failures"] == []  # its open requests waited
 
 
 def _process_of(pod: str) -> int | None:
-    """Of the pod's server, on this machine."""
+    """Process id of the pod's server on this machine; None if it is not found."""
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            mine = f"HOSTNAME={pod}".encode() in (place / "environ").read_bytes().split(b"\0")
-            if mine and b"crime.serving" in (place / "cmdline").read_bytes():
+            is_in_pod = f"HOSTNAME={pod}".encode() in (place / "environ").read_bytes().split(b"\0")
+            if is_in_pod and b"crime.serving" in (place / "cmdline").read_bytes():
                 return int(place.name)
         except OSError:
             continue
@@ -77,7 +77,9 @@ def _endpoints(release: Any) -> set[str]:
     }
 
 
-def test_all_backends_gone_are_told_and_the_page_heals_by_itself(release: Any, browser: Browser, page_url: str) -> None:
+def test_all_backends_gone_show_on_the_page_which_recovers_by_itself(
+    release: Any, browser: Browser, page_url: str
+) -> None:
     page = browser.new_page()
     page.goto(f"{page_url}/?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
     expect(page.get_by_text("sure, from place, time and premise")).to_be_visible(timeout=SLOW)
@@ -108,7 +110,7 @@ def test_a_pod_out_of_memory_starts_anew(release: Any) -> None:
     (status,) = release.get("pod", name)["status"]["containerStatuses"]
     print(
         f"\nout of memory: the hog ended with {done.returncode}, the server started anew "
-        f"{status['restartCount']} times; {release.told(outcome)}"
+        f"{status['restartCount']} times; {release.summary(outcome)}"
     )
     assert done.returncode != 0
     # a server that is killed takes what it was answering with it: at most one request of each client
@@ -135,7 +137,7 @@ def test_every_pod_killed_in_turn_and_at_random(release: Any, request: pytest.Fi
                 kill(name, random.choice(release.pods(name))["metadata"]["name"])
             time.sleep(random.uniform(0, 4))
         release.until(lambda: release.ready("backend") == 3 and release.ready("mlflow") == 1, 120)
-    print(f"\nkilled {killed}: {release.told(outcome)}")
+    print(f"\nkilled {killed}: {release.summary(outcome)}")
     assert outcome["failures"] == []
 
 
@@ -151,5 +153,5 @@ def test_upgrades_in_a_row(release: Any, request: pytest.FixtureRequest) -> None
             )  # fmt: skip
             took.append(time.monotonic() - began)
         release.until(lambda: release.gone("backend"))
-    print(f"\n{times} upgrades, {min(took):.1f} to {max(took):.1f} s each: {release.told(outcome)}")
+    print(f"\n{times} upgrades, {min(took):.1f} to {max(took):.1f} s each: {release.summary(outcome)}")
     assert outcome["failures"] == []

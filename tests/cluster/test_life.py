@@ -15,17 +15,17 @@ SECONDS = 15  # from a promotion to every pod
 
 def test_a_training_job_writes_to_the_registry_and_pods_take_it_up(release: Any) -> None:
     with release.load() as outcome:
-        said = release.job("first", "train")
+        log = release.job("first", "train")
         took = release.until(lambda: release.serving() == {"1"}, SECONDS)
-    assert "champion: the first one" in said
-    print(f"\nfirst champion: every pod {took:.1f} s after the job, {release.told(outcome)}")
+    assert "champion: the first one" in log
+    print(f"\nfirst champion: every pod {took:.1f} s after the job, {release.summary(outcome)}")
     assert outcome["failures"] == []
     assert "1" in outcome["versions"]
 
 
 def test_a_promotion_reaches_every_pod_and_rollback_too(release: Any) -> None:
-    said = release.job("second", "train", "--seed", "1")
-    version = "1" if "not champion" in said else "2"
+    log = release.job("second", "train", "--seed", "1")
+    version = "1" if "not champion" in log else "2"
     assert release.serving() == {version} or release.until(lambda: release.serving() == {version}, SECONDS)
     other = "2" if version == "1" else "1"
     with release.load() as outcome:
@@ -34,7 +34,7 @@ def test_a_promotion_reaches_every_pod_and_rollback_too(release: Any) -> None:
         time.sleep(1)
         release.ask("/models/crime-category/rollback", {"by": "a test"})
         back = release.until(lambda: release.serving() == {version}, SECONDS)
-    print(f"\npromoted: every pod after {took:.1f} s, back after {back:.1f} s, {release.told(outcome)}")
+    print(f"\npromoted: every pod after {took:.1f} s, back after {back:.1f} s, {release.summary(outcome)}")
     assert outcome["failures"] == []
     assert set(outcome["versions"]) == {"1", "2"}
     tags = {v["version"]: v["tags"] for v in release.ask("/models/crime-category")["versions"]}
@@ -56,10 +56,10 @@ def test_a_challenger_answers_its_share_on_every_pod(release: Any) -> None:
         return bool(found["shadowed"] >= min(outcome["versions"][champion], 5000))
 
     release.until(compared, 30)
-    print(f"\ncanary at 25 %: {release.told(outcome)}; beside the champion: {found}")
+    print(f"\ncanary at 25 %: {release.summary(outcome)}; beside the champion: {found}")
     assert outcome["failures"] == []
     assert outcome["versions"][other] / outcome["answered"] == pytest.approx(0.25, abs=0.04)
-    assert found["agreement"] == 1  # it is one report that is asked for
+    assert found["agreement"] == 1  # all requests send the same report
     release.ask(path, method="DELETE")
     time.sleep(6)
     with release.load() as outcome:
@@ -92,7 +92,7 @@ def test_the_page_promotes_with_the_token_alone(release: Any, browser: Browser, 
     page.goto(f"{page_url}/monitoring")
     expect(page.get_by_text(f"3 pods answer, with version {champion}.")).to_be_visible(timeout=60_000)
     page.close()
-    print(f"\nfrom the page: every pod {took:.1f} s after it said so, back {back:.1f} s, {release.told(outcome)}")
+    print(f"\nfrom the page: every pod {took:.1f} s after it said so, back {back:.1f} s, {release.summary(outcome)}")
     assert outcome["failures"] == []
 
 
@@ -118,7 +118,7 @@ def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, releas
     back = release.until(lambda: release.serving() == serving, 60)
     print(
         f"\nregistry {how}: three ready {healed:.1f} s after a pod's end, serving {versions}; "
-        f"all at {serving} {back:.1f} s after it was well again, {release.told(outcome)}"
+        f"all at {serving} {back:.1f} s after it was well again, {release.summary(outcome)}"
     )
     assert outcome["failures"] == []
 
@@ -134,7 +134,9 @@ def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Any) 
         healed = release.until(lambda: release.ready("backend") == 3)
         versions = release.serving()
         release.until(lambda: "can't be reached" in str(release.ask("/ready")["trouble"]))
-    print(f"\nregistry gone: three ready {healed:.1f} s after a pod's end, serving {versions}, {release.told(outcome)}")
+    print(
+        f"\nregistry gone: three ready {healed:.1f} s after a pod's end, serving {versions}, {release.summary(outcome)}"
+    )
     assert outcome["failures"] == []
     assert serving < versions  # the new pod answers with its image's model
     release.kubectl("scale", "deployment/mlflow-deployment", "--replicas=1")
@@ -143,7 +145,7 @@ def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Any) 
 
 
 def test_without_dns_the_backend_goes_on_and_starts_anew(release: Any) -> None:
-    """Every backend pod is replaced by one whose names nobody looks up, and then back."""
+    """Every backend pod is replaced by one that can't resolve names, and then back."""
     serving = release.serving()
 
     def rolled_out(**names: Any) -> None:
@@ -158,7 +160,7 @@ def test_without_dns_the_backend_goes_on_and_starts_anew(release: Any) -> None:
         release.until(lambda: "can't be reached" in str(release.ask("/ready")["trouble"]))
         rolled_out(dnsPolicy="ClusterFirst", dnsConfig=None)
         back = release.until(lambda: release.serving() == serving, 60)
-    print(f"\nno DNS: new pods serve {versions}; all at {serving} {back:.1f} s after, {release.told(outcome)}")
+    print(f"\nno DNS: new pods serve {versions}; all at {serving} {back:.1f} s after, {release.summary(outcome)}")
     assert outcome["failures"] == []
     assert versions.isdisjoint(serving)  # their images' own
 
@@ -197,7 +199,7 @@ def test_wrong_clocks_change_no_answer_and_lose_no_record(release: Any, wrong_cl
     after = release.ask("/drift")
     print(
         f"\nclocks 400 days ahead and behind: all five at a promoted version after {took:.1f} s, back after "
-        f"{back:.1f} s; {release.told(outcome)}"
+        f"{back:.1f} s; {release.summary(outcome)}"
     )
     assert outcome["failures"] == []
     assert all(found["reports"] >= recorded for found in (*pods, after))
@@ -252,7 +254,7 @@ def test_drift_appears_and_training_answers_it(release: Any, portal: Any) -> Non
     (champion,) = release.serving()
     if "crime-category version" in before and "not champion" in before:  # a model of real reports stands in the way
         made = before.split("crime-category version ")[1].split(":")[0]
-        reason = {"version": made, "force": "the simulated city is what is asked here"}
+        reason = {"version": made, "force": "this test needs the model of the simulated city"}
         release.ask("/models/crime-category/promote", reason)
         release.until(lambda: release.serving() == {made}, SECONDS)
         champion = made
@@ -274,6 +276,6 @@ def test_drift_appears_and_training_answers_it(release: Any, portal: Any) -> Non
     whole = time.monotonic() - began
     print(
         f"\ndrift seen {noticed:.1f} s after 1,000 drifted reports, none before; trained, judged and promoted version "
-        f"{champion} to {new}; every pod {took:.1f} s after the job; {whole:.0f} s in all, {release.told(outcome)}"
+        f"{champion} to {new}; every pod {took:.1f} s after the job; {whole:.0f} s in all, {release.summary(outcome)}"
     )
     assert outcome["failures"] == []

@@ -15,8 +15,8 @@ def test_training_is_shared_out_and_survives_a_killed_worker(release: Any) -> No
         )  # fmt: skip
         began = time.monotonic()
         with release.killing("dask-worker", after=12) if workers == 2 else release.load() as outcome:
-            said = release.job(f"shared-{workers}", "train", "--json")
-        found[workers], took[workers] = json.loads(said.splitlines()[-1]), round(time.monotonic() - began, 1)
+            log = release.job(f"shared-{workers}", "train", "--json")
+        found[workers], took[workers] = json.loads(log.splitlines()[-1]), round(time.monotonic() - began, 1)
         assert outcome.get("failures", []) == []
     print(f"\nseconds by workers: {took} (at 2 one was killed halfway); log loss {found[1]['overall']['log_loss']}")
     for workers in (2, 4):

@@ -23,8 +23,8 @@ def test_a_backup_goes_into_an_empty_cluster_of_the_previous_chart_and_is_upgrad
     release.kubectl("wait", "pod/safe", "--for=condition=Ready", "--timeout=60s")
 
     def crime(*arguments: str) -> dict[str, Any]:
-        said = release.kubectl("exec", "safe", "--", "python", "-m", "crime.cli", *arguments, "--json", timeout=300)
-        result: dict[str, Any] = json.loads(said.splitlines()[-1])
+        output = release.kubectl("exec", "safe", "--", "python", "-m", "crime.cli", *arguments, "--json", timeout=300)
+        result: dict[str, Any] = json.loads(output.splitlines()[-1])
         return result
 
     before, recorded = kept(release), release.ask("/drift")["reports"]
@@ -48,7 +48,7 @@ def test_a_backup_goes_into_an_empty_cluster_of_the_previous_chart_and_is_upgrad
         release.until(lambda: release.gone("backend") and release.serving() == {champion}, 60)
     print(
         f"\n{saved}: restored in {restored:.1f} s, on every pod {taken_up:.1f} s later; upgraded from the previous "
-        f"chart: {release.told(outcome)}"
+        f"chart: {release.summary(outcome)}"
     )
     assert outcome["failures"] == []
     assert kept(release) == before

@@ -86,7 +86,7 @@ def deployment(deployed: Deployment) -> Deployment:
     return deployed
 
 
-def test_the_image_answers_until_a_first_champion_is_taken_up_and_nobody_notices(
+def test_the_image_answers_until_a_first_champion_is_loaded_and_no_request_fails(
     start: Callable[..., Backend], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     better, worse = two_bundles()

@@ -101,7 +101,7 @@ def test_a_registry_that_goes_and_comes_back(
         manager.refresh()
     assert versions(manager) == {NAME: "1"}
     assert "can't be reached" in manager.trouble[NAME]
-    assert [line["event"] for line in lines if line["model"] == NAME] == ["no new model"]  # said once
+    assert [line["event"] for line in lines if line["model"] == NAME] == ["no new model"]  # logged once
     registry.reachable = True
     manager.refresh()
     assert NAME not in manager.trouble

@@ -75,7 +75,7 @@ def test_a_token_is_changed_without_a_restart(client: TestClient, token_file: Pa
     assert call(client, "promote", {"version": "77"}, "another").status_code == 404
 
 
-def test_the_token_is_told_to_nobody(client: TestClient) -> None:
+def test_no_answer_contains_the_token(client: TestClient) -> None:
     texts = []
     with capture_logs() as lines:
         for sent in (TOKEN, f"{TOKEN}!", TOKEN[:-1]):
