@@ -1,7 +1,7 @@
-"""Runs in a pod: clients that ask for predictions until /tmp/stop is there, and one for the page; then a line of JSON.
+"""Load from inside a pod: clients request predictions, and one the page, until /tmp/stop exists; then a line of JSON.
 
-Half of them keep their connection, half open one for each request. Nothing is tried twice. All ask for the same report
-but for its number, so a version has one answer: `mixed` names those that gave more.
+Half of the clients keep their connection, half open one for each request. There are no retries. All reports are the
+same but for their number, so each version must give one answer: `mixed` names versions that gave several.
 """
 
 import http.client
@@ -67,7 +67,7 @@ def read() -> None:
         time.sleep(0.05)
 
 
-clients = [threading.Thread(target=ask, args=(at % 2 == 0,)) for at in range(int(sys.argv[1]))]
+clients = [threading.Thread(target=ask, args=(index % 2 == 0,)) for index in range(int(sys.argv[1]))]
 clients.append(threading.Thread(target=read))
 for client in clients:
     client.start()

@@ -1,4 +1,4 @@
-"""Runs in a pod: a simulated city's reports as the city's portal would serve them, up to a day that can be moved.
+"""A portal inside a pod: serves a simulated city's reports up to a day that can be moved, by the city portal's API.
 
 `POST /until?2020-05-01` moves it; `POST /feed?N` asks backend-service for predictions of the N latest until then.
 """

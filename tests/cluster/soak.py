@@ -125,17 +125,17 @@ def slope(sizes: list[tuple[float, float, float]], since: float) -> float:
     sizes = [size for size in sizes if size[0] >= since]
     if len(sizes) < 2:
         return 0.0
-    at = sum(size[0] for size in sizes) / len(sizes)
+    mean_time = sum(size[0] for size in sizes) / len(sizes)
     mean = sum(size[1] for size in sizes) / len(sizes)
-    spread = sum((size[0] - at) ** 2 for size in sizes)
-    return 60 * sum((size[0] - at) * (size[1] - mean) for size in sizes) / spread
+    spread = sum((size[0] - mean_time) ** 2 for size in sizes)
+    return 60 * sum((size[0] - mean_time) * (size[1] - mean) for size in sizes) / spread
 
 
 watcher = threading.Thread(target=watch)
 watcher.start()
 time.sleep(1)
 look_at = {key: dict(pod["counts"]) for key, pod in pods.items()}  # counts before the clients started
-clients = [threading.Thread(target=ask, args=(at % 2 == 0,)) for at in range(int(sys.argv[1]))]
+clients = [threading.Thread(target=ask, args=(index % 2 == 0,)) for index in range(int(sys.argv[1]))]
 for thread in clients:
     thread.start()
 for thread in (*clients, watcher):

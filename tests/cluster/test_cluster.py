@@ -1,4 +1,4 @@
-"""Installed as users install it, looked at as they look at it, and broken on purpose."""
+"""The release as users install, inspect and upgrade it, and its recovery from deleted pods."""
 
 import json
 import subprocess
@@ -77,7 +77,7 @@ def test_a_prediction_in_the_browser(page: Page) -> None:
 
 def test_twenty_uploads_through_three_pods_are_taken(release: Any) -> None:
     script = Path(__file__).parent / "upload.py"
-    names = [f"upload-{at}" for at in range(5)]  # five addresses, so several frontend pods
+    names = [f"upload-{index}" for index in range(5)]  # five addresses, so several frontend pods
     for name in names:
         release.script(name, script, "4", image="crime-frontend:dev")
     uploads, refused = 0, []

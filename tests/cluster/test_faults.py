@@ -1,4 +1,4 @@
-"""Broken on purpose, under load: no request fails while a ready pod remains, and all comes back by itself."""
+"""Faults under load: no request fails while a ready pod remains, and the release recovers by itself."""
 
 import os
 import random
@@ -145,11 +145,11 @@ def test_upgrades_in_a_row(release: Any, request: pytest.FixtureRequest) -> None
     times = request.config.getoption("--upgrades")
     took = []
     with release.load() as outcome:
-        for at in range(times):
+        for number in range(times):
             began = time.monotonic()
             release.helm(
                 "upgrade", "crime", CHART, "--wait", "--reuse-values", "--timeout", "300s",
-                "--set", f"backend.podAnnotations.row=n{at}", timeout=320,
+                "--set", f"backend.podAnnotations.row=n{number}", timeout=320,
             )  # fmt: skip
             took.append(time.monotonic() - began)
         release.until(lambda: release.gone("backend"))

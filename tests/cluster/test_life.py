@@ -1,4 +1,4 @@
-"""The life of a model on a real cluster: trained, promoted, taken up, rolled back, watched and trained anew."""
+"""The life of a model on a real cluster: training, promotion, loading, rollback, drift and retraining."""
 
 import json
 import time
@@ -220,7 +220,7 @@ def test_mlflow_stays_within_its_budget(release: Any) -> None:
 
 @pytest.fixture
 def portal(release: Any) -> Any:
-    """The city's portal, as a pod: asked for by the training job, moved on by the test."""
+    """A pod in place of the city's portal: the training job fetches from it, the test moves its last day."""
     release.script("portal", Path(__file__).parent / "portal.py", "11", "150000", "2020-07-09", "7",
                    image="crime-training:dev")  # fmt: skip
     service = {

@@ -1,4 +1,4 @@
-"""Mixed load for minutes, through all that happens to a release in its life, counted on both sides."""
+"""Mixed load during upgrades, promotions and deleted pods; clients and pods must count the same requests."""
 
 import json
 import random
@@ -14,7 +14,7 @@ CALM = 0.3  # of the time, at its end, in which nothing is done: a swap's second
 
 @pytest.fixture
 def soaked(release: Any, request: pytest.FixtureRequest) -> Any:
-    """The script `soak.py` in its pod; `end()` is what it found."""
+    """The script `soak.py` in its pod; `end()` stops it and returns its result."""
     release.kubectl("delete", "pod", "soak", "--ignore-not-found", "--grace-period=1")
     calm = str(request.config.getoption("--soak-minutes") * CALM / 2)
     release.script("soak", Path(__file__).parent / "soak.py", "6", calm, image="crime-backend:dev")
@@ -37,26 +37,26 @@ def test_soak_through_upgrades_swaps_and_kills(release: Any, soaked: Any, reques
     champion = release.ask("/ready")["serving"]["crime-category"]
     other = "2" if champion == "1" else "1"
 
-    def upgrade(at: int) -> None:
+    def upgrade(number: int) -> None:
         release.helm(
             "upgrade", "crime", CHART, "--wait", "--reuse-values", "--timeout", "300s",
-            "--set", f"backend.podAnnotations.soak=n{at}", timeout=320,
+            "--set", f"backend.podAnnotations.soak=n{number}", timeout=320,
         )  # fmt: skip
 
     def kill(_: int) -> None:
         pods = [p for p in release.pods("backend") if p["status"].get("phase") == "Running"]
         release.kubectl("delete", "pod", random.choice(pods)["metadata"]["name"], "--wait=false")
 
-    def swap(at: int) -> None:
-        version = (other, champion)[at % 2]
+    def swap(number: int) -> None:
+        version = (other, champion)[number % 2]
         release.ask("/models/crime-category/promote", {"version": version, "force": "soak", "by": "a test"})
 
     acts = [*[kill] * 10, *[upgrade] * 3, *[swap] * 2]
     random.Random(7).shuffle(acts)
     done: dict[str, int] = {}
     began = time.monotonic()
-    for at, act in enumerate(acts):
-        time.sleep(max(0.0, began + (at + 0.5) * minutes * 60 * (1 - CALM) / len(acts) - time.monotonic()))
+    for index, act in enumerate(acts):
+        time.sleep(max(0.0, began + (index + 0.5) * minutes * 60 * (1 - CALM) / len(acts) - time.monotonic()))
         release.until(lambda: release.ready("backend") == 3, 120)
         act(done.setdefault(act.__name__, 0))
         done[act.__name__] += 1

@@ -1,4 +1,4 @@
-"""The product's own upgrade, and a backup put into an empty cluster: nothing that was kept is lost."""
+"""An upgrade from the previous chart, and a backup restored into an empty cluster: nothing stored is lost."""
 
 import json
 import time
@@ -9,7 +9,7 @@ CHART = "charts/crime-prediction"
 
 
 def kept(release: Any) -> dict[str, Any]:
-    """What must outlive an upgrade and a restore."""
+    """What an upgrade and a restore must preserve."""
     model = release.ask("/models/crime-category")
     return {
         "versions": [(v["version"], sorted(v["aliases"]), v["metrics"]) for v in model["versions"]],

@@ -1,4 +1,4 @@
-"""Runs in a pod: a registry in trouble. `slow`: ten seconds for each answer; `garbage`: an answer that is none."""
+"""A failing registry inside a pod. `slow`: ten seconds for each answer; `garbage`: HTML instead of JSON."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Runs in a pod: uploads files to the page as a browser does, over `frontend-service`; one line of JSON."""
+"""Uploads from inside a pod, to the page as a browser does, over `frontend-service`; then one line of JSON."""
 
 import json
 import sys

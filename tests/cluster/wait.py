@@ -1,4 +1,4 @@
-"""Runs in a pod, for commands that are run in it."""
+"""An idle pod that tests run commands in."""
 
 import signal
 
