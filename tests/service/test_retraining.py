@@ -11,21 +11,30 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crime.registry.embedded import EmbeddedRegistry
 from crime.registry.kinds import MODEL_KINDS
-from harness import Store, early_reports, last_json
+from harness import Store, last_json, session_folder
+from histories import write_half_year
 
 RANDOM_KILLS = int(os.environ.get("KILLS", "1")) - 1
 MOMENTS = random.Random(20)
 
 
+@cache
+def half_year() -> Path:
+    path = session_folder() / "half-year.csv"
+    write_half_year(path)
+    return path
+
+
 def retrain(folder: Path) -> dict[str, Any]:
-    """Retrain on the early reports; returns the JSON it ends with."""
-    arguments = ("retrain", "--data", early_reports(), "--work", folder / "work", "--json")
+    """Retrain on half a year's reports; returns the JSON it ends with."""
+    arguments = ("retrain", "--data", half_year(), "--work", folder / "work", "--json")
     return last_json(Store(folder / "mlruns").crime(*arguments))
 
 
@@ -60,7 +69,7 @@ def test_killed_again_and_again_it_ends_the_same(whole: tuple[Path, dict[str, An
     shares = [0.3, 0.5, 0.7, 0.9] + [MOMENTS.uniform(0.1, 1) for _ in range(RANDOM_KILLS)]
     for share in shares:
         run = subprocess.Popen(
-            [sys.executable, "-m", "crime.cli", "retrain", "--data", early_reports(), "--work", tmp_path / "work"],
+            [sys.executable, "-m", "crime.cli", "retrain", "--data", half_year(), "--work", tmp_path / "work"],
             env={**os.environ, "CRIME_MLRUNS": str(tmp_path / "mlruns")},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -92,5 +101,5 @@ def test_a_promotion_that_was_cut_off_is_completed(whole: tuple[Path, dict[str, 
 def test_one_at_a_time(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        refused = Store(tmp_path / "mlruns").crime("retrain", "--data", early_reports(), "--work", tmp_path, code=1)
+        refused = Store(tmp_path / "mlruns").crime("retrain", "--data", half_year(), "--work", tmp_path, code=1)
     assert "another retraining runs" in refused.stderr

@@ -1,13 +1,11 @@
 """Training and tuning past one machine: a real Dask scheduler and workers."""
 
-import json
 import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from crime.core.executors import DaskExecutor
@@ -62,36 +60,20 @@ def test_a_killed_worker_changes_nothing(
         assert (tmp_path / "dask" / file).read_bytes() == (tmp_path / "local" / file).read_bytes()
 
 
-def test_without_workers_the_error_says_so(table: Path, tmp_path: Path) -> None:
-    refused = Store(tmp_path).crime("train", "--data", table, "--dask", "tcp://127.0.0.1:1", code=1)
-    assert "no Dask workers at tcp://127.0.0.1:1" in refused.stderr
-
-
 def test_tuning_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     table, store = simulated_table(3, 1_500), Store(tmp_path)
-    refused = store.crime("train", "--tuned", "--data", table, code=1)
-    assert "crime tune" in refused.stderr
-    cut = subprocess.Popen(
+    killed = subprocess.Popen(
         [sys.executable, "-m", "crime.cli", "tune", "--data", str(table), "--trials", "50"],
         env=os.environ | {"CRIME_MLRUNS": str(tmp_path)},
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: finished_trials(tmp_path) >= 2, 120)
-    cut.kill()
-    cut.wait()
+    killed.kill()
+    killed.wait()
     before = finished_trials(tmp_path)
-
-    def tune() -> dict[str, Any]:
-        done = store.crime("tune", "--data", table, "--json", "--trials", str(before + 2))
-        return last_json(done)
-
-    result = tune()
+    result = last_json(store.crime("tune", "--data", table, "--json", "--trials", str(before + 2)))
     assert result["finished"] + result["pruned"] == finished_trials(tmp_path) == before + 2
     assert result["loss"] <= result["default"]
-    assert tune() == result  # nothing is left to do
-    store.crime("train", "--tuned", "--data", table)
-    (spec,) = tmp_path.glob("artifacts/models/*/artifacts/data/bundle/spec.json")
-    assert result["parameters"].items() <= json.loads(spec.read_text())["parameters"].items()
 
 
 def finished_trials(mlruns: Path) -> int:

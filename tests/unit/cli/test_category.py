@@ -102,3 +102,11 @@ def test_too_few_reports_are_an_error(
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert message in result.stderr
     assert not (tmp_path / "mlruns").exists()
+
+
+def test_without_dask_workers_the_error_says_so(
+    crime: RunCommand, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crime.core.executors.CONNECT_SECONDS", 1)
+    result = crime("train", "--data", table, "--dask", "tcp://127.0.0.1:1", code=1)
+    assert "error: no Dask workers at tcp://127.0.0.1:1" in result.stderr

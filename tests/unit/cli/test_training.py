@@ -1,47 +1,22 @@
 """Commands that train, on a table of four districts in half a year: tune, train, backtest, retrain."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from crime.core.days import day_text
 from crime.registry.embedded import EmbeddedRegistry
-from histories import MONDAY, poisson_history
+from histories import MONDAY, write_half_year
 from typer.testing import Result
 
 RunCommand = Callable[..., Result]
-CRIMES = (
-    ("510", "101", "", "0344"),
-    ("330", "108", "", "1300"),
-    ("624", "502", "400", "0416"),
-)  # codes that go together
-COLUMNS = ("Crm Cd", "Premis Cd", "Weapon Used Cd", "Mocodes")
 
 
 @pytest.fixture(scope="module")
 def half_year(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """About 760 reports of 190 days."""
-    history = poisson_history(190, {101: 1.0, 102: 0.8, 201: 0.6, 202: 1.6}, late=0.2)
-    rng = np.random.default_rng(1)
     path = tmp_path_factory.mktemp("table") / "reports.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["DR_NO", "Date Rptd", "DATE OCC", "TIME OCC", "AREA", "Rpt Dist No", *COLUMNS])
-        for row in range(len(history)):
-            writer.writerow(
-                [
-                    200_100_000 + row,
-                    day_text(int(history.known[row])),
-                    day_text(int(history.occurred[row])),
-                    f"{8 * history.shift[row]:02}30",
-                    history.area[row],
-                    history.district[row],
-                    *CRIMES[rng.integers(len(CRIMES))],
-                ]
-            )
+    write_half_year(path)
     return path
 
 
