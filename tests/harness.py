@@ -30,7 +30,6 @@ from crime.simulation.tables import write_city
 from crime.training.classifier.train import train_category_model
 
 EARLY_UNTIL = "2020-07-25"
-LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
 
 
 @dataclass(frozen=True)

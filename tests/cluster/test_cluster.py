@@ -5,10 +5,11 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from cluster.cluster import Cluster, Images
 from crime.core.bundle_files import write_spec
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
@@ -38,7 +39,7 @@ def shows_the_report(page: Page) -> None:
     assert "Traceback" not in page.inner_text("body")
 
 
-def test_it_stands_as_documented(release: Any) -> None:
+def test_it_stands_as_documented(release: Cluster) -> None:
     pods = release.kubectl("get", "pods", "-o", "wide")
     assert pods.count("backend-deployment-") == pods.count("frontend-deployment-") == 3
     deployments = release.kubectl("get", "deployments")
@@ -51,7 +52,7 @@ def test_it_stands_as_documented(release: Any) -> None:
     assert '"event":"model loaded"' in release.kubectl("logs", "deployment/backend-deployment")
 
 
-def test_port_forward_shows_the_docs(release: Any) -> None:
+def test_port_forward_shows_the_docs(release: Cluster) -> None:
     command = ["kubectl", "--kubeconfig", release.kubeconfig, "-n", "crime-test", "port-forward"]
     with subprocess.Popen([*command, "service/backend-service", "15000:5000"], stdout=subprocess.PIPE) as forward:
         try:
@@ -63,7 +64,7 @@ def test_port_forward_shows_the_docs(release: Any) -> None:
             forward.kill()
 
 
-def test_helm_test_predicts_through_both_services(release: Any) -> None:
+def test_helm_test_predicts_through_both_services(release: Cluster) -> None:
     output = release.helm("test", "crime", "--logs")
     assert output.count("Phase:          Succeeded") == 2
     assert "crime-category version" in output
@@ -75,14 +76,18 @@ def test_a_prediction_in_the_browser(page: Page) -> None:
     shows_the_report(page)
 
 
-def test_twenty_uploads_through_three_pods_are_taken(release: Any) -> None:
+def test_twenty_uploads_through_three_pods_are_taken(release: Cluster) -> None:
     script = Path(__file__).parent / "upload.py"
     names = [f"upload-{index}" for index in range(5)]  # five addresses, so several frontend pods
     for name in names:
         release.script(name, script, "4", image="crime-frontend:dev")
+
+    def has_ended(name: str) -> bool:
+        return release.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed")
+
     uploads, refused = 0, []
     for name in names:
-        release.until(lambda name=name: release.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed"), 120)
+        release.until(partial(has_ended, name), 120)
         outcome = json.loads(release.kubectl("logs", name).splitlines()[-1])
         uploads += outcome["uploads"]
         refused += outcome["refused"]
@@ -91,7 +96,7 @@ def test_twenty_uploads_through_three_pods_are_taken(release: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["backend", "frontend"])
-def test_a_killed_pod_comes_back_and_no_request_fails(name: str, release: Any, page: Page) -> None:
+def test_a_killed_pod_comes_back_and_no_request_fails(name: str, release: Cluster, page: Page) -> None:
     with release.load() as outcome:
         victim = release.pods(name)[0]["metadata"]["name"]
         release.kubectl("delete", "pod", victim, "--wait=false")
@@ -104,7 +109,7 @@ def test_a_killed_pod_comes_back_and_no_request_fails(name: str, release: Any, p
     assert outcome["answered"] > 100
 
 
-def new_image(release: Any, images: Any) -> Callable[[], None]:
+def new_image(release: Cluster, images: Images) -> Callable[[], None]:
     images.load(
         images.vary("backend", "next", "ENV CRIME_TEST=next"), images.vary("frontend", "next", "ENV CRIME_TEST=next")
     )
@@ -118,7 +123,7 @@ def new_image(release: Any, images: Any) -> Callable[[], None]:
     return upgrade
 
 
-def new_model(release: Any, images: Any, place: Path) -> Callable[[], None]:
+def new_model(release: Cluster, images: Images, place: Path) -> Callable[[], None]:
     with sample_table() as path:
         tally = Tally()
         bundle, _ = train_category_model(load_reports(path, tally), tally, place / "model", seed=7)
@@ -135,7 +140,7 @@ def new_model(release: Any, images: Any, place: Path) -> Callable[[], None]:
     return upgrade
 
 
-def set_image(release: Any, images: Any) -> Callable[[], None]:
+def set_image(release: Cluster, images: Images) -> Callable[[], None]:
     def upgrade() -> None:
         release.kubectl("set", "image", "deployment/backend-deployment", "backend=crime-backend:dev")
         release.kubectl("set", "image", "deployment/frontend-deployment", "frontend=crime-frontend:dev")
@@ -147,7 +152,7 @@ def set_image(release: Any, images: Any) -> Callable[[], None]:
 
 @pytest.mark.parametrize("how", ["new image", "new model", "kubectl set image"])
 def test_an_upgrade_under_load_loses_no_request_and_no_state(
-    how: str, release: Any, images: Any, page: Page, tmp_path: Path
+    how: str, release: Cluster, images: Images, page: Page, tmp_path: Path
 ) -> None:
     upgrade = {
         "new image": lambda: new_image(release, images),
@@ -169,7 +174,7 @@ def test_an_upgrade_under_load_loses_no_request_and_no_state(
     assert ("image-next" in outcome["versions"]) == (how != "new image")
 
 
-def test_pods_stay_small(release: Any) -> None:
+def test_pods_stay_small(release: Cluster) -> None:
     for pod in release.pods("backend"):
         status = release.kubectl("exec", pod["metadata"]["name"], "--", "cat", "/proc/1/status")
         kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))

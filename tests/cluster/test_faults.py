@@ -5,17 +5,18 @@ import random
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from cluster.cluster import Cluster, Images
 from playwright.sync_api import Browser, expect
 
 CHART = "charts/crime-prediction"
 SLOW = 60_000  # milliseconds
 
 
-def test_an_image_that_never_is_ready_changes_nothing(release: Any, images: Any) -> None:
+def test_an_image_that_never_is_ready_changes_nothing(release: Cluster, images: Images) -> None:
     images.load(images.vary("backend", "broken", 'CMD ["python", "-c", "import time; time.sleep(1e6)"]'))
     upgrade = ["upgrade", "crime", CHART, "--reuse-values", "--set"]
     release.helm(*upgrade, "backend.image.tag=dev,frontend.image.tag=dev", "--wait", "--timeout", "120s")
@@ -35,7 +36,7 @@ def test_an_image_that_never_is_ready_changes_nothing(release: Any, images: Any)
     assert outcome["failures"] == []
 
 
-def test_a_paused_pod_is_left_out_and_comes_back(release: Any) -> None:
+def test_a_paused_pod_is_left_out_and_comes_back(release: Cluster) -> None:
     """A stopped process, as on a node that hangs: only probes detect it."""
     pod = release.pods("backend")[0]
     name, address = pod["metadata"]["name"], pod["status"]["podIP"]
@@ -66,7 +67,7 @@ def _process_of(pod: str) -> int | None:
     return None
 
 
-def _endpoints(release: Any) -> set[str]:
+def _endpoints(release: Cluster) -> set[str]:
     slices = release.get("endpointslices", "-l", "kubernetes.io/service-name=backend-service")["items"]
     return {
         address
@@ -78,7 +79,7 @@ def _endpoints(release: Any) -> set[str]:
 
 
 def test_all_backends_gone_show_on_the_page_which_recovers_by_itself(
-    release: Any, browser: Browser, page_url: str
+    release: Cluster, browser: Browser, page_url: str
 ) -> None:
     page = browser.new_page()
     page.goto(f"{page_url}/?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
@@ -98,7 +99,7 @@ def test_all_backends_gone_show_on_the_page_which_recovers_by_itself(
     print(f"\nno backend: three ready {back:.1f} s after, the page well {time.monotonic() - began:.1f} s later")
 
 
-def test_a_pod_out_of_memory_starts_anew(release: Any) -> None:
+def test_a_pod_out_of_memory_starts_anew(release: Cluster) -> None:
     name = release.pods("backend")[0]["metadata"]["name"]
     with release.load() as outcome:
         hog = "x = [b'x' * (64 << 20) for _ in range(20)]"
@@ -117,7 +118,7 @@ def test_a_pod_out_of_memory_starts_anew(release: Any) -> None:
     assert len(outcome["failures"]) <= 8 * status["restartCount"]
 
 
-def test_every_pod_killed_in_turn_and_at_random(release: Any, request: pytest.FixtureRequest) -> None:
+def test_every_pod_killed_in_turn_and_at_random(release: Cluster, request: pytest.FixtureRequest) -> None:
     minutes, least = request.config.getoption("--kill-minutes"), {"backend": 2, "frontend": 2, "mlflow": 1}
     killed = dict.fromkeys(least, 0)
 
@@ -125,11 +126,14 @@ def test_every_pod_killed_in_turn_and_at_random(release: Any, request: pytest.Fi
         release.kubectl("delete", "pod", pod, "--wait=false")
         killed[name] += 1
 
+    def all_ready(name: str) -> bool:
+        return release.ready(name) == (1 if name == "mlflow" else 3)
+
     with release.load() as outcome:
         for name in least:
             for pod in [pod["metadata"]["name"] for pod in release.pods(name)]:
                 kill(name, pod)
-                release.until(lambda name=name: release.ready(name) == (1 if name == "mlflow" else 3), 120)
+                release.until(partial(all_ready, name), 120)
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end:  # whenever another one is ready
             name = random.choice(list(least))
@@ -141,7 +145,7 @@ def test_every_pod_killed_in_turn_and_at_random(release: Any, request: pytest.Fi
     assert outcome["failures"] == []
 
 
-def test_upgrades_in_a_row(release: Any, request: pytest.FixtureRequest) -> None:
+def test_upgrades_in_a_row(release: Cluster, request: pytest.FixtureRequest) -> None:
     times = request.config.getoption("--upgrades")
     took = []
     with release.load() as outcome:

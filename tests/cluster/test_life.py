@@ -2,18 +2,19 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.cluster import Cluster, Images
 from playwright.sync_api import Browser, expect
 
 SECONDS = 15  # from a promotion to every pod
 
 
-def test_a_training_job_writes_to_the_registry_and_pods_take_it_up(release: Any) -> None:
+def test_a_training_job_writes_to_the_registry_and_pods_take_it_up(release: Cluster) -> None:
     with release.load() as outcome:
         log = release.job("first", "train")
         took = release.until(lambda: release.serving() == {"1"}, SECONDS)
@@ -23,7 +24,7 @@ def test_a_training_job_writes_to_the_registry_and_pods_take_it_up(release: Any)
     assert "1" in outcome["versions"]
 
 
-def test_a_promotion_reaches_every_pod_and_rollback_too(release: Any) -> None:
+def test_a_promotion_reaches_every_pod_and_rollback_too(release: Cluster) -> None:
     log = release.job("second", "train", "--seed", "1")
     version = "1" if "not champion" in log else "2"
     assert release.serving() == {version} or release.until(lambda: release.serving() == {version}, SECONDS)
@@ -41,12 +42,26 @@ def test_a_promotion_reaches_every_pod_and_rollback_too(release: Any) -> None:
     assert tags[other]["promoted_by"] == "a test"
 
 
-def test_a_challenger_answers_its_share_on_every_pod(release: Any) -> None:
+def challengers(release: Cluster) -> set[str | None]:
+    """The challengers that the backend pods have loaded; None stands for pods without one."""
+    versions: set[str | None] = set()
+    for pod in release.pods("backend"):
+        try:
+            answer = release.ask("/models/crime-category/challenger", pod=pod["metadata"]["name"])
+            versions.add(answer["version"])
+        except AssertionError as error:
+            if "HTTP Error 404" not in str(error):
+                raise
+            versions.add(None)
+    return versions
+
+
+def test_a_challenger_answers_its_share_on_every_pod(release: Cluster) -> None:
     (champion,) = release.serving()
     other = "2" if champion == "1" else "1"
     path = "/models/crime-category/challenger"
     release.ask(path, {"version": other, "canary": 0.25, "by": "a test"})
-    time.sleep(6)  # every pod has looked
+    release.until(lambda: challengers(release) == {other}, SECONDS)
     with release.load() as outcome:
         time.sleep(8)
     found: dict[str, Any] = {}
@@ -61,13 +76,13 @@ def test_a_challenger_answers_its_share_on_every_pod(release: Any) -> None:
     assert outcome["versions"][other] / outcome["answered"] == pytest.approx(0.25, abs=0.04)
     assert found["agreement"] == 1  # all requests send the same report
     release.ask(path, method="DELETE")
-    time.sleep(6)
+    release.until(lambda: challengers(release) == {None}, SECONDS)
     with release.load() as outcome:
         time.sleep(1)
     assert (set(outcome["versions"]), outcome["failures"]) == ({champion}, [])
 
 
-def test_the_page_promotes_with_the_token_alone(release: Any, browser: Browser, page_url: str) -> None:
+def test_the_page_promotes_with_the_token_alone(release: Cluster, browser: Browser, page_url: str) -> None:
     (champion,) = release.serving()
     page = browser.new_page()
     page.goto(f"{page_url}/models")
@@ -97,7 +112,7 @@ def test_the_page_promotes_with_the_token_alone(release: Any, browser: Browser, 
 
 
 @pytest.mark.parametrize(("how", "expected"), [("slow", "timed out"), ("garbage", "something that is not JSON")])
-def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, release: Any) -> None:
+def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, release: Cluster) -> None:
     serving = release.serving()
     before = release.get("service", "mlflow-service")["spec"]["selector"]
     release.script("trouble", Path(__file__).parent / "trouble.py", how, image="crime-backend:dev")
@@ -123,7 +138,7 @@ def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, releas
     assert outcome["failures"] == []
 
 
-def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Any) -> None:
+def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Cluster) -> None:
     serving = release.serving()
     release.kubectl("scale", "deployment/mlflow-deployment", "--replicas=0")
     with release.load() as outcome:
@@ -144,7 +159,7 @@ def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Any) 
     print(f"registry back: all pods at {serving} after {back:.1f} s")
 
 
-def test_without_dns_the_backend_goes_on_and_starts_anew(release: Any) -> None:
+def test_without_dns_the_backend_goes_on_and_starts_anew(release: Cluster) -> None:
     """Every backend pod is replaced by one that can't resolve names, and then back."""
     serving = release.serving()
 
@@ -166,7 +181,7 @@ def test_without_dns_the_backend_goes_on_and_starts_anew(release: Any) -> None:
 
 
 @pytest.fixture
-def wrong_clocks(release: Any, images: Any) -> Iterator[list[str]]:
+def wrong_clocks(release: Cluster, images: Images) -> Iterator[list[str]]:
     """Two more backend pods, one with its clock 400 days ahead, one 400 days behind."""
     install = "RUN apt-get update -q && apt-get install -qy --no-install-recommends faketime"
     image = images.vary("backend", "faketime", "USER 0", install, "USER 65532:65532")
@@ -183,7 +198,7 @@ def wrong_clocks(release: Any, images: Any) -> Iterator[list[str]]:
     release.kubectl("delete", "pod", *names, "--ignore-not-found")
 
 
-def test_wrong_clocks_change_no_answer_and_lose_no_record(release: Any, wrong_clocks: list[str]) -> None:
+def test_wrong_clocks_change_no_answer_and_lose_no_record(release: Cluster, wrong_clocks: list[str]) -> None:
     (champion,) = release.serving()
     other = "2" if champion == "1" else "1"
     recorded = release.ask("/drift")["reports"]
@@ -210,7 +225,7 @@ def test_wrong_clocks_change_no_answer_and_lose_no_record(release: Any, wrong_cl
     assert all(abs(now - datetime.fromisoformat(date)) < day for date in dates), dates
 
 
-def test_mlflow_stays_within_its_budget(release: Any) -> None:
+def test_mlflow_stays_within_its_budget(release: Cluster) -> None:
     pod = release.pods("mlflow")[0]["metadata"]["name"]
     status = release.kubectl("exec", pod, "--", "cat", "/proc/1/status")
     kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
@@ -219,7 +234,7 @@ def test_mlflow_stays_within_its_budget(release: Any) -> None:
 
 
 @pytest.fixture
-def portal(release: Any) -> Any:
+def portal(release: Cluster) -> Iterator[Callable[[str], object]]:
     """A pod in place of the city's portal: the training job fetches from it, the test moves its last day."""
     release.script("portal", Path(__file__).parent / "portal.py", "11", "150000", "2020-07-09", "7",
                    image="crime-training:dev")  # fmt: skip
@@ -234,7 +249,7 @@ def portal(release: Any) -> Any:
     release.kubectl("wait", "pod/portal", "--for=condition=Ready", "--timeout=60s")
     release.until(lambda: "ready" in release.kubectl("logs", "portal"), 120)
 
-    def tell(what: str) -> Any:
+    def tell(what: str) -> object:
         code = "import sys,urllib.request as u; print(u.urlopen(u.Request(sys.argv[1], b'')).read().decode())"
         return json.loads(
             release.kubectl("exec", "portal", "--", "python", "-c", code, f"http://127.0.0.1:8000/{what}")
@@ -248,7 +263,7 @@ def portal(release: Any) -> Any:
     release.kubectl("delete", "pod/portal", "service/portal", "--grace-period=1")
 
 
-def test_drift_appears_and_training_answers_it(release: Any, portal: Any) -> None:
+def test_drift_appears_and_training_answers_it(release: Cluster, portal: Callable[[str], object]) -> None:
     portal("until?2020-07-08")
     before = release.job("before", timeout=600)
     (champion,) = release.serving()

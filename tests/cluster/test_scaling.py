@@ -2,10 +2,11 @@
 
 import json
 import time
-from typing import Any
+
+from cluster.cluster import Cluster
 
 
-def test_training_is_shared_out_and_survives_a_killed_worker(release: Any) -> None:
+def test_training_is_shared_out_and_survives_a_killed_worker(release: Cluster) -> None:
     found, took = {}, {}
     for workers in (1, 2, 4):
         release.helm(

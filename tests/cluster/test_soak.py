@@ -3,17 +3,19 @@
 import json
 import random
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.cluster import Cluster
 
 CHART = "charts/crime-prediction"
 CALM = 0.3  # of the time, at its end, in which nothing is done: a swap's second model is no leak
 
 
 @pytest.fixture
-def soaked(release: Any, request: pytest.FixtureRequest) -> Any:
+def soaked(release: Cluster, request: pytest.FixtureRequest) -> Iterator[Callable[[], dict[str, Any]]]:
     """The script `soak.py` in its pod; `end()` stops it and returns its result."""
     release.kubectl("delete", "pod", "soak", "--ignore-not-found", "--grace-period=1")
     calm = str(request.config.getoption("--soak-minutes") * CALM / 2)
@@ -31,7 +33,9 @@ def soaked(release: Any, request: pytest.FixtureRequest) -> Any:
     release.kubectl("delete", "pod", "soak", "--ignore-not-found", "--grace-period=1")
 
 
-def test_soak_through_upgrades_swaps_and_kills(release: Any, soaked: Any, request: pytest.FixtureRequest) -> None:
+def test_soak_through_upgrades_swaps_and_kills(
+    release: Cluster, soaked: Callable[[], dict[str, Any]], request: pytest.FixtureRequest
+) -> None:
     """Three upgrades, two model swaps and ten kills, then calm; all requests are counted by both sides."""
     minutes = request.config.getoption("--soak-minutes")
     champion = release.ask("/ready")["serving"]["crime-category"]

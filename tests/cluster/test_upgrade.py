@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cluster.cluster import Cluster
+
 CHART = "charts/crime-prediction"
 
 
-def kept(release: Any) -> dict[str, Any]:
+def kept(release: Cluster) -> dict[str, Any]:
     """What an upgrade and a restore must preserve."""
     model = release.ask("/models/crime-category")
     return {
@@ -18,7 +20,9 @@ def kept(release: Any) -> dict[str, Any]:
     }
 
 
-def test_a_backup_goes_into_an_empty_cluster_of_the_previous_chart_and_is_upgraded(release: Any, root: Path) -> None:
+def test_a_backup_goes_into_an_empty_cluster_of_the_previous_chart_and_is_upgraded(
+    release: Cluster, root: Path
+) -> None:
     release.script("safe", Path(__file__).parent / "wait.py", image="crime-training:dev")
     release.kubectl("wait", "pod/safe", "--for=condition=Ready", "--timeout=60s")
 

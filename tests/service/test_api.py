@@ -8,11 +8,12 @@ import httpx
 import pytest
 from crime.classifier.scoring import ANSWER_COLUMNS
 from crime.reports.categories import CATEGORY_NAMES
-from harness import LEAST, Store
+from harness import Store
+from reports import SMALLEST_REPORT
 
 
 def test_three_fields_are_enough(api: httpx.Client) -> None:
-    answer = api.post("/predict", json=LEAST).raise_for_status().json()
+    answer = api.post("/predict", json=SMALLEST_REPORT).raise_for_status().json()
     assert answer["level"] == "place_time"
     assert answer["label_name"] == CATEGORY_NAMES[answer["label"]]
     assert list(answer["probabilities"]) == list(CATEGORY_NAMES)
@@ -22,7 +23,7 @@ def test_three_fields_are_enough(api: httpx.Client) -> None:
 
 
 def test_the_more_is_known_the_higher_the_level(api: httpx.Client) -> None:
-    report: dict[str, object] = dict(LEAST)
+    report: dict[str, object] = dict(SMALLEST_REPORT)
     for name, value, level in (
         ("Premis Cd", 101, "premise"),
         ("Weapon Used Cd", "", "weapon"),
@@ -84,7 +85,7 @@ def test_health_docs_and_metrics(api: httpx.Client) -> None:
     counter = 'crime_requests_total{method="POST",route="/predict",status="200"}'
     before = metric(api, counter)
     for _ in range(5):
-        api.post("/predict", json=LEAST)
+        api.post("/predict", json=SMALLEST_REPORT)
     assert metric(api, counter) == before + 5
     text = api.get("/metrics").text
     assert "crime_predictions_total{category=" in text

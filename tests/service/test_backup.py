@@ -10,7 +10,8 @@ from crime.registry.audit import read_decisions
 from crime.registry.lookup import open_registry
 from crime.registry.promotion import promote
 from crime.registry.served import ServedRegistry
-from harness import LEAST, Backend, Mlflow, Store, last_json, two_versions
+from harness import Backend, Mlflow, Store, last_json, two_versions
+from reports import SMALLEST_REPORT
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_it_comes_back_under_the_same_numbers_and_answers_the_same(
         assert [decision.by for decision in read_decisions(new) if decision.version == "2"] == ["somebody"]
         assert new.load("monitoring/predictions/2026-01-01/a.csv.gz") == b"some predictions"
         backends = start(mlruns=used.mlruns), start(tracking_uri=server.url)
-        answers = [httpx.post(f"{backend.url}/predict", json=LEAST).json() for backend in backends]
+        answers = [httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).json() for backend in backends]
         assert answers[0] | {"inference_time_ms": 0} == answers[1] | {"inference_time_ms": 0}
     finally:
         server.stop()

@@ -16,7 +16,8 @@ import httpx
 import pytest
 from crime.core.errors import ModelNotFoundError
 from crime.registry.served import ServedRegistry
-from harness import LEAST, Backend, Mlflow, Store, free_port, publish, two_bundles, wait_until, write_table
+from harness import Backend, Mlflow, Store, free_port, publish, two_bundles, wait_until, write_table
+from reports import SMALLEST_REPORT
 
 TOKEN = "a-token-of-this-test"
 
@@ -37,7 +38,7 @@ class Deployment:
         answer: dict[str, Any] = self.pod.http.get("/ready").json()
         return answer
 
-    def predict(self, report: Mapping[str, Any] = LEAST) -> dict[str, Any]:
+    def predict(self, report: Mapping[str, Any] = SMALLEST_REPORT) -> dict[str, Any]:
         answer: dict[str, Any] = self.pod.http.post("/predict", json=report).raise_for_status().json()
         return answer
 
@@ -104,7 +105,7 @@ def test_the_image_answers_until_a_first_champion_is_loaded_and_no_request_fails
         with httpx.Client(base_url=pod.url) as client:
             while not stop.is_set():
                 try:
-                    answers.append(client.post("/predict", json=LEAST).raise_for_status().json())
+                    answers.append(client.post("/predict", json=SMALLEST_REPORT).raise_for_status().json())
                 except httpx.HTTPError as error:
                     failed.append(repr(error))
 
@@ -275,7 +276,7 @@ def test_a_start_does_not_wait_for_a_registry_in_trouble(trouble: str, start: Ca
     pod = start(model_dir=two_bundles()[0], tracking_uri=f"http://127.0.0.1:{server.server_port}", refresh_seconds=1)
     assert pod.http.get("/ready").json()["status"] == "ready"
     assert trouble != "slow" or len(asked) <= 1  # it would ask for each model and the challenger, 5 s each
-    assert pod.http.post("/predict", json=LEAST).status_code == 200
+    assert pod.http.post("/predict", json=SMALLEST_REPORT).status_code == 200
     wait_until(lambda: "crime-category" in pod.http.get("/ready").json()["trouble"])
     stop.set()
     server.shutdown()

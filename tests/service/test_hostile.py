@@ -16,10 +16,11 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 import pytest
-from harness import LEAST, Backend
+from harness import Backend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
+from reports import SMALLEST_REPORT
 
 MEMORY_LIMIT = 3 << 30  # bytes of address space for one command, most of it libraries
 HEAD = "DR_NO,DATE OCC,TIME OCC,AREA,Premis Cd,Mocodes\n"
@@ -68,7 +69,7 @@ def test_any_bytes_are_answered(backend: Backend) -> None:
     with pa.ipc.new_stream(stream, (table := pa.table({"DATE OCC": ["2023-01-15"], "AREA": [1]})).schema) as writer:
         writer.write_table(table)
     kinds = {"text/csv": TABLE, "application/vnd.apache.arrow.stream": stream.getvalue()}
-    kinds["application/json"] = json.dumps([LEAST] * 3).encode()
+    kinds["application/json"] = json.dumps([SMALLEST_REPORT] * 3).encode()
 
     @settings(max_examples=400, deadline=TIMEOUT * 1000, suppress_health_check=[HealthCheck.too_slow])
     @given(st.sampled_from(list(kinds)).flatmap(lambda kind: st.tuples(st.just(kind), spoilt(kinds[kind]))))
@@ -82,7 +83,7 @@ def test_any_bytes_are_answered(backend: Backend) -> None:
 
     with httpx.Client(base_url=backend.url, timeout=60) as client:
         answered()
-    assert httpx.post(f"{backend.url}/predict", json=LEAST).status_code == 200
+    assert httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
 
 
 def _write_bomb(path: Path, head: bytes, part: bytes, times: int) -> None:
@@ -137,8 +138,8 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "a million lists": ("/predict/batch", b"[" + b"[]," * 4_000_000 + b"[]]"),
     "ten million numbers": ("/predict/batch", b"[" + b"0," * 10_000_000 + b"0]"),
     "a string of 60 MB": ("/predict/batch", b'["' + b"x" * (60 << 20) + b'"]'),
-    "a report of 2 MB": ("/predict", json.dumps(LEAST | {"Mocodes": "0344 " * 400_000}).encode()),
-    "numbers beyond any": ("/predict", json.dumps(LEAST | {"AREA": 1}).replace("1430", "1" * 5000).encode()),
+    "a report of 2 MB": ("/predict", json.dumps(SMALLEST_REPORT | {"Mocodes": "0344 " * 400_000}).encode()),
+    "numbers beyond any": ("/predict", json.dumps(SMALLEST_REPORT | {"AREA": 1}).replace("1430", "1" * 5000).encode()),
     "not a number": ("/predict", b'{"DATE OCC":"01/15/2023","TIME OCC":NaN,"AREA":Infinity}'),
     "ten million lines": ("/invocations", b"\n" * 10_000_000),
 }
@@ -153,7 +154,7 @@ def test_hostile_bodies_are_refused_within_bounds(what: str, backend: Backend) -
     assert answer.status_code in (413, 422), answer.text[:300]
     assert answer.json()["detail"]
     assert _peak_memory(backend) - before < 300 << 10
-    assert httpx.post(f"{backend.url}/predict", json=LEAST).status_code == 200
+    assert httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
 
 
 def _reset_peak_memory(backend: Backend) -> int:
@@ -180,4 +181,4 @@ def test_a_body_without_end_is_cut(backend: Backend) -> None:
         with suppress(OSError):
             answer = client.recv(1000)
     assert answer.startswith(b"HTTP/1.1 413") or sent < 64 << 20
-    assert httpx.post(f"{backend.url}/predict", json=LEAST).status_code == 200
+    assert httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).status_code == 200

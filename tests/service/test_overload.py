@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import httpx
-from harness import LEAST, Backend
+from harness import Backend
+from reports import SMALLEST_REPORT
 
 
 def test_a_burst_is_answered_or_refused_and_nothing_breaks(start: Callable[..., Backend]) -> None:
@@ -15,7 +16,7 @@ def test_a_burst_is_answered_or_refused_and_nothing_breaks(start: Callable[..., 
     async def burst() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
-            return await asyncio.gather(*(client.post("/predict", json=LEAST) for _ in range(600)))
+            return await asyncio.gather(*(client.post("/predict", json=SMALLEST_REPORT) for _ in range(600)))
 
     answers = asyncio.run(burst())
     assert {answer.status_code for answer in answers} <= {200, 503}
@@ -24,7 +25,7 @@ def test_a_burst_is_answered_or_refused_and_nothing_breaks(start: Callable[..., 
         if refused.status_code == 503:
             assert refused.headers["retry-after"] == "1"
             assert "try again" in refused.json()["detail"]
-    assert httpx.post(f"{url}/predict", json=LEAST).status_code == 200
+    assert httpx.post(f"{url}/predict", json=SMALLEST_REPORT).status_code == 200
 
 
 def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(
@@ -40,7 +41,7 @@ def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(
                 asyncio.create_task(client.post("/predict/batch", content=table, headers=is_json)) for _ in range(30)
             ]
             await asyncio.sleep(1)
-            single = [await client.post("/predict", json=LEAST) for _ in range(20)]
+            single = [await client.post("/predict", json=SMALLEST_REPORT) for _ in range(20)]
             done = await asyncio.gather(*tables)
         return Counter(a.status_code for a in done), Counter(a.status_code for a in single)
 

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
-from harness import LEAST, Backend, wait_until
+from harness import Backend, wait_until
+from reports import SMALLEST_REPORT
 
 
 def test_nothing_heavy_is_imported_to_serve() -> None:
@@ -37,7 +38,7 @@ def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
         with httpx.Client(base_url=server.url, limits=limits) as client:
             while not stop.is_set():
                 try:
-                    answered.append(client.post("/predict", json=LEAST).raise_for_status())
+                    answered.append(client.post("/predict", json=SMALLEST_REPORT).raise_for_status())
                 except httpx.ConnectError:
                     return  # the socket is closed: nothing was accepted
                 except httpx.HTTPError as error:
@@ -68,7 +69,7 @@ def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
 
 def test_large_and_small_tables_at_once_are_all_answered(start: Callable[..., Backend]) -> None:
     server = start()
-    reports = {size: [LEAST] * size for size in (1, 20, 200, 1_000)}  # on one thread, and on all
+    reports = {size: [SMALLEST_REPORT] * size for size in (1, 20, 200, 1_000)}  # on one thread, and on all
     ended = time.monotonic() + 5
 
     def send(path: str, body: object) -> int:
@@ -79,7 +80,7 @@ def test_large_and_small_tables_at_once_are_all_answered(start: Callable[..., Ba
                 answered += 1
         return answered
 
-    calls = [("/explain", LEAST), *(("/predict/batch", rows) for rows in reports.values())] * 2
+    calls = [("/explain", SMALLEST_REPORT), *(("/predict/batch", rows) for rows in reports.values())] * 2
     with ThreadPoolExecutor(len(calls)) as pool:
         assert all(pool.map(send, *zip(*calls, strict=True)))
     assert server.process.poll() is None
@@ -104,9 +105,9 @@ def test_a_connection_made_before_the_signal_is_still_answered(start: Callable[.
 
 def test_a_request_is_logged_with_its_id(start: Callable[..., Backend]) -> None:
     server = start()
-    answer = httpx.post(f"{server.url}/predict", json=LEAST, headers={"X-Request-ID": "from-the-page.1"})
+    answer = httpx.post(f"{server.url}/predict", json=SMALLEST_REPORT, headers={"X-Request-ID": "from-the-page.1"})
     assert answer.headers["x-request-id"] == "from-the-page.1"
-    answer = httpx.post(f"{server.url}/predict", json=LEAST, headers={"X-Request-ID": "no\tid"})
+    answer = httpx.post(f"{server.url}/predict", json=SMALLEST_REPORT, headers={"X-Request-ID": "no\tid"})
     generated = answer.headers["x-request-id"]
     assert len(generated) == 32
 
@@ -135,7 +136,7 @@ def test_traces_are_sent_to_the_collector(start: Callable[..., Backend]) -> None
     endpoint = f"http://127.0.0.1:{collector.server_port}"
     server = start({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_SERVICE_NAME": "crime-backend"})
     parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    assert httpx.post(f"{server.url}/predict", json=LEAST, headers={"traceparent": parent}).status_code == 200
+    assert httpx.post(f"{server.url}/predict", json=SMALLEST_REPORT, headers={"traceparent": parent}).status_code == 200
     wait_until(lambda: bool(received))
     exported = ExportTraceServiceRequest.FromString(received[0]).resource_spans[0]
     assert {a.key: a.value.string_value for a in exported.resource.attributes}["service.name"] == "crime-backend"

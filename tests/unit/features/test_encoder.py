@@ -8,7 +8,7 @@ from crime.features.encoder import FeatureEncoder
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 
-LEVELS = list(DETAIL_LEVELS)
+DETAIL_LEVEL_NAMES = list(DETAIL_LEVELS)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def encoder(small_reports: Reports) -> FeatureEncoder:
     return FeatureEncoder(choose_features(small_reports.fields["mocodes"].tolist(), victim=True))
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", DETAIL_LEVEL_NAMES)
 def test_one_report_is_encoded_as_among_many(
     level: DetailLevel, encoder: FeatureEncoder, small_reports: Reports
 ) -> None:
@@ -44,15 +44,15 @@ def test_mo_codes_without_a_feature_are_only_counted() -> None:
     np.testing.assert_array_equal(encoder.matrix({"mocodes": codes}, 2), [[2, 1], [np.nan, np.nan]])
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", DETAIL_LEVEL_NAMES)
 def test_masking_hides_all_above_a_level(level: DetailLevel, encoder: FeatureEncoder, small_reports: Reports) -> None:
     reports = small_reports.take(slice(0, 50))
     before = {key: values.copy() for key, values in reports.fields.items()}
     masked = mask_above(reports.fields, level)
-    assert (detail_levels(masked, 50) == LEVELS.index(level)).all()
+    assert (detail_levels(masked, 50) == DETAIL_LEVEL_NAMES.index(level)).all()
     matrix = encoder.matrix(masked, 50)
     for column, name in enumerate(encoder.names):
-        if LEVELS.index(describe_feature(name).level) > LEVELS.index(level):
+        if DETAIL_LEVEL_NAMES.index(describe_feature(name).level) > DETAIL_LEVEL_NAMES.index(level):
             assert np.isnan(matrix[:, column]).all(), name
     for key, values in before.items():
         np.testing.assert_array_equal(reports.fields[key], values)  # the reports themselves stay as they are

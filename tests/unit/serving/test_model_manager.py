@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 NAME = "crime-category"
 FORECAST = "crime-risk"
-FIELDS: ReportFields = {"area": 1.0, "premis_cd": np.nan, "weapon_used_cd": np.nan, "mocodes": None}
+AREA_ALONE: ReportFields = {"area": 1.0, "premis_cd": np.nan, "weapon_used_cd": np.nan, "mocodes": None}
 
 
 class Clock:
@@ -252,7 +252,7 @@ def challenged(manager: ModelManager, registry: MemoryRegistry, small_bundle: Ca
     return manager
 
 
-def answering(manager: ModelManager, number: str, fields: ReportFields = FIELDS) -> str:
+def answering(manager: ModelManager, number: str, fields: ReportFields = AREA_ALONE) -> str:
     model = manager.answering(number, fields)
     assert model is not None
     return model.version
@@ -265,8 +265,8 @@ def test_a_challenger_answers_its_share_and_the_same_reports_always(challenged: 
     first = [answering(challenged, number) for number in numbers]
     assert first == [answering(challenged, number) for number in numbers]
     assert first.count("2") / len(first) == pytest.approx(0.25, abs=0.05)
-    without_number = [answering(challenged, "", {**FIELDS, "area": float(area)}) for area in range(400)]
-    assert without_number == [answering(challenged, "", {**FIELDS, "area": float(area)}) for area in range(400)]
+    without_number = [answering(challenged, "", {**AREA_ALONE, "area": float(area)}) for area in range(400)]
+    assert without_number == [answering(challenged, "", {**AREA_ALONE, "area": float(area)}) for area in range(400)]
     assert without_number.count("2") / 400 == pytest.approx(0.25, abs=0.08)
 
 

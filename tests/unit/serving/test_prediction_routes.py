@@ -16,11 +16,11 @@ from crime.serving.formats.arrow import ARROW_TYPE
 from crime.serving.payloads.predictions import Explanation, Prediction
 from crime.serving.payloads.report import EXAMPLE_REPORT
 from memory_registry import MemoryRegistry
+from reports import SMALLEST_REPORT
 from starlette.testclient import TestClient
 
 NAME = "crime-category"
-LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
-REPORTS: list[dict[str, Any]] = [LEAST, EXAMPLE_REPORT, LEAST | {"AREA": 12, "Premis Cd": 501}]
+REPORTS: list[dict[str, Any]] = [SMALLEST_REPORT, EXAMPLE_REPORT, SMALLEST_REPORT | {"AREA": 12, "Premis Cd": 501}]
 NAMES = list(dict.fromkeys(name for report in REPORTS for name in report))
 COLUMNS = {name: [report.get(name) for report in REPORTS] for name in NAMES}
 JSON, CSV = {"content-type": "application/json"}, {"content-type": "text/csv; charset=utf-8"}
@@ -63,7 +63,7 @@ def detail(answer: Any) -> dict[str, Any]:
 
 
 def test_a_prediction_names_level_model_and_what_is_missing(client: TestClient) -> None:
-    answer = Prediction.model_validate(client.post("/predict", json=LEAST).json())
+    answer = Prediction.model_validate(client.post("/predict", json=SMALLEST_REPORT).json())
     assert (answer.level, answer.model_name, answer.model_version) == ("place_time", NAME, "1")
     assert answer.label_name == CATEGORY_NAMES[answer.label]
     assert answer.probability == max(answer.probabilities.values())
@@ -108,9 +108,11 @@ def test_an_arrow_stream_is_answered_as_each_report_alone(client: TestClient) ->
 
 def test_mlflows_protocol_answers_a_record_for_each_row(client: TestClient) -> None:
     assert client.get("/ping").status_code == 200
-    records = client.post("/invocations", json={"dataframe_records": [LEAST, LEAST | {"AREA": 99}]}).json()
+    records = client.post(
+        "/invocations", json={"dataframe_records": [SMALLEST_REPORT, SMALLEST_REPORT | {"AREA": 99}]}
+    ).json()
     good, bad = records["predictions"]
-    single = client.post("/predict", json=LEAST | {"Premis Cd": None}).json()
+    single = client.post("/predict", json=SMALLEST_REPORT | {"Premis Cd": None}).json()
     assert good["label"] == single["label"]
     assert sum(good[f"p_{category}"] for category in CATEGORIES) == pytest.approx(1, abs=1e-5)
     assert (bad["label"], bad["error"]) == (None, "AREA: expected an area number from 1 to 21")
@@ -119,8 +121,10 @@ def test_mlflows_protocol_answers_a_record_for_each_row(client: TestClient) -> N
 
 
 def test_the_open_inference_protocol_answers_in_tensors(client: TestClient) -> None:
-    tensors = [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]} for name, value in LEAST.items()]
-    single = client.post("/predict", json=LEAST).json()
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "BYTES", "data": [value]} for name, value in SMALLEST_REPORT.items()
+    ]
+    single = client.post("/predict", json=SMALLEST_REPORT).json()
     for path in (f"/v2/models/{NAME}/infer", f"/v2/models/{NAME}/versions/1/infer"):
         answer = client.post(path, json={"id": "a", "inputs": tensors, "outputs": [{"name": "label"}]}).json()
         assert (answer["id"], answer["model_version"]) == ("a", "1")
@@ -149,7 +153,7 @@ def test_an_explanation_is_a_prediction_with_reasons(client: TestClient) -> None
 
 
 def test_the_vector_is_what_the_model_sees(client: TestClient, small_bundle: CategoryBundle) -> None:
-    answer = client.post("/features", json=LEAST).json()
+    answer = client.post("/features", json=SMALLEST_REPORT).json()
     assert answer["level"] == "place_time"
     assert answer["features"]["area"] == 1
     assert set(answer["features"]) < set(small_bundle.names)
@@ -186,10 +190,10 @@ def test_codes_come_with_names_the_most_frequent_first(client: TestClient) -> No
 
 @pytest.mark.parametrize("path", ONE_REPORT_PATHS)
 def test_wrong_input_names_field_value_and_what_was_expected(path: str, client: TestClient) -> None:
-    problem = detail(client.post(path, json=LEAST | {"AREA": 22}))
+    problem = detail(client.post(path, json=SMALLEST_REPORT | {"AREA": 22}))
     assert (problem["field"], problem["value"]) == ("AREA", 22)
     assert problem["msg"] == "AREA: expected an area number from 1 to 21"
-    problem = detail(client.post(path, json=LEAST | {"Date Rptd": "01/14/2023"}))
+    problem = detail(client.post(path, json=SMALLEST_REPORT | {"Date Rptd": "01/14/2023"}))
     assert problem["msg"] == "Date Rptd: expected a date not before DATE OCC"
     problem = detail(client.post(path, json={"TIME OCC": 1, "AREA": 1}))
     assert (problem["msg"], problem["value"]) == ("DATE OCC: required: DATE OCC is missing", None)
@@ -204,15 +208,15 @@ def test_a_body_that_is_not_json_is_named(path: str, client: TestClient) -> None
 
 def test_values_that_json_can_not_carry_are_shown_as_text(client: TestClient) -> None:
     for value, shown in ((10**20, str(10**20)), ([1], "[1]"), ("x" * 500, "x" * 200), (1.5, 1.5), (True, True)):
-        assert detail(client.post("/predict", json=LEAST | {"AREA": value}))["value"] == shown
-    body = json.dumps(LEAST | {"AREA": math.inf}).encode()
+        assert detail(client.post("/predict", json=SMALLEST_REPORT | {"AREA": value}))["value"] == shown
+    body = json.dumps(SMALLEST_REPORT | {"AREA": math.inf}).encode()
     assert detail(client.post("/predict", content=body, headers=JSON))["value"] == "inf"
 
 
 def test_a_list_with_an_error_names_row_and_field(client: TestClient) -> None:
-    problem = detail(client.post("/predict/batch", json=[LEAST, LEAST | {"AREA": 0}]))
+    problem = detail(client.post("/predict/batch", json=[SMALLEST_REPORT, SMALLEST_REPORT | {"AREA": 0}]))
     assert (problem["loc"], problem["value"]) == (["body", 1, "AREA"], 0)
-    assert detail(client.post("/predict/batch", json=LEAST))["msg"] == "body: expected a list of reports"
+    assert detail(client.post("/predict/batch", json=SMALLEST_REPORT))["msg"] == "body: expected a list of reports"
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import pytest
 from crime.reports.schema import COLUMNS, column_key
 from crime.serving.payloads.report import EXAMPLE_REPORT, REPORT_COLUMNS, Report, model_input
 from pydantic import TypeAdapter, ValidationError
+from reports import SMALLEST_REPORT
 
-LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
 NOT_KNOWN = {"rpt_dist_no", "premis_cd", "weapon_used_cd", "lat", "lon", "date_rptd"}
 
 
 def read(**changes: Any) -> Report:
-    return Report.model_validate(LEAST | changes)
+    return Report.model_validate(SMALLEST_REPORT | changes)
 
 
 def problem(payload: Any) -> tuple[tuple[int | str, ...], str]:
@@ -48,7 +48,7 @@ def test_names_may_be_in_any_dialect(rename: Any) -> None:
 
 def test_of_a_column_that_comes_twice_the_last_counts() -> None:
     assert read(area=5).area == 5
-    assert Report.model_validate({"area": 5} | LEAST).area == 1
+    assert Report.model_validate({"area": 5} | SMALLEST_REPORT).area == 1
 
 
 def test_columns_that_follow_from_the_answer_are_ignored() -> None:
@@ -101,19 +101,22 @@ def test_the_report_number_is_shortened_and_never_wrong() -> None:
     ],
 )
 def test_a_problem_names_the_field_and_what_was_expected(change: dict[str, Any], message: str) -> None:
-    assert problem(LEAST | change) == ((next(iter(change)),), message)
+    assert problem(SMALLEST_REPORT | change) == ((next(iter(change)),), message)
 
 
 def test_problems_of_the_whole_report() -> None:
     assert problem([]) == ((), "expected a report: an object with LAPD's column names")
-    assert problem(LEAST | {"Date Rptd": "01/14/2023"}) == ((), "Date Rptd: expected a date not before DATE OCC")
+    assert problem(SMALLEST_REPORT | {"Date Rptd": "01/14/2023"}) == (
+        (),
+        "Date Rptd: expected a date not before DATE OCC",
+    )
     with pytest.raises(ValidationError) as caught:
         Report.model_validate({})
     assert [error["loc"] for error in caught.value.errors()] == [("DATE OCC",), ("TIME OCC",), ("AREA",)]
 
 
 def test_json_may_hold_nan() -> None:
-    report = TypeAdapter(Report).validate_json(json.dumps(LEAST | {"LAT": math.nan}))
+    report = TypeAdapter(Report).validate_json(json.dumps(SMALLEST_REPORT | {"LAT": math.nan}))
     assert math.isnan(report.lat)
 
 

@@ -13,8 +13,8 @@ from crime.serving.payloads.report import EXAMPLE_REPORT, REPORT_COLUMNS, Report
 from crime.serving.payloads.report_list import parse_report_list
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from reports import SMALLEST_REPORT
 
-LEAST = {"DATE OCC": "01/15/2023 02:30:00 PM", "TIME OCC": 1430, "AREA": 1}
 ODD: list[Any] = [
     None, "", "  ", math.nan, True, [], ["0344"], {"a": 1}, "nan", "null", -1, 0, -0.0, 1e308, 999, "999", "0344 9998",
     "abc", 101, 101.0, "101.0", 34.05, -118.2, "01/01/2020", "2020-01-01T00:00:00", 10**30, 1.5, "F", "x" * 100,
@@ -65,13 +65,13 @@ def test_a_list_is_read_as_each_report_alone() -> None:
     accepted = 0
     for report in odd_reports(1_500):
         if wrong := problems_alone(report):
-            found = problems([LEAST, report])
+            found = problems([SMALLEST_REPORT, report])
             assert {problem["loc"][1] for problem in found} == {1}
             assert {(problem["loc"][2], problem["msg"]) for problem in found} <= wrong
             continue
         accepted += 1
         alone = model_input(Report.model_validate(report))
-        both = parse_report_list([LEAST, report])
+        both = parse_report_list([SMALLEST_REPORT, report])
         for name, value in alone.fields.items():
             assert str(both.reports.fields[name][1]) == str(float(value) if isinstance(value, int | float) else value)
         assert (both.missing[1], both.unknown_codes[1]) == (alone.missing, alone.unknown_codes)
@@ -80,14 +80,21 @@ def test_a_list_is_read_as_each_report_alone() -> None:
 
 def test_numbers_that_are_equal_may_be_written_differently() -> None:
     for first, second in ((0.0, -0.0), (-0.0, 0.0)):
-        parse_report_list([LEAST | {"Mocodes": 0}, LEAST | {"Mocodes": 0.0}])
-        (problem,) = problems([LEAST | {"Mocodes": [first, second]}])
+        parse_report_list([SMALLEST_REPORT | {"Mocodes": 0}, SMALLEST_REPORT | {"Mocodes": 0.0}])
+        (problem,) = problems([SMALLEST_REPORT | {"Mocodes": [first, second]}])
         assert problem["msg"] == "expected MO codes of four digits, separated by spaces"
-        assert problems([LEAST | {"Mocodes": -0.0}])[0]["loc"] == ("body", 0, "Mocodes")
+        assert problems([SMALLEST_REPORT | {"Mocodes": -0.0}])[0]["loc"] == ("body", 0, "Mocodes")
 
 
 def test_each_wrong_report_is_named_once_with_its_value() -> None:
-    found = problems([LEAST, LEAST | {"AREA": 0, "LAT": 99}, LEAST | {"TIME OCC": None}, {"AREA": 3, "TIME OCC": 1}])
+    found = problems(
+        [
+            SMALLEST_REPORT,
+            SMALLEST_REPORT | {"AREA": 0, "LAT": 99},
+            SMALLEST_REPORT | {"TIME OCC": None},
+            {"AREA": 3, "TIME OCC": 1},
+        ]
+    )
     assert [(problem["loc"], problem["input"]) for problem in found] == [
         (("body", 1, "AREA"), 0),
         (("body", 2, "TIME OCC"), None),
@@ -97,17 +104,19 @@ def test_each_wrong_report_is_named_once_with_its_value() -> None:
 
 
 def test_a_list_holds_objects_with_strings_and_numbers() -> None:
-    (problem,) = problems([LEAST, 3, None])
+    (problem,) = problems([SMALLEST_REPORT, 3, None])
     assert (problem["loc"], problem["input"]) == (("body", 1), 3)
-    (problem,) = problems([LEAST | {"LAT": {"deg": 1}}])
+    (problem,) = problems([SMALLEST_REPORT | {"LAT": {"deg": 1}}])
     assert (problem["loc"], problem["msg"]) == (("body", 0, "LAT"), "expected a string or a number")
 
 
 def test_no_more_problems_than_can_be_read() -> None:
-    assert len(problems([LEAST | {"AREA": 0}] * 1_000)) == MAX_PROBLEMS
+    assert len(problems([SMALLEST_REPORT | {"AREA": 0}] * 1_000)) == MAX_PROBLEMS
 
 
 def test_report_numbers_are_kept_for_monitoring() -> None:
-    reports = parse_report_list([LEAST | {"DR_NO": 1}, LEAST, LEAST | {"dr_no": "x" * 50}]).reports
+    reports = parse_report_list(
+        [SMALLEST_REPORT | {"DR_NO": 1}, SMALLEST_REPORT, SMALLEST_REPORT | {"dr_no": "x" * 50}]
+    ).reports
     assert reports.fields["dr_no"].tolist() == ["1", None, "x" * 20]
     assert np.isnan(reports.fields["lat"]).all()
