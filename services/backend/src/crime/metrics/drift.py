@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from crime.core.bundle_files import SpecPart
 from crime.reports.schema import DETAIL_LEVELS
 
 # PSI_THRESHOLD and ALPHA were chosen by experiment, the others set by judgement: docs/method.md
@@ -23,7 +24,17 @@ DELAY_BOUNDS = (1, 2, 8, 31, 366)  # days, lower bounds of the classes of report
 MAX_MO_CODES = 8  # more are counted as this many
 OTHER_VALUES = -1  # the value that rare values are counted as
 PREDICTED_CATEGORY = "predicted category"
-ReferenceCounts = dict[str, dict[str, dict[str, int]]]  # "features" and "predicted": counts by name, then value
+Counts = dict[str, int]  # by value
+
+
+class ReferenceCounts(SpecPart):
+    """What drift is measured against: counts by value in training and on the held-out reports.
+
+    `features`: by watched feature, of the training reports. `predicted`: by detail level, of the predicted categories.
+    """
+
+    features: dict[str, Counts]
+    predicted: dict[str, Counts]
 
 
 def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -45,12 +56,12 @@ def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _value_counts(column: np.ndarray) -> dict[str, int]:
+def _value_counts(column: np.ndarray) -> Counts:
     values, counts = np.unique(column[~np.isnan(column)].astype(int), return_counts=True)
     return dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))
 
 
-def count_watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, dict[str, int]]:
+def count_watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, Counts]:
     """Counts of each watched feature's values, by name and value; rare values are counted as `OTHER_VALUES`."""
     features = {}
     for name, column in watched_values(fields).items():
@@ -63,13 +74,16 @@ def count_watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, dict[str
     return features
 
 
-def drift_reference(features: dict[str, dict[str, int]], confusion: Mapping[str, Any]) -> ReferenceCounts:
+def drift_reference(features: dict[str, Counts], confusion: Mapping[str, Any]) -> ReferenceCounts:
     """The reference in a bundle: counts of `features` in training, and of the categories predicted per detail level.
 
     `confusion`: (7, 7) per detail level, with a row for each true category.
     """
-    predicted = {level: dict(enumerate(np.sum(confusion[level], axis=0).tolist())) for level in DETAIL_LEVELS}
-    return {"features": features, "predicted": {k: {str(c): n for c, n in v.items()} for k, v in predicted.items()}}
+    predicted = {
+        level: {str(category): count for category, count in enumerate(np.sum(confusion[level], axis=0).tolist())}
+        for level in DETAIL_LEVELS
+    }
+    return ReferenceCounts(features=features, predicted=predicted)
 
 
 @dataclass(frozen=True)
@@ -136,13 +150,13 @@ def compare_to_reference(
     """
     drifts = []
     for name, column in watched_values(fields).items():
-        if name in reference["features"]:
-            drifts.append(_compare_counts(name, reference["features"][name], _value_counts(column)))
+        if name in reference.features:
+            drifts.append(_compare_counts(name, reference.features[name], _value_counts(column)))
     for name, description in DETAIL_LEVELS.items():
-        if name in reference["predicted"]:
+        if name in reference.predicted:
             feature = f"{PREDICTED_CATEGORY}, known to {description.removeprefix('+ ')}"
             live = _value_counts(label[level == name].astype(float))
-            drifts.append(_compare_counts(feature, reference["predicted"][name], live))
+            drifts.append(_compare_counts(feature, reference.predicted[name], live))
     return sorted(_mark_drifted([drift for drift in drifts if drift]), key=lambda drift: -drift.psi)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 8 << 20  # about 32,000 rows of LAPD's table; also the longest row that can be read
 HEAD_BYTES = 1 << 16  # in which the header's line has to end
 
 

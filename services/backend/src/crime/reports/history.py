@@ -13,7 +13,7 @@ from crime.reports.tally import Tally
 
 HISTORY_FIELDS = ("date_rptd", "date_occ", "time_occ", "area", "rpt_dist_no", "lat", "lon")
 # Reports before or after a gap of STRAY_GAP days have mistyped dates if they are at most STRAY_SHARE of all.
-STRAY_GAP = 28
+STRAY_GAP = 28  # days
 STRAY_SHARE = 0.001
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-BLOCK_ROWS = 32_768
+BLOCK_ROWS = 32_768  # about as many as a block of a CSV table holds
 
 
 def read_parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:

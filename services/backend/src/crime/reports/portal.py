@@ -24,8 +24,8 @@ from crime.core.files import atomic_write
 from crime.core.settings import Settings
 from crime.reports.schema import COLUMNS
 
-MAX_ATTEMPTS, MAX_WAIT_SECONDS = 8, 60.0
-TIMEOUT_SECONDS = 60
+MAX_ATTEMPTS, MAX_WAIT_SECONDS = 8, 60.0  # of one request, and between two attempts
+TIMEOUT_SECONDS = 60  # without a byte from the portal
 CLOCK_MARGIN = timedelta(minutes=1)  # taken off the portal's clock, which a row's `:updated_at` may lag behind
 RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 RowProgress = Callable[[int, int], None]  # called with rows so far and in all

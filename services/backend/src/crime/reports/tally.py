@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_EXAMPLES = 3  # of each reason
-MAX_EXAMPLE_CHARACTERS = 80
+MAX_EXAMPLE_CHARACTERS = 80  # of an example; the rest is cut off
 
 
 @dataclass

@@ -16,6 +16,8 @@ MAX_EXACT_INTEGER = 1 << 53  # JavaScript reads larger ones as another number
 
 
 class Problem(BaseModel):
+    """What is wrong with one field. `loc`: the path to it. `value`: what was sent. `msg`: what was expected."""
+
     loc: list[str | int]
     field: str
     value: Any = None

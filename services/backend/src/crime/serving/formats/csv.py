@@ -13,7 +13,7 @@ from crime.reports.spreadsheet import escape_formulas
 from crime.reports.table import encode_column
 from crime.reports.tally import Tally
 
-BLOCK_ROWS = 5_000
+BLOCK_ROWS = 5_000  # scored at a time: bounds the memory that an upload takes
 MAX_LINE_CHARACTERS = 1 << 20  # a small gzip file can hold a line of many gigabytes
 
 

@@ -19,6 +19,8 @@ class FeatureDescription(BaseModel):
 
 
 class Features(BaseModel):
+    """The features of the model that answers."""
+
     model_name: str
     model_version: str
     features: list[FeatureDescription]
@@ -34,6 +36,8 @@ class FeatureVector(BaseModel):
 
 
 class Code(BaseModel):
+    """A code of LAPD's tables, and the number of training reports with it (0 for areas)."""
+
     code: str
     name: str
     reports: int

@@ -21,14 +21,20 @@ class Interval(BaseModel):
 
 
 class Day(Interval):
+    """A day of a forecast, with the reports expected on it."""
+
     date: str
 
 
 class Outcome(Day):
+    """A past day: what was forecast for it, and the reports that came."""
+
     reports: int
 
 
 class Recent(BaseModel):
+    """The number of reports of a past day."""
+
     date: str
     reports: int
 
@@ -54,6 +60,8 @@ class PlaceForecast(Made):
 
 
 class Place(Interval):
+    """A place with the reports expected in it; rank 1 has the most."""
+
     rank: int
     id: int
     name: str
@@ -63,6 +71,8 @@ class Place(Interval):
 
 
 class Hotspots(Made):
+    """The places with the most expected reports `on` a day. `first`, `last`: the days that the forecast covers."""
+
     on: str
     first: str
     last: str

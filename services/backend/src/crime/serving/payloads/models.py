@@ -9,6 +9,8 @@ Who = Annotated[str, Field(max_length=200)]
 
 
 class ModelSummary(BaseModel):
+    """A registered model. `aliases`: the version by alias."""
+
     name: str
     description: str
     latest_version: str
@@ -73,6 +75,8 @@ class Decision(BaseModel):
 
 
 class Rollback(BaseModel):
+    """Return to the champion before. `by`: who decides, which is recorded."""
+
     by: Who = "api"
 
 

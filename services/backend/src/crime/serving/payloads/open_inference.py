@@ -24,10 +24,14 @@ class Tensor(BaseModel):
 
 
 class Wanted(BaseModel):
+    """The name of an output to return."""
+
     name: str
 
 
 class Inference(BaseModel):
+    """A request for predictions: a tensor for each column of the reports. `outputs`: those to return; all if empty."""
+
     id: str | None = None
     inputs: Annotated[list[Tensor], Field(min_length=1)]
     outputs: list[Wanted] = []
@@ -35,6 +39,8 @@ class Inference(BaseModel):
 
 
 class Inferred(BaseModel):
+    """The predictions: a tensor for each output. `id`: the request's."""
+
     model_name: str
     model_version: str
     id: str | None
@@ -42,7 +48,7 @@ class Inferred(BaseModel):
 
 
 class Described(BaseModel):
-    """A tensor that a model takes or returns; -1 is the number of reports."""
+    """Name, datatype and shape of a tensor that a model takes or returns. In `shape`, -1 is the number of reports."""
 
     name: str
     datatype: str
@@ -50,6 +56,8 @@ class Described(BaseModel):
 
 
 class Metadata(BaseModel):
+    """A model, and the tensors that it takes and returns."""
+
     name: str
     versions: list[str]
     platform: str

@@ -32,5 +32,7 @@ class Reason(BaseModel):
 
 
 class Explanation(Prediction):
+    """A prediction with the contribution of each field. `start`: by category, the score to which the reasons add."""
+
     reasons: list[Reason]
     start: dict[str, float]

@@ -39,7 +39,7 @@ OPTIONAL_COLUMNS = [
     key for key, column in REPORT_COLUMNS.items() if not column.required and not key.startswith("vict_")
 ]
 NOT_KNOWN = float("nan")
-MAX_REPORT_NUMBER_CHARACTERS = 20
+MAX_REPORT_NUMBER_CHARACTERS = 20  # more than LAPD's numbers have; the rest is cut off
 
 
 def _cell_text(value: object) -> str | None:

@@ -21,7 +21,7 @@ from crime.core.progress import Progress, no_progress
 from crime.features.definitions import choose_features
 from crime.features.detail_levels import detail_levels, mask_above
 from crime.metrics.classification import Scores, score_predictions
-from crime.metrics.drift import count_watched_values, drift_reference
+from crime.metrics.drift import ReferenceCounts, count_watched_values, drift_reference
 from crime.reports.categories import CATEGORIES
 from crime.reports.schema import COLUMNS, DETAIL_LEVELS
 from crime.reports.table import Reports
@@ -87,7 +87,7 @@ def train_category_model(
         metrics={},
         golden=[],
         confusion={},
-        reference={},
+        reference=ReferenceCounts(features={}, predicted={}),
         calibration={},
     )
     _evaluate(directory, draft, held_out, watched)
