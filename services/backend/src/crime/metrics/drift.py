@@ -79,7 +79,7 @@ def drift_reference(features: dict[str, Counts], confusion: Mapping[str, Any]) -
 
     `confusion`: (7, 7) per detail level, with a row for each true category.
     """
-    predicted = {
+    predicted: dict[str, Counts] = {
         level: {str(category): count for category, count in enumerate(np.sum(confusion[level], axis=0).tolist())}
         for level in DETAIL_LEVELS
     }
