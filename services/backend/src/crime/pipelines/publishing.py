@@ -105,7 +105,7 @@ def signature(name: str, spec: dict[str, Any]) -> ModelSignature:
     """MLflow's signature of the model registered as `name`. `spec`: its `spec.json`."""
     kind = model_kind(name)
     return ModelSignature(
-        Schema([_column(column) for column in kind.inputs(spec)]),
+        Schema([_column(column) for column in kind.inputs(bool(spec.get("victim")))]),
         Schema([_column(column) for column in kind.outputs]),
     )
 

@@ -58,7 +58,7 @@ class ModelKind(Generic[ModelT]):
 
     `command` trains one. `load` reads a bundle directory as a version. `gates` compares a challenger with the champion.
     `image_folder` is its folder in an image's model directory, where an `optional` one may be missing. `inputs` and
-    `outputs` are the columns of its MLflow pyfunc; the inputs depend on `spec.json`, which may be of another release.
+    `outputs` are the columns of its MLflow pyfunc; `inputs` takes whether the model uses the victim columns.
     """
 
     name: str
@@ -67,7 +67,7 @@ class ModelKind(Generic[ModelT]):
     gates: Callable[[ModelT, ModelT], list[Gate]]
     image_folder: str
     optional: bool
-    inputs: Callable[[dict[str, Any]], list[SignatureColumn]]
+    inputs: Callable[[bool], list[SignatureColumn]]
     outputs: tuple[SignatureColumn, ...]
     run_record: Callable[[ModelT], RunRecord]
 
@@ -80,12 +80,12 @@ class ModelKind(Generic[ModelT]):
         return model
 
 
-def _category_inputs(spec: dict[str, Any]) -> list[SignatureColumn]:
+def _category_inputs(uses_victim: bool) -> list[SignatureColumn]:
     """LAPD's columns, of which only date, time and area are required; victim columns if the model uses them."""
     return [
         SignatureColumn(column.name, "any", column.required)
         for key, column in COLUMNS.items()
-        if column.parse and key not in ("crm_cd", "dr_no") and (spec["victim"] or not column.name.startswith("Vict "))
+        if column.parse and key not in ("crm_cd", "dr_no") and (uses_victim or not column.name.startswith("Vict "))
     ]
 
 
@@ -108,7 +108,7 @@ def _category_run(model: CategoryBundle) -> RunRecord:
     )
 
 
-def _forecast_inputs(spec: dict[str, Any]) -> list[SignatureColumn]:
+def _forecast_inputs(_uses_victim: bool) -> list[SignatureColumn]:
     """A day; optionally a place, a category and a shift, to forecast only their reports."""
     optional = ("area", "district", "category", "shift")
     return [SignatureColumn("date", "any"), *(SignatureColumn(name, "any", required=False) for name in optional)]

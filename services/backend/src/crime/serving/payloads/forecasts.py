@@ -1,6 +1,6 @@
 """Answers of the forecast routes, and the functions that build them from a forecast bundle."""
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -87,14 +87,23 @@ class EntityFeatures(Made):
     features: dict[str, int]
 
 
-def provenance(forecast: ForecastBundle) -> dict[str, Any]:
-    """The fields of `Made`."""
-    return {
-        "model_name": forecast.name,
-        "model_version": forecast.version,
-        "made_at": day_text(forecast.origin),
-        "simulated": bool(forecast.spec.data.simulated),
-    }
+class Provenance(TypedDict):
+    """The fields of `Made`, as keyword arguments of its subclasses."""
+
+    model_name: str
+    model_version: str
+    made_at: str
+    simulated: bool
+
+
+def provenance(forecast: ForecastBundle) -> Provenance:
+    """Which version made a forecast, when, and whether from simulated reports."""
+    return Provenance(
+        model_name=forecast.name,
+        model_version=forecast.version,
+        made_at=day_text(forecast.origin),
+        simulated=bool(forecast.spec.data.simulated),
+    )
 
 
 def intervals(
