@@ -180,6 +180,13 @@ class Cluster:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod(name, script, *arguments, image=image)))
 
 
+def last_object(log: str) -> dict[str, Any]:
+    """The JSON object that a container's log ends with; lines of stderr may stand behind it."""
+    lines = [line for line in log.splitlines() if line.startswith("{")]
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
 @dataclass
 class Images:
     """Builds images and hands them to the cluster."""

@@ -1,9 +1,8 @@
 """Training on Dask's workers in the cluster."""
 
-import json
 import time
 
-from cluster.cluster import Cluster
+from cluster.cluster import Cluster, last_object
 
 
 def test_training_is_shared_out_and_survives_a_killed_worker(release: Cluster) -> None:
@@ -17,7 +16,7 @@ def test_training_is_shared_out_and_survives_a_killed_worker(release: Cluster) -
         began = time.monotonic()
         with release.killing("dask-worker", after=12) if workers == 2 else release.load() as outcome:
             log = release.job(f"shared-{workers}", "train", "--json")
-        found[workers], took[workers] = json.loads(log.splitlines()[-1]), round(time.monotonic() - began, 1)
+        found[workers], took[workers] = last_object(log), round(time.monotonic() - began, 1)
         assert outcome.get("failures", []) == []
     print(f"\nseconds by workers: {took} (at 2 one was killed halfway); log loss {found[1]['overall']['log_loss']}")
     for workers in (2, 4):
