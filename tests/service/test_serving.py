@@ -50,13 +50,14 @@ def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
     wait_until(lambda: len(answered) > 20)
     server.process.send_signal(signal.SIGTERM)
     signalled = time.perf_counter()
-    while server.process.poll() is None:
-        try:
-            if httpx.get(f"{server.url}/ready").status_code == 503:
-                unready.append(time.perf_counter() - signalled)
-        except httpx.HTTPError:
-            break
-        time.sleep(0.02)
+    with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as probe:
+        while server.process.poll() is None:
+            try:
+                if probe.get("/ready").status_code == 503:
+                    unready.append(time.perf_counter() - signalled)
+            except httpx.HTTPError:
+                break
+            time.sleep(0.02)
     stop.set()
     for client in clients:
         client.join()
