@@ -39,7 +39,7 @@ def places(ids: list[int], area: list[int], mean: list[float]) -> PlaceForecasts
 
 
 def write_forecast(directory: Path) -> Path:
-    """The bundle's directory. The mean is 30 a day in the city, 10 in area 1, 20 in area 6."""
+    """Writes a forecast bundle and returns its directory. Expected reports a day: city 30, area 1 10, area 6 20."""
     directory.mkdir()
     city = replace(places([0], [0], [30]), past=np.full((1, 28), 20.0), outcome=np.full((1, 28), 21))
     arrays = ForecastArrays(

@@ -4,7 +4,6 @@ import json
 import resource
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -279,29 +278,5 @@ def test_a_start_does_not_wait_for_a_registry_in_trouble(trouble: str, start: Ca
     assert pod.http.post("/predict", json=SMALLEST_REPORT).status_code == 200
     wait_until(lambda: "crime-category" in pod.http.get("/ready").json()["trouble"])
     stop.set()
-    server.shutdown()
-    server.server_close()
-
-
-def test_the_registrys_clock_dates_what_is_written_there() -> None:
-    behind = 400 * 86400
-
-    class Registry(BaseHTTPRequestHandler):
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(time.time() - behind)
-
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *arguments: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Registry)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    where = ServedRegistry(f"http://127.0.0.1:{server.server_port}")
-    assert where.time() == pytest.approx(time.time(), abs=1)
-    assert where.models() == []
-    assert where.time() == pytest.approx(time.time() - behind, abs=2)
     server.shutdown()
     server.server_close()

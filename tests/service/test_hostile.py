@@ -7,7 +7,6 @@ import resource
 import socket
 import subprocess
 import sys
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,49 +18,11 @@ import pytest
 from harness import Backend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
 from reports import SMALLEST_REPORT
+from spoilt_tables import HEAD, KINDS, TABLE, spoilt, zip_file
 
 MEMORY_LIMIT = 3 << 30  # bytes of address space for one command, most of it libraries
-HEAD = "DR_NO,DATE OCC,TIME OCC,AREA,Premis Cd,Mocodes\n"
-LINE = "1,01/15/2023 12:00:00 AM,1430,1,101,0344\n"
-TABLE = (HEAD + LINE * 50).encode()
 TIMEOUT = 10  # seconds
-
-
-def spoilt(table: bytes) -> st.SearchStrategy[bytes]:
-    """The table with a part replaced, cut out, doubled or cut off."""
-    position = st.integers(0, len(table))
-    return st.one_of(
-        st.binary(max_size=300),
-        st.tuples(position, position, st.binary(max_size=20)).map(
-            lambda t: table[: min(t[:2])] + t[2] + table[max(t[:2]) :]
-        ),
-        position.map(lambda end: table[:end]),
-    )
-
-
-def _parquet() -> bytes:
-    file = io.BytesIO()
-    names, cells = HEAD.strip().split(","), LINE.strip().split(",")
-    parquet.write_table(pa.table({name: [cell] * 50 for name, cell in zip(names, cells, strict=True)}), file)
-    return file.getvalue()
-
-
-def _zip(table: bytes, name: str = "reports.csv") -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, table)
-    return file.getvalue()
-
-
-KINDS = {
-    "csv": TABLE,
-    "utf-16": TABLE.decode().encode("utf-16"),
-    "gzip": gzip.compress(TABLE),
-    "zip": _zip(TABLE),
-    "parquet": _parquet(),
-}
 
 
 def test_any_bytes_are_answered(backend: Backend) -> None:
@@ -108,7 +69,7 @@ def hostile_files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
     bomb = tmp_path / "bomb.csv.gz"
     _write_bomb(bomb, HEAD.encode(), b"1," * (1 << 19), 4_000)  # 4 GB in one line
     yield "a gzip bomb without a line's end", bomb, "can't be read"
-    yield "a zip in a zip", write("zip.zip", _zip(KINDS["zip"], "inner.zip")), "expected one CSV file in the zip"
+    yield "a zip in a zip", write("zip.zip", zip_file(KINDS["zip"], "inner.zip")), "expected one CSV file in the zip"
     yield "a truncated gzip", write("cut.csv.gz", gzip.compress(TABLE * 999)[:-9]), "can't be read"
     yield "a truncated Parquet file", write("cut.parquet", KINDS["parquet"][:-9]), "can't be read"
     yield "NULs", write("nul.csv", b"\0" * 10_000), "not an LAPD table"

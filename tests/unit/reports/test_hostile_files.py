@@ -1,24 +1,15 @@
 """Damaged and hostile files are read or refused, never a crash; what is wrong with them is counted."""
 
-import gzip
-import io
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from crime.core.errors import DataError
 from crime.reports.files import parse_block, read_blocks
 from crime.reports.tally import Tally
 from crime.sample import sample_table
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pyarrow import parquet
-
-HEAD = "DR_NO,DATE OCC,TIME OCC,AREA,Premis Cd,Mocodes\n"
-LINE = "1,01/15/2023 12:00:00 AM,1430,1,101,0344\n"
-TABLE = (HEAD + LINE * 50).encode()
+from spoilt_tables import HEAD, KINDS, LINE, TABLE, parquet_file, spoilt
 
 
 def read(path: Path) -> Tally:
@@ -28,43 +19,10 @@ def read(path: Path) -> Tally:
     return tally
 
 
-def spoilt(table: bytes) -> st.SearchStrategy[bytes]:
-    """The table with a part replaced, cut out, doubled or cut off."""
-    at = st.integers(0, len(table))
-    return st.one_of(
-        st.binary(max_size=300),
-        st.tuples(at, at, st.binary(max_size=20)).map(lambda t: table[: min(t[:2])] + t[2] + table[max(t[:2]) :]),
-        at.map(lambda end: table[:end]),
-    )
-
-
-def _parquet() -> bytes:
-    file = io.BytesIO()
-    names, cells = HEAD.strip().split(","), LINE.strip().split(",")
-    parquet.write_table(pa.table({name: [cell] * 50 for name, cell in zip(names, cells, strict=True)}), file)
-    return file.getvalue()
-
-
-def _zip(table: bytes, name: str = "reports.csv") -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, table)
-    return file.getvalue()
-
-
-KINDS = {
-    "csv": TABLE,
-    "utf-16": TABLE.decode().encode("utf-16"),
-    "gzip": gzip.compress(TABLE),
-    "zip": _zip(TABLE),
-    "parquet": _parquet(),
-}
-
-
 @pytest.mark.parametrize("text", [b"Mocodes", b"01/15/2023"])
 def test_text_in_parquet_that_is_not_utf8_is_an_error(text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
-    content = _parquet()
+    content = parquet_file()
     assert text in content
     path.write_bytes(content.replace(text, b"\x80" + text[1:]))
     with pytest.raises(DataError, match="can't be read"):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+from clock import Clock
 from crime.serving.admission import (
     MAX_BATCHES,
     MAX_BODY_BYTES,
@@ -22,16 +23,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 MakeState = Callable[..., AppState]
-
-
-class Clock:
-    """Replaces the `time` module."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clock import Clock
 from crime.classifier.bundle import CategoryBundle
 from crime.core.errors import RegistryError
 from crime.core.settings import Settings
@@ -19,16 +20,6 @@ from structlog.testing import capture_logs
 NAME = "crime-category"
 FORECAST = "crime-risk"
 AREA_ALONE: ReportFields = {"area": 1.0, "premis_cd": np.nan, "weapon_used_cd": np.nan, "mocodes": None}
-
-
-class Clock:
-    """Replaces the `time` module."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def is_mo_feature(name: str) -> bool:
 
 
 def describe_feature(name: str) -> Feature:
-    """The feature of this name. Raises `KeyError` if there is none."""
+    """Looks up a feature by name. Raises `KeyError` for an unknown name."""
     if is_mo_feature(name):
         code = name.removeprefix(MO_PREFIX)
         about = f"1 where MO code {code} is given: {code_names('mo').get(code, 'not in the MO table')}"
@@ -161,7 +161,7 @@ def choose_features(mocodes: Sequence[tuple[str, ...]], victim: bool = False, at
 
 
 def feature_columns(names: Sequence[str], level: DetailLevel) -> list[int]:
-    """Positions in `names` of the features that are known at a detail level: its own, and those of the levels below."""
+    """Column indices, within `names`, of the features available at a detail level or below it."""
     levels = list(DETAIL_LEVELS)
     known = levels[: levels.index(level) + 1]
     return [column for column, name in enumerate(names) if describe_feature(name).level in known]

@@ -9,7 +9,7 @@ from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 
 
 def detail_levels(fields: ReportFields, rows: int) -> np.ndarray:
-    """(rows,) index into `DETAIL_LEVELS` of the highest level of which each report has a field."""
+    """The highest detail level at which each report has a field: (rows,) indices into `DETAIL_LEVELS`."""
     level = np.zeros(rows, int)
     level[~np.isnan(fields["premis_cd"])] = 1
     level[~np.isnan(fields["weapon_used_cd"])] = 2

@@ -1,4 +1,4 @@
-"""Model versions, and the decisions about which one answers."""
+"""Reads model versions and the audit log; promotes a version or rolls it back."""
 
 from crime_ui.client.answers import AuditEntry, CategoryModel, Challenger, Decision, ModelVersion
 from crime_ui.client.transport import BackendDown, Refused, send

@@ -121,7 +121,10 @@ def hotspots(
 
 
 def _horizon_day(bundle: ForecastBundle, date: str | None) -> int:
-    """Index of a date within the horizon, 0 if it is None. Raises `RequestValidationError`."""
+    """Converts a date to its 0-based day of the horizon; None is the first day.
+
+    Raises `RequestValidationError` if it is no date or outside the horizon.
+    """
     try:
         day = 0 if date is None else day_number(date) - bundle.origin - 1
     except ValueError as error:
