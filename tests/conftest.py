@@ -32,9 +32,12 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium, the system's own or Playwright's; skips where there is none."""
+    """Headless Chromium, the system's own or Playwright's; skips where there is none.
+
+    For one module: while Playwright runs, its event loop does, and no other test of the process could start one.
+    """
     system = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
         if not system and not Path(playwright.chromium.executable_path).exists():

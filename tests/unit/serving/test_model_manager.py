@@ -133,23 +133,32 @@ def test_a_bundle_of_another_model_is_refused(
     assert FORECAST in manager.trouble
 
 
-def test_a_refresh_under_way_is_not_waited_for(manager: ModelManager, registry: MemoryRegistry) -> None:
-    entered, leave = threading.Event(), threading.Event()
+def test_a_promotion_is_loaded_even_where_a_refresh_read_the_alias_before_it(
+    manager: ModelManager, small_bundle: CategoryBundle
+) -> None:
+    read, go_on = threading.Event(), threading.Event()
 
     class Slow(MemoryRegistry):
         def version(self, name: str, alias: str = "champion") -> str:
-            entered.set()
-            leave.wait(10)
-            return super().version(name, alias)
+            version = super().version(name, alias)
+            read.set()
+            go_on.wait(10)
+            return version
 
-    manager.registry = Slow()
-    refresh = threading.Thread(target=manager.refresh)
-    refresh.start()
-    assert entered.wait(10)
-    manager.refresh()  # returns
-    leave.set()
-    refresh.join(10)
-    assert not refresh.is_alive()
+    registry = manager.registry = Slow()
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register(NAME, small_bundle.directory)
+    earlier = threading.Thread(target=manager.refresh)
+    earlier.start()
+    assert read.wait(10)
+    registry.set_alias(NAME, "champion", "2")
+    after_promotion = threading.Thread(target=manager.refresh)
+    after_promotion.start()
+    go_on.set()
+    for refresh in (earlier, after_promotion):
+        refresh.join(10)
+        assert not refresh.is_alive()
+    assert versions(manager) == {NAME: "2"}
 
 
 def test_the_image_answers_until_something_is_promoted(registry: MemoryRegistry, small_bundle: CategoryBundle) -> None:

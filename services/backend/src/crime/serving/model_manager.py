@@ -113,18 +113,17 @@ class ModelManager:
                 log.exception("looking for another champion failed")
 
     def refresh(self) -> None:
-        """Load the present champions and challenger where they changed. Returns at once if a refresh is under way."""
-        if not self._refreshing.acquire(blocking=False):
-            return
-        try:
+        """Load the present champions and challenger where they changed.
+
+        Waits for a refresh that is under way: it may have read the aliases before the caller moved one.
+        """
+        with self._refreshing:
             if self.settings.model_dir and not self.settings.tracking_uri:
                 self._load_image_models(self.settings.model_dir)
             else:
                 for kind in MODEL_KINDS.values():
                     self._load_champion(kind)
                 self._load_challenger()
-        finally:
-            self._refreshing.release()
 
     def _load_image_models(self, model_dir: Path) -> None:
         """Load the bundles of the image that have changed since they were loaded."""
