@@ -16,7 +16,6 @@ from statistics import median
 from typing import Any
 
 from crime.classifier.bundle import CategoryBundle
-from crime.features.definitions import choose_features
 from crime.features.store import build_feature_store
 from crime.pipelines.score_table import score_file
 from crime.reports.files import load_reports, parse_block, read_blocks
@@ -26,7 +25,7 @@ from crime.reports.tally import Tally
 from crime.simulation.city import SimulatedCity
 from crime.simulation.settings import CitySettings
 from crime.simulation.tables import write_city
-from crime.training.classifier.table import TrainingTable, build_training_table
+from crime.training.classifier.table import TrainingTable, build_training_table, fit_encoder
 from crime.training.classifier.train import split_by_time, train_category_model
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 from rich.console import Console
@@ -70,9 +69,7 @@ def train(path: Path, folder: Path) -> None:
 def lightgbm(path: Path, folder: Path) -> float:
     """The same models from ready arrays; only LightGBM's own work counts."""
     past, _ = split_by_time(load_reports(path, Tally()))
-    table, _ = build_training_table(
-        past, choose_features(past.fields["mocodes"].tolist()), {**TREE_PARAMETERS, "seed": 0}
-    )
+    table, _ = build_training_table(past, fit_encoder(past.fields), {**TREE_PARAMETERS, "seed": 0})
     inputs = {(level, masked): table.inputs(level, masked) for level in DETAIL_LEVELS for masked in (False, True)}
     ready = PrecomputedTable(table.names, table.matrix, table.label, table.folds, table.parameters, inputs)
     start = time.perf_counter()

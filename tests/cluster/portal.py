@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from crime.reports.schema import COLUMNS
+from crime.reports.schema import column_key
+from crime.reports.sources import SOURCES
 from crime.simulation.city import SimulatedCity
 from crime.simulation.settings import CitySettings
 from crime.simulation.tables import write_city
@@ -21,7 +22,7 @@ from crime.simulation.tables import write_city
 seed, rows, drift, areas = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 table = Path("/tmp/reports.csv")
 write_city(SimulatedCity(CitySettings(seed, rows, drift)), table)
-keys = {column.name: key for key, column in COLUMNS.items()}
+keys = {column.name: column_key(column.name) for column in SOURCES["legacy"].columns}
 reports: list[dict[str, str]] = []
 cells: list[dict[str, str]] = []
 with table.open(newline="") as file:

@@ -51,7 +51,15 @@ def test_a_table_that_can_not_be_opened_is_one_line(name: str, crime: RunCommand
 def test_codes_are_a_table_of_categories(crime: RunCommand) -> None:
     rows = list(csv.DictReader(io.StringIO(crime("codes").stdout)))
     assert {row["Category"] for row in rows} == set(CATEGORY_NAMES)
-    assert {"Crm Cd": "510", "Crm Cd Desc": "VEHICLE - STOLEN", "Category": "theft/burglary"} in rows
+    assert {
+        "Crm Cd": "510",
+        "Crm Cd Desc": "VEHICLE - STOLEN",
+        "Category": "theft/burglary",
+        "System": "legacy",
+    } in rows
+    assert [row["Category"] for row in rows if row["Crm Cd"] == "510" and row["System"] == "nibrs"] == [
+        "weapons/legal offences"
+    ]
 
 
 def test_a_simulated_table_says_so(crime: RunCommand, tmp_path: Path) -> None:

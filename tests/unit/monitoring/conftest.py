@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from crime.classifier.bundle import Prediction
 from crime.monitoring.records import PredictionRecord
+from crime.reports.systems import Code
 
 MakeRecord = Callable[..., PredictionRecord]
 
@@ -27,13 +28,14 @@ def make_record() -> MakeRecord:
         probabilities = np.full(7, (1 - share) / 6)
         probabilities[category] = share
         plain = {
+            "system": 0.0,
             "date_occ": 18_000.0,
             "date_rptd": 18_001.0,
             "time_occ": 720.0,
             "area": 1.0,
             "rpt_dist_no": 101.0,
-            "premis_cd": 502.0,
-            "weapon_used_cd": float("nan"),
+            "premis_cd": Code("legacy", "502", ""),
+            "weapon_used_cd": None,
             "mocodes": ("0344",),
         }
         return PredictionRecord(at, version, Prediction(probabilities, "report"), number, plain | fields, shadow)

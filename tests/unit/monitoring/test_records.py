@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from crime.classifier.bundle import Prediction
 from crime.monitoring.records import (
+    EARLIER_COLUMNS,
+    NUMBER_FIELDS,
     RECORD_COLUMNS,
-    RECORDED_FIELDS,
     PredictionRecord,
     decode_records,
     encode_records,
@@ -16,18 +17,30 @@ from crime.monitoring.records import (
     stack_fields,
 )
 from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code
 from hypothesis import given
 from hypothesis import strategies as st
 
 NUMBERS = st.one_of(st.just(float("nan")), st.integers(-100_000, 100_000).map(float))
 MO_CODES = st.none() | st.lists(st.from_regex("[0-9]{4}", fullmatch=True), max_size=10).map(tuple)
+CODES = (
+    st.none()
+    | st.just(NONE_RECORDED)
+    | st.builds(
+        Code,
+        st.sampled_from(SYSTEMS),
+        st.from_regex("[0-9A-Z]{1,4}", fullmatch=True),
+        st.sampled_from(["", "single family home"]),
+    )
+)
 RECORDS = st.builds(
-    lambda at, version, shadow, level, shares, number, values, mocodes: PredictionRecord(
+    lambda at, version, shadow, level, shares, number, values, premise, weapon, mocodes: PredictionRecord(
         at,
         version,
         Prediction(np.array(shares) / sum(shares), level),
         number,
-        dict(zip(RECORDED_FIELDS[:-1], values, strict=True)) | {"mocodes": mocodes},
+        dict(zip(NUMBER_FIELDS, values, strict=True))
+        | {"premis_cd": premise, "weapon_used_cd": weapon, "mocodes": mocodes},
         shadow,
     ),
     st.integers(0, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000),
@@ -36,7 +49,9 @@ RECORDS = st.builds(
     st.sampled_from(list(DETAIL_LEVELS)),
     st.lists(st.floats(0.001, 1), min_size=7, max_size=7),
     st.text(st.characters(codec="utf-8"), max_size=12),
-    st.lists(NUMBERS, min_size=7, max_size=7),
+    st.lists(NUMBERS, min_size=6, max_size=6),
+    CODES,
+    CODES,
     MO_CODES,
 )
 
@@ -54,8 +69,9 @@ def test_records_come_back(records: list[PredictionRecord]) -> None:
         assert recorded.label[row] == record.prediction.probabilities.argmax()
         assert recorded.probabilities[row] == pytest.approx(record.prediction.probabilities, abs=1e-5)
         assert recorded.report_number[row] == record.report_number
-        assert recorded.fields["mocodes"][row] == record.fields["mocodes"]
-        for name in RECORDED_FIELDS[:-1]:
+        for name in ("premis_cd", "weapon_used_cd", "mocodes"):
+            assert recorded.fields[name][row] == record.fields[name]
+        for name in NUMBER_FIELDS:
             np.testing.assert_equal(recorded.fields[name][row], record.fields[name])
 
 
@@ -78,10 +94,20 @@ def test_a_report_number_of_any_characters_does_not_spoil_the_file(number: str, 
     assert decode_records([encode_records(records)]).report_number.tolist() == ["a", number, "b"]
 
 
-def test_files_of_the_release_before_are_read(make_record: Any) -> None:
-    """Their lines end without a carriage return."""
-    older = gzip.compress(gzip.decompress(encode_records([make_record("a"), make_record("b")])).replace(b"\r\n", b"\n"))
-    assert decode_records([older]).report_number.tolist() == ["a", "b"]
+def test_files_of_the_release_before_are_read() -> None:
+    """They have no report system, and codes as numbers; lines may end without a carriage return."""
+    shares = "0.1,0.1,0.4,0.1,0.1,0.1,0.1"
+    lines = [
+        ",".join(EARLIER_COLUMNS),
+        f"1.5,7,report,2,{shares},190101,18000.0,18001.0,720.0,1.0,101.0,502.0,nan,0344 1822",
+        f"2,8,report,2,{shares},b,18000.0,nan,720.0,1.0,nan,0.0,102.0,?",
+    ]
+    read = decode_records([gzip.compress("\n".join(lines).encode())])
+    assert read.report_number.tolist() == ["190101", "b"]
+    assert read.fields["premis_cd"].tolist() == [Code("legacy", "502", ""), NONE_RECORDED]
+    assert read.fields["weapon_used_cd"].tolist() == [None, Code("legacy", "102", "")]
+    assert read.fields["mocodes"].tolist() == [("0344", "1822"), None]
+    assert read.fields["system"].tolist() == [0, 0]
 
 
 def test_the_format_of_a_file(make_record: Any) -> None:
@@ -93,12 +119,11 @@ def test_the_format_of_a_file(make_record: Any) -> None:
     ]
     header, first, second, third = gzip.decompress(encode_records(records)).decode().splitlines()
     assert header == ",".join(RECORD_COLUMNS)
-    assert (
-        first == "1.5,7,report,2,0.1,0.1,0.4,0.1,0.1,0.1,0.1,190101,18000.0,18001.0,720.0,1.0,101.0,502.0,nan,0344 1822"
-    )
+    fields = "0.0,18000.0,18001.0,720.0,1.0,101.0,legacy:502,?,0344 1822"
+    assert first == f"1.5,7,report,2,0.1,0.1,0.4,0.1,0.1,0.1,0.1,190101,{fields}"
     assert second.startswith("2,8 (shadow),report,0,")
-    assert second.endswith(",nan,?")
-    assert third.endswith(",nan,")
+    assert second.endswith(",legacy:502,?,?")
+    assert third.endswith(",legacy:502,?,")
 
 
 def test_no_victim_attribute_is_recorded() -> None:
@@ -106,11 +131,11 @@ def test_no_victim_attribute_is_recorded() -> None:
 
 
 def test_rows_are_taken(make_record: Any) -> None:
-    recorded = decode_records([encode_records(make_record(str(n), at=n, premis_cd=n) for n in range(5))])
+    recorded = decode_records([encode_records(make_record(str(n), at=n, area=n) for n in range(5))])
     taken = recorded.take(np.array([3, 1]))
     assert taken.report_number.tolist() == ["3", "1"]
     assert taken.time.tolist() == [3, 1]
-    assert taken.fields["premis_cd"].tolist() == [3, 1]
+    assert taken.fields["area"].tolist() == [3, 1]
     assert len(recorded.take(slice(-2, None))) == 2
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from crime.reports.cells import OMITTED, cell_text, decode_escaped_bytes, parse_cell
+from crime.reports.systems import NONE_RECORDED, Code
 from crime.reports.table import CellError
 
 
@@ -35,29 +36,29 @@ def test_every_invalid_byte_is_read_as_windows_1252() -> None:
 
 
 def test_a_code_that_lapd_does_not_have_is_not_known() -> None:
-    parsed = parse_cell("weapon_used_cd", "999", False)
+    parsed = parse_cell("legacy", "weapon_used_cd", "999", False)
     assert (parsed.value, parsed.error) == (None, None)
     assert parsed.repair == "Weapon Used Cd: code not in LAPD's table, taken as not known"
-    assert parse_cell("weapon_used_cd", "400", False).value == 400
+    assert parse_cell("legacy", "weapon_used_cd", "400", False).value == Code("legacy", "400", "")
 
 
 def test_a_crime_code_needs_a_category() -> None:
-    assert parse_cell("crm_cd", "510", False).error is None
-    assert parse_cell("crm_cd", "999", False).error == CellError(
+    assert parse_cell("legacy", "crime_code", "510", False).error is None
+    assert parse_cell("legacy", "crime_code", "999", False).error == CellError(
         "Crm Cd", "unknown_code", "no category is known for code 999"
     )
 
 
-@pytest.mark.parametrize(("key", "none"), [("mocodes", ()), ("premis_cd", 0), ("lat", None)])
+@pytest.mark.parametrize(("key", "none"), [("mocodes", ()), ("premis_cd", NONE_RECORDED), ("lat", None)])
 def test_blank_and_omitted_cells_differ_where_none_can_be_recorded(key: str, none: Any) -> None:
-    assert parse_cell(key, "", True).value == none
-    assert parse_cell(key, OMITTED, True).value is None
+    assert parse_cell("legacy", key, "", True).value == none
+    assert parse_cell("legacy", key, OMITTED, True).value is None
     for cell in ("", OMITTED):
-        error = parse_cell(key, cell, True).error
+        error = parse_cell("legacy", key, cell, True).error
         assert error
         assert error.kind == "missing"
 
 
 def test_equal_cells_of_different_types_are_parsed_apart() -> None:
-    assert parse_cell("premis_cd", 101, False).repair is None
-    assert parse_cell("premis_cd", 101.0, False).repair == "decimal point in a code"
+    assert parse_cell("legacy", "premis_cd", 101, False).repair is None
+    assert parse_cell("legacy", "premis_cd", 101.0, False).repair == "decimal point in a code"

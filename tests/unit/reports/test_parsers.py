@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from crime.reports import parsers
 from crime.reports.parsers import Parsed
+from crime.reports.systems import NONE_RECORDED, Code
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ DAY = (date(2020, 1, 31) - date(1970, 1, 1)).days
         (parsers.parse_date, "1/31/2020 0:00", DAY, None),
         (parsers.parse_date, "01/31/2020 12:00:00 AM", DAY, None),
         (parsers.parse_date, "2020-01-31", DAY, None),
+        (parsers.parse_date, "2020 Jan 31 12:00:00 AM", DAY, None),
+        (parsers.parse_date, "2020-01-31T23:57:39", DAY, None),
         (parsers.parse_date, "2020-01-31T23:59:59.000", DAY, None),
         (parsers.parse_date, "2020-01-31 00:00:00+00:00", DAY, None),
         (parsers.parse_time, "2230", 1350, None),
@@ -29,9 +32,18 @@ DAY = (date(2020, 1, 31) - date(1970, 1, 1)).days
         (parsers.parse_time, "2230.0", 1350, "decimal point in a time"),
         (parsers.parse_time, "22:30", 1350, "time written with a colon"),
         (parsers.parse_time, "22:30:59", 1350, "time written with a colon"),
-        (parsers.parse_code, "501", 501, None),
-        (parsers.parse_code, "501.0", 501, "decimal point in a code"),
-        (parsers.parse_code, "0501", 501, "zeros before a code"),
+        (parsers.parse_legacy_code, "501", Code("legacy", "501", ""), None),
+        (parsers.parse_legacy_code, "501.0", Code("legacy", "501", ""), "decimal point in a code"),
+        (parsers.parse_legacy_code, "0501", Code("legacy", "501", ""), "zeros before a code"),
+        (parsers.parse_legacy_code, "0", NONE_RECORDED, None),
+        (parsers.parse_nibrs_code, "ra", Code("nibrs", "RA", ""), None),
+        (parsers.parse_nibrs_code, "240.0", Code("nibrs", "240", ""), "decimal point in a code"),
+        (parsers.parse_name, "244 - TOBACCO SHOP", "tobacco shop", None),
+        (parsers.parse_name, "Bar, Cocktail Lounge,  Restaurant", "bar cocktail lounge restaurant", None),
+        (parsers.parse_name, "*", None, None),
+        (parsers.parse_yes_no, "Yes", 1, None),
+        (parsers.parse_yes_no, "n", 0, None),
+        (parsers.parse_system, "NIBRS", 1, None),
         (parsers.parse_area, "03", 3, None),
         (parsers.parse_area, "21.0", 21, "decimal point in a code"),
         (parsers.parse_district, "0377", 377, None),
@@ -57,6 +69,10 @@ def test_what_people_write_is_parsed(parse: Callable[[str], Parsed], text: str, 
 @pytest.mark.parametrize(
     ("parse", "text", "expected"),
     [
+        (parsers.parse_date, "2020 Foo 31", "a date as"),
+        (parsers.parse_nibrs_code, "R A", "a NIBRS code of letters and digits"),
+        (parsers.parse_yes_no, "perhaps", "Yes or No"),
+        (parsers.parse_system, "srs", "a report system, legacy or nibrs"),
         (parsers.parse_date, "yesterday", "a date as 01/31/2020 or 2020-01-31"),
         (parsers.parse_date, "31.01.2020", "a date as"),
         (parsers.parse_date, "02/30/2020", "a day that exists"),
@@ -64,9 +80,9 @@ def test_what_people_write_is_parsed(parse: Callable[[str], Parsed], text: str, 
         (parsers.parse_time, "2400", "a 24-hour time from 0000 to 2359"),
         (parsers.parse_time, "1260", "a 24-hour time"),
         (parsers.parse_time, "noon", "a 24-hour time"),
-        (parsers.parse_code, "501.5", "an LAPD code, a whole number"),
-        (parsers.parse_code, "-501", "an LAPD code"),
-        (parsers.parse_code, "٥٠١", "an LAPD code"),
+        (parsers.parse_legacy_code, "501.5", "an LAPD code, a whole number"),
+        (parsers.parse_legacy_code, "-501", "an LAPD code"),
+        (parsers.parse_legacy_code, "٥٠١", "an LAPD code"),
         (parsers.parse_area, "0", "an area number from 1 to 21"),
         (parsers.parse_area, "22", "an area number from 1 to 21"),
         (parsers.parse_district, "10000", "a reporting district from 1 to 9999"),
@@ -90,7 +106,7 @@ def test_no_text_does_anything_but_parse_or_raise_a_value_error(text: str) -> No
     for parse in (
         parsers.parse_date,
         parsers.parse_time,
-        parsers.parse_code,
+        parsers.parse_legacy_code,
         parsers.parse_area,
         parsers.parse_district,
         parsers.parse_latitude,
@@ -98,6 +114,10 @@ def test_no_text_does_anything_but_parse_or_raise_a_value_error(text: str) -> No
         parsers.parse_mocodes,
         parsers.parse_age,
         parsers.parse_letter,
+        parsers.parse_nibrs_code,
+        parsers.parse_name,
+        parsers.parse_yes_no,
+        parsers.parse_system,
     ):
         with suppress(ValueError):
             value, _ = parse(text)

@@ -8,6 +8,7 @@ import pytest
 from crime.core.errors import DataError
 from crime.reports.cells import OMITTED
 from crime.reports.parsing import locate_columns, parse_columns
+from crime.reports.systems import NONE_RECORDED
 from crime.reports.table import CellError, Reports, encode_column
 from crime.reports.tally import Tally
 from hypothesis import given, settings
@@ -26,15 +27,15 @@ def test_missing_columns_are_not_known() -> None:
     reports = parse(Tally(), rows=2)
     assert reports.fields["date_occ"].tolist() == [19_372, 19_372]
     assert reports.fields["time_occ"].tolist() == [870, 870]
-    assert np.isnan(reports.fields["premis_cd"]).all()
+    assert reports.fields["premis_cd"].tolist() == [None, None]
     assert reports.fields["mocodes"].tolist() == [None, None]
-    assert (reports.code.tolist(), reports.label.tolist()) == ([0, 0], [-1, -1])
+    assert (reports.code.tolist(), reports.label.tolist()) == ([-1, -1], [-1, -1])
     assert reports.minute.tolist() == [19_372 * 1440 + 870] * 2
 
 
 def test_a_blank_code_means_none_was_recorded_and_an_omitted_one_is_not_known() -> None:
     reports = parse(Tally(), 2, strict=True, weapon_used_cd=["", OMITTED], mocodes=["", OMITTED], lat=["", OMITTED])
-    np.testing.assert_array_equal(reports.fields["weapon_used_cd"], [0, np.nan])
+    assert reports.fields["weapon_used_cd"].tolist() == [NONE_RECORDED, None]
     assert reports.fields["mocodes"].tolist() == [(), None]
     assert np.isnan(reports.fields["lat"]).all()
 
@@ -97,7 +98,7 @@ def test_rows_are_counted_across_blocks() -> None:
 def test_only_some_fields_are_parsed_on_request() -> None:
     columns = {key: encode_column([cell]) for key, cell in {**GOOD, "date_rptd": "", "lat": "34.1"}.items()}
     reports = parse_columns(columns, 1, Tally(), only=("date_occ", "date_rptd", "area"))
-    assert set(reports.fields) == {"date_occ", "date_rptd", "area"}
+    assert set(reports.fields) == {"system", "date_occ", "date_rptd", "area"}
 
 
 def test_a_table_without_a_required_column_is_refused() -> None:

@@ -14,10 +14,13 @@ from crime.core.errors import PortalError
 from crime.core.settings import Settings
 from crime.reports.files import load_reports
 from crime.reports.portal import fetch_reports
-from crime.reports.schema import COLUMNS
+from crime.reports.schema import column_key
+from crime.reports.sources import SOURCES
 from crime.reports.tally import Tally
 
 Rows = list[dict[str, str]]
+
+NAMES = [column.name for column in SOURCES["legacy"].columns]
 
 
 class Portal(BaseHTTPRequestHandler):
@@ -66,7 +69,7 @@ def settings(rows: Rows) -> Iterator[Settings]:
     Portal.rows = []
     for at, row in enumerate(rows[:2_500]):
         month, day, year = row["DATE OCC"].split(" ")[0].split("/")
-        cells = {COLUMNS[k].key: cell for k, cell in zip(COLUMNS, row.values(), strict=True) if cell}
+        cells = {column_key(name): cell for name, cell in zip(NAMES, row.values(), strict=True) if cell}
         cells["date_occ"] = f"{year}-{month}-{day}T00:00:00.000"
         Portal.rows.append(
             {":id": f"row-{at * 7919 % 2500:05}", ":updated_at": f"2024-01-{1 + at % 28:02}T00:00:00Z", **cells}

@@ -181,8 +181,11 @@ def test_counts_of_reports_add_up(client: TestClient) -> None:
 
 def test_codes_come_with_names_the_most_frequent_first(client: TestClient) -> None:
     codes = client.get("/codes").json()
-    assert set(codes) == {"area", "premis", "weapon", "mo"}
-    assert codes["area"][0] == {"code": "1", "name": "Central", "reports": 0}
+    assert set(codes) == {"area", "premis", "weapon", "mo", "crime"}
+    assert codes["area"][0] == {"code": "1", "name": "Central", "reports": 0, "system": "legacy", "category": None}
+    assert {"code": "240", "name": "Motor Vehicle Theft", "reports": 0, "system": "nibrs"} | {
+        "category": "theft/burglary"
+    } in codes["crime"]
     frequency = [code["reports"] for code in codes["premis"]]
     assert frequency == sorted(frequency, reverse=True)
     assert frequency[0] > 0

@@ -8,7 +8,7 @@ import pytest
 from crime.core.days import day_number
 from crime.core.errors import DataError
 from crime.reports.files import load_reports
-from crime.reports.schema import COLUMNS
+from crime.reports.sources import SOURCES
 from crime.reports.tally import Tally
 from crime.simulation.city import SimulatedCity
 from crime.simulation.settings import CitySettings, read_settings, settings_file
@@ -58,7 +58,7 @@ def test_rows_are_in_order_of_their_day_from_2020_on(table: Path) -> None:
 def test_columns_are_lapds_and_names_belong_to_codes(table: Path) -> None:
     with table.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
-    assert list(rows[0]) == [column.name for column in COLUMNS.values()]
+    assert list(rows[0]) == [column.name for column in SOURCES["legacy"].columns]
     for row in rows:
         assert bool(row["Weapon Used Cd"]) == bool(row["Weapon Desc"])
         assert row["AREA NAME"]

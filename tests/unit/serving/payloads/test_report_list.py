@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crime.reports.schema import COLUMNS, column_key
+from crime.reports.schema import column_key
+from crime.reports.sources import SOURCES
 from crime.serving.errors import MAX_PROBLEMS
 from crime.serving.payloads.report import EXAMPLE_REPORT, REPORT_COLUMNS, Report, model_input
 from crime.serving.payloads.report_list import parse_report_list
@@ -26,7 +27,7 @@ def odd_reports(count: int) -> list[dict[str, Any]]:
     reports = []
     for _ in range(count):
         report = dict(EXAMPLE_REPORT)
-        for name in rng.sample([column.name for column in COLUMNS.values()], rng.choice([0, 1, 2])):
+        for name in rng.sample([column.name for column in SOURCES["legacy"].columns], rng.choice([0, 1, 2])):
             report[name] = rng.choice(ODD)
         for name in rng.sample(list(report), rng.choice([0, 0, 1, 3])):
             del report[name]

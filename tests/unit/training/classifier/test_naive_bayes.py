@@ -5,12 +5,13 @@ import pytest
 from crime.classifier.naive_bayes import BINNED_FEATURES, NAIVE_BAYES_INPUTS, PROBABILITY_FLOOR
 from crime.features.definitions import choose_features
 from crime.features.encoder import FeatureEncoder
-from crime.reports.categories import CATEGORIES, category_of_crime_code
+from crime.reports.categories import CATEGORIES, CRIME_CODES, crime_code_index
 from crime.reports.table import Reports
-from crime.training.classifier.naive_bayes import CRIME_CODES, CodeCounts, fit_naive_bayes
+from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
 
 NAMES = [*BINNED_FEATURES, "mo_0100"]
-THEFT, BURGLARY, BATTERY = 440, 310, 624  # crime codes; the first two are of one category
+# crime codes; the first two are of one category
+THEFT, BURGLARY, BATTERY = (crime_code_index()["legacy", code] for code in ("440", "310", "624"))
 
 
 def matrix(*reports: dict[str, float]) -> np.ndarray:
@@ -29,7 +30,7 @@ def assert_equal(left: CodeCounts, right: CodeCounts) -> None:
 
 
 def test_counts_of_parts_add_up_and_can_be_taken_out_again(small_reports: Reports) -> None:
-    names = choose_features(small_reports.fields["mocodes"].tolist())
+    names = choose_features(small_reports.fields)
     rows = FeatureEncoder(names).matrix(small_reports.fields, len(small_reports))
     whole, parts = CodeCounts(names), [CodeCounts(names), CodeCounts(names)]
     whole.add(rows, small_reports.code)
@@ -43,7 +44,7 @@ def test_counts_of_parts_add_up_and_can_be_taken_out_again(small_reports: Report
 def test_counts_are_by_code_and_bin() -> None:
     rows = matrix({"area": 7, "minute_of_day": 59}, {"area": 7, "minute_of_day": 60, "mo_0100": 1}, {"mo_0100": 0})
     counts = counts_of(rows, [THEFT, THEFT, BATTERY])
-    theft, battery = np.searchsorted(CRIME_CODES, [THEFT, BATTERY])
+    theft, battery = THEFT, BATTERY
     area, minute = (list(BINNED_FEATURES).index(name) for name in ("area", "minute_of_day"))
     assert (counts.reports[theft], counts.reports[battery]) == (2, 1)
     assert counts.bins[area, theft, 7] == 2
@@ -56,7 +57,7 @@ def test_counts_are_by_code_and_bin() -> None:
 def test_without_anything_known_the_answer_is_the_share_of_each_category() -> None:
     tables = fit_naive_bayes(counts_of(matrix({}, {}, {}, {}), [THEFT, BURGLARY, THEFT, BATTERY]))
     shares = np.exp(tables.predict_one(matrix({})[0])) - PROBABILITY_FLOOR
-    category = category_of_crime_code()
+    category = [crime.category for crime in CRIME_CODES]
     assert shares[category[THEFT]] == pytest.approx(0.75, abs=1e-6)
     assert shares[category[BATTERY]] == pytest.approx(0.25, abs=1e-6)
 
@@ -74,7 +75,7 @@ def test_likelihoods_are_shrunk_to_the_category_and_it_to_all_reports() -> None:
     }
     shares = np.zeros(len(CATEGORIES))
     for code, weight in wanted.items():
-        shares[category_of_crime_code()[code]] += weight
+        shares[CRIME_CODES[code].category] += weight
     answer = tables.predict_one(matrix({"area": 1})[0])
     np.testing.assert_allclose(answer, np.log(shares / shares.sum() + PROBABILITY_FLOOR), rtol=1e-5)
 
@@ -87,11 +88,11 @@ def test_an_mo_code_and_its_absence_are_told_apart() -> None:
     for present in (1, 0):
         theft, battery = (share if present else 1 - share for share in likelihoods)
         answer = np.exp(tables.predict_one(matrix({"mo_0100": present})[0])) - PROBABILITY_FLOOR
-        assert answer[category_of_crime_code()[THEFT]] == pytest.approx(theft / (theft + battery), rel=1e-5)
+        assert answer[CRIME_CODES[THEFT].category] == pytest.approx(theft / (theft + battery), rel=1e-5)
 
 
 def test_categories_without_a_report_get_the_floor() -> None:
     tables = fit_naive_bayes(counts_of(matrix({}, {}), [THEFT, BATTERY]))
     answer = tables.predict_one(matrix({})[0])
-    absent = sorted(set(range(len(NAIVE_BAYES_INPUTS))) - {category_of_crime_code()[c] for c in (THEFT, BATTERY)})
+    absent = sorted(set(range(len(NAIVE_BAYES_INPUTS))) - {CRIME_CODES[c].category for c in (THEFT, BATTERY)})
     np.testing.assert_allclose(answer[absent], np.log(PROBABILITY_FLOOR), rtol=1e-6)

@@ -4,19 +4,24 @@ import numpy as np
 import pytest
 from crime.classifier.bundle import level_inputs
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
-from crime.features.definitions import choose_features
-from crime.features.encoder import FeatureEncoder
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
-from crime.training.classifier.table import FOLDS, MASKED_SHARE, TrainingTable, build_training_table, row_blocks
+from crime.training.classifier.table import (
+    FOLDS,
+    MASKED_SHARE,
+    TrainingTable,
+    build_training_table,
+    fit_encoder,
+    row_blocks,
+)
 from crime.training.classifier.trees import TREE_PARAMETERS
 
 
 @pytest.fixture(scope="module")
 def table(small_reports: Reports) -> TrainingTable:
-    names = choose_features(small_reports.fields["mocodes"].tolist())
-    return build_training_table(small_reports, names, {**TREE_PARAMETERS, "seed": 3})[0]
+    encoder = fit_encoder(small_reports.fields)
+    return build_training_table(small_reports, encoder, {**TREE_PARAMETERS, "seed": 3})[0]
 
 
 @pytest.mark.parametrize("rows", [0, 1, 30_000, 30_001, 95_000])
@@ -26,13 +31,13 @@ def test_blocks_cover_all_rows_once(rows: int) -> None:
 
 
 def test_features_are_those_of_the_reports(table: TrainingTable, small_reports: Reports) -> None:
-    matrix = FeatureEncoder(table.names).matrix(small_reports.fields, len(small_reports))
+    matrix = fit_encoder(small_reports.fields).matrix(small_reports.fields, len(small_reports))
     np.testing.assert_array_equal(table.matrix.toarray(), matrix)
     np.testing.assert_array_equal(table.label, small_reports.label)
 
 
 def test_naive_bayes_inputs_come_from_the_other_folds(table: TrainingTable, small_reports: Reports) -> None:
-    matrix = FeatureEncoder(table.names).matrix(small_reports.fields, len(small_reports))
+    matrix = fit_encoder(small_reports.fields).matrix(small_reports.fields, len(small_reports))
     inputs = table.inputs("report", masked=False).toarray()[:, -len(NAIVE_BAYES_INPUTS) :]
     rows = np.arange(len(matrix))
     for fold in range(FOLDS):

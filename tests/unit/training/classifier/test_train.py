@@ -88,5 +88,5 @@ def test_too_few_reports_are_refused(small_reports: Reports, tmp_path: Path) -> 
 def test_reports_without_mo_codes_are_refused(small_reports: Reports, tmp_path: Path) -> None:
     unknown = small_reports.take(slice(None))
     unknown.fields["mocodes"] = np.full(len(unknown), None, object)
-    with pytest.raises(DataError, match="training needs the columns Premis Cd, Weapon Used Cd, Mocodes"):
+    with pytest.raises(DataError, match="training needs the columns of premise, weapon, and MO codes"):
         train_category_model(unknown, Tally(), tmp_path / "bundle")

@@ -5,17 +5,16 @@ import numpy as np
 import pytest
 from crime.classifier.bundle import level_inputs
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
-from crime.features.definitions import choose_features
 from crime.reports.table import Reports
-from crime.training.classifier.table import TrainingTable, build_training_table
+from crime.training.classifier.table import TrainingTable, build_training_table, fit_encoder
 from crime.training.classifier.trees import MAX_ROUNDS, TREE_PARAMETERS, fit_level, level_loss
 
 
 @pytest.fixture(scope="module")
 def table(small_reports: Reports) -> TrainingTable:
-    names = choose_features(small_reports.fields["mocodes"].tolist())
+    encoder = fit_encoder(small_reports.fields)
     parameters = {**TREE_PARAMETERS, "learning_rate": 0.3, "num_leaves": 4, "seed": 0}
-    return build_training_table(small_reports, names, parameters)[0]
+    return build_training_table(small_reports, encoder, parameters)[0]
 
 
 def test_a_level_has_its_own_inputs_by_name(table: TrainingTable) -> None:

@@ -19,10 +19,12 @@ from crime.classifier.spec import CategorySpec
 from crime.core.bundle_files import check_hashes, read_spec
 from crime.core.errors import BundleError
 from crime.features.definitions import ReportFields, describe_feature, feature_columns
-from crime.features.detail_levels import detail_levels
+from crime.features.detail_levels import REPORT_FIELDS, detail_levels, level_of
 from crime.features.encoder import FeatureEncoder
+from crime.features.vocabulary import Vocabulary
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
+from crime.reports.sources import FIELD_OF_NAME
 
 COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE = "counts.npy", "evidence.npz", "held_out.npz"
 ROWS_PER_BLOCK = 5_000  # reports at a time, so that their matrix stays in the processor's cache
@@ -51,6 +53,7 @@ class CategoryBundle:
     spec: `spec.json`, with the version that the bundle was opened as.
     names: the inputs of the model for whole reports: features, then the naive Bayes inputs.
     columns, boosters: for each detail level, indices into `names` of the inputs it sees, and its trees.
+    report_fields: the fields of the most detailed level that it uses.
     inputs_by_column: for each detail level, which of its inputs come from each LAPD column, naive Bayes aside.
     counts (cells, 6): reports by month, area, category, weekday and hour, as `count_cells` of training gives them.
     held_out: the newest reports that training did not see.
@@ -65,7 +68,9 @@ class CategoryBundle:
         self.spec = spec.model_copy(update={"version": version}) if version else spec
         try:
             check_hashes(directory, spec.sha256)
-            self.encoder = FeatureEncoder(spec.features)
+            vocabularies = {field: Vocabulary(entries) for field, entries in spec.vocabularies.items()}
+            self.encoder = FeatureEncoder(spec.features, vocabularies)
+            self.report_fields = [name for name in REPORT_FIELDS if name in self._fields_read(spec.features)]
             self.names = [*spec.features, *NAIVE_BAYES_INPUTS]
             self.columns = {level: np.array(level_inputs(spec.features, level)) for level in DETAIL_LEVELS}
             self.inputs_by_column = {level: self._by_column(columns) for level, columns in self.columns.items()}
@@ -98,7 +103,8 @@ class CategoryBundle:
 
     def predict(self, fields: ReportFields, rows: int) -> Predictions:
         """Predict reports, each field an array (rows,)."""
-        levels, probabilities = detail_levels(fields, rows), np.zeros((rows, len(CATEGORY_NAMES)))
+        levels = detail_levels(fields, rows, self.report_fields)
+        probabilities = np.zeros((rows, len(CATEGORY_NAMES)))
         for first in range(0, rows, ROWS_PER_BLOCK):
             block = {name: column[first : first + ROWS_PER_BLOCK] for name, column in fields.items()}
             matrix = self.matrix(block, min(ROWS_PER_BLOCK, rows - first))
@@ -108,6 +114,10 @@ class CategoryBundle:
                 inputs = matrix if all_chosen else matrix[np.ix_(chosen, self.columns[level])]
                 probabilities[first + chosen] = self.boosters[level].predict(inputs)
         return Predictions(probabilities, levels)
+
+    def level_of(self, fields: ReportFields) -> DetailLevel:
+        """The most detailed level at which one report, each field a scalar, has something that the model uses."""
+        return level_of(fields, self.report_fields)
 
     def vector(self, fields: ReportFields) -> np.ndarray:
         """(inputs,) of one report, in the order of `names`; each field is a scalar."""
@@ -133,18 +143,13 @@ class CategoryBundle:
         if stored.shape != current.shape or not np.allclose(current, stored, atol=GOLDEN_TOLERANCE):
             raise BundleError(f"{self.name} version {self.version} does not give the answers it was stored with")
 
+    @staticmethod
+    def _fields_read(features: list[str]) -> set[str]:
+        return {FIELD_OF_NAME.get(source, source) for name in features for source in describe_feature(name).source}
+
     def _by_column(self, columns: np.ndarray) -> dict[str, np.ndarray]:
         sources = [describe_feature(self.names[column]).source[0] for column in columns[: -len(NAIVE_BAYES_INPUTS)]]
         return {name: np.flatnonzero(np.array(sources) == name) for name in dict.fromkeys(sources)}
-
-    @staticmethod
-    def level_of(fields: ReportFields) -> DetailLevel:
-        """The most detailed level that is known of one report, each field a scalar."""
-        if fields["mocodes"] is not None:
-            return "report"
-        if fields["weapon_used_cd"] == fields["weapon_used_cd"]:  # NaN is not itself
-            return "weapon"
-        return "premise" if fields["premis_cd"] == fields["premis_cd"] else "place_time"
 
 
 def level_inputs(features: list[str], level: DetailLevel) -> list[int]:

@@ -11,6 +11,8 @@ import numpy as np
 from crime.classifier.bundle import CategoryBundle, Prediction
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
 from crime.features.definitions import ReportFields
+from crime.reports.sources import FIELDS, SOURCES
+from crime.reports.systems import SYSTEMS
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,16 @@ def explain(model: CategoryBundle, fields: ReportFields) -> Explanation:
     naive_bayes_shap = shap[:, -1 - len(NAIVE_BAYES_INPUTS) : -1]
     for name, share in _divide(naive_bayes_shap, model.naive_bayes.contributions(vector[: len(model.spec.features)])):
         contributions[name] = contributions[name] + share if name in contributions else share
+    for name in foreign_columns(fields) & contributions.keys():
+        share = contributions.pop(name)
+        contributions["System"] = contributions["System"] + share if "System" in contributions else share
     return Explanation(Prediction(model.boosters[level].predict(inputs)[0], level), contributions, shap[:, -1])
+
+
+def foreign_columns(fields: ReportFields) -> set[str]:
+    """The columns that reports of one report's system never have: that they are missing is due to the system."""
+    own = SOURCES[SYSTEMS[int(fields["system"])]].fields
+    return {column.name for key, column in FIELDS.items() if key not in own and key != "system"}
 
 
 def _divide(shap: np.ndarray, columns: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:

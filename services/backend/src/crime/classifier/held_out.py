@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from crime.features.definitions import describe_feature
-from crime.reports.schema import COLUMNS
+from crime.features.vocabulary import CODED_FIELDS
+from crime.reports.parsing import OBJECT_FIELDS
+from crime.reports.sources import FIELDS
+from crime.reports.systems import Code
 from crime.reports.table import Reports
 
 MAX_HELD_OUT = 5_000  # reports, the newest: more would grow every bundle and hardly sharpen a comparison
-MO_NOT_KNOWN = "?"
+NOT_KNOWN = "?"
+ALWAYS_STORED = ("system", "mocodes", *CODED_FIELDS)  # whichever features a model has
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,20 @@ class HeldOutReports:
         """The last `MAX_HELD_OUT` of reports in order of time, with only the fields that the features read."""
         last = slice(-MAX_HELD_OUT, None)
         columns = {source for name in features for source in describe_feature(name).source}
-        fields = {name: column[last] for name, column in reports.fields.items() if COLUMNS[name].name in columns}
+        fields = {
+            key: values[last]
+            for key, values in reports.fields.items()
+            if key in ALWAYS_STORED or (key in FIELDS and FIELDS[key].name in columns)
+        }
         return cls(fields, reports.label[last])
 
     def save(self, path: Path) -> None:
-        """Write to a compressed NumPy archive, MO codes as text."""
-        mocodes = [MO_NOT_KNOWN if codes is None else " ".join(codes) for codes in self.fields["mocodes"]]
-        arrays = self.fields | {"mocodes": np.array(mocodes, np.str_), "label": self.label}
-        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        """Write to a compressed NumPy archive, MO codes, premises and weapons as text."""
+        mocodes = [NOT_KNOWN if codes is None else " ".join(codes) for codes in self.fields["mocodes"]]
+        texts = {"mocodes": np.array(mocodes, np.str_)}
+        for key in CODED_FIELDS:
+            texts[key] = np.array([NOT_KNOWN if code is None else code.key for code in self.fields[key]], np.str_)
+        np.savez_compressed(path, **self.fields | texts | {"label": self.label})  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> "HeldOutReports":
@@ -43,7 +54,13 @@ class HeldOutReports:
         with np.load(path, allow_pickle=False) as arrays:
             fields = {name: arrays[name] for name in arrays.files if name != "label"}
             label = arrays["label"]
-        mocodes = np.empty(len(label), object)
-        mocodes[:] = [None if text == MO_NOT_KNOWN else tuple(text.split()) for text in fields["mocodes"].tolist()]
-        unknown = {name: np.full(len(label), np.nan) for name, column in COLUMNS.items() if column.parse}
-        return cls({**unknown, **fields, "mocodes": mocodes}, label)
+        unknown = {key: np.full(len(label), np.nan) for key in FIELDS if key not in OBJECT_FIELDS}
+        texts: dict[str, list[Any]] = {
+            "mocodes": [None if text == NOT_KNOWN else tuple(text.split()) for text in fields["mocodes"].tolist()]
+        }
+        for key in CODED_FIELDS:
+            texts[key] = [None if text == NOT_KNOWN else Code.from_key(text) for text in fields[key].tolist()]
+        for name, values in texts.items():
+            fields[name] = np.empty(len(label), object)
+            fields[name][:] = values
+        return cls({**unknown, **fields}, label)

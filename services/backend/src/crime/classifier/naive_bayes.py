@@ -15,9 +15,10 @@ import numpy as np
 
 from crime.features.definitions import MO_PREFIX, describe_feature, is_mo_feature
 from crime.reports.categories import CATEGORIES
+from crime.reports.sources import CIRCUMSTANCES
 
 NAIVE_BAYES_INPUTS = [f"evidence_{category}" for category in CATEGORIES]  # the names stand in stored bundles
-# features that are read, and the lower bounds of their bins; None: each value is a bin of its own
+# Features that are read, of those that a model has, and the lower bounds of their bins. None: each value is a bin.
 BINNED_FEATURES: dict[str, tuple[int, ...] | None] = {
     "area": None,
     "weekday": None,
@@ -26,11 +27,18 @@ BINNED_FEATURES: dict[str, tuple[int, ...] | None] = {
     "reporting_delay": (1, 2, 3, 5, 8, 15, 31, 91, 366),  # days
     "premise": None,
     "weapon": None,
+    "system": None,
+    **dict.fromkeys(CIRCUMSTANCES),
 }
-VALUE_LIMIT = 1500  # values lie below: no code and no minute of a day is larger
+VALUE_LIMIT = 1500  # values lie below: no vocabulary and no day has more entries or minutes
 PROBABILITY_FLOOR = 1e-4  # added to a category's probability before its logarithm is taken; docs/method.md
 ROWS_PER_BLOCK = 2048  # reports at a time, so that a block's sums stay in the processor's cache
 NOT_KNOWN_ROW, PRIOR_ROW, MO_KNOWN_ROW = 0, 1, 2  # rows of the table that stand for no single value
+
+
+def binned_features(names: Sequence[str]) -> list[str]:
+    """Those of `BINNED_FEATURES` that are among a model's features."""
+    return [name for name in BINNED_FEATURES if name in names]
 
 
 class NaiveBayes:
@@ -40,7 +48,7 @@ class NaiveBayes:
     table (rows, codes): row 0 is zero, for what is not known; row 1 is the prior; row 2 is the log-likelihood that none
         of the MO codes is given, for reports whose MO codes are known; then a row for each bin of each feature; the
         last ones, a row for each MO code, add the log-odds of it being given.
-    lookup (features, VALUE_LIMIT + 1): the table's row of each value of each of `BINNED_FEATURES`.
+    lookup (features, VALUE_LIMIT + 1): the table's row of each value of each of `binned_features`.
     category (codes,): index of each crime code's category, ascending.
     """
 
@@ -49,12 +57,13 @@ class NaiveBayes:
         self.table = table.astype(float)
         self.lookup = lookup
         self.category = category
-        self._features = np.array([self.names.index(name) for name in BINNED_FEATURES])
+        binned = binned_features(self.names)
+        self._features = np.array([self.names.index(name) for name in binned])
         mo_count = sum(map(is_mo_feature, self.names))
         self._mo = slice(len(self.names) - mo_count, None)
         self._first_mo_row = len(table) - mo_count
         self._lookup_lists = lookup.tolist()  # for one report: quicker than indexing an array
-        self._columns = [*(describe_feature(name).source[0] for name in BINNED_FEATURES), "Mocodes"]
+        self._columns = [*(describe_feature(name).source[0] for name in binned), "Mocodes"]
         self._present, self._borders = np.unique(category, return_index=True)
 
     def save(self, path: Path) -> None:
@@ -89,7 +98,7 @@ class NaiveBayes:
         return np.log(shares, out=shares).astype(np.float32)
 
     def _rows_of(self, vector: np.ndarray) -> list[int]:
-        """Rows of the table that apply: prior, each of `BINNED_FEATURES`, whether MO codes are known, each MO code."""
+        """Rows of the table that apply: prior, each of `binned_features`, whether MO codes are known, each MO code."""
         rows = [PRIOR_ROW]
         for lookup, value in zip(self._lookup_lists, vector[self._features].tolist(), strict=True):
             rows.append(lookup[int(value)] if 0 <= value < VALUE_LIMIT else NOT_KNOWN_ROW)

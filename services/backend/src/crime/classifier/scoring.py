@@ -10,7 +10,8 @@ import numpy as np
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.reports.parsing import parse_columns
-from crime.reports.schema import COLUMNS, DETAIL_LEVELS, column_key
+from crime.reports.schema import DETAIL_LEVELS, column_key
+from crime.reports.sources import READ_COLUMNS
 from crime.reports.table import Reports, encode_column
 from crime.reports.tally import Tally
 
@@ -81,7 +82,7 @@ def parse_table(columns: Mapping[str, Sequence[Any]], rows: int) -> Reports:
     encoded = {
         column_key(name): encode_column(plain_cells(cells))
         for name, cells in columns.items()
-        if column_key(name) in COLUMNS
+        if column_key(name) in READ_COLUMNS
     }
     return parse_columns(encoded, rows, Tally())
 

@@ -3,14 +3,16 @@
 from pydantic import Field
 
 from crime.core.bundle_files import BundleSpec, SpecPart, TableFacts, Versions
+from crime.features.vocabulary import Coded, VocabularyEntry
 from crime.metrics.classification import CalibrationBin
 from crime.metrics.drift import ReferenceCounts
+from crime.reports.systems import System
 
 
 class ReportFacts(SpecPart):
     """The reports of a model: those before `held_out_from` trained it, the others were held out to test it.
 
-    Days are YYYY-MM-DD. `frequency` counts reports by code, for `premis`, `weapon` and `mo`.
+    Days are YYYY-MM-DD. `systems`: reports by report system. `frequency`: reports by MO code.
     """
 
     fingerprint: str
@@ -19,7 +21,8 @@ class ReportFacts(SpecPart):
     first_day: str = Field(validation_alias="from", serialization_alias="from")
     until: str
     held_out_from: str
-    frequency: dict[str, dict[str, int]]
+    systems: dict[System, int]
+    frequency: dict[str, int]
 
 
 class CategoryData(TableFacts, ReportFacts):
@@ -29,13 +32,15 @@ class CategoryData(TableFacts, ReportFacts):
 class CategorySpec(BundleSpec):
     """`spec.json` of a category model.
 
-    `rounds`: trees per category, by detail level. `gain`: each input's share of the loss reduction in the model for
-    whole reports. `golden` (reports, 7): probabilities of the first held-out reports. `reference`: counts to detect
-    drift by. `metrics`, `confusion` (7, 7; a row for each true category) and `calibration` are measured on the held-out
-    reports as they are (`overall`) and masked to each detail level.
+    `vocabularies`: premises and weapons, in the order of their numbers. `rounds`: trees per category, by detail level.
+    `gain`: each input's share of the loss reduction in the model for whole reports. `golden` (reports, 7):
+    probabilities of the first held-out reports. `reference`: counts to detect drift by. `metrics`, `confusion` (7, 7; a
+    row for each true category) and `calibration` are measured on the held-out reports as they are (`overall`) and
+    masked to each detail level.
     """
 
     features: list[str]
+    vocabularies: dict[Coded, list[VocabularyEntry]]
     victim: bool
     categories: dict[str, str]
     rounds: dict[str, int]

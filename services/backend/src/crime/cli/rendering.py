@@ -34,6 +34,8 @@ def simulated(tally: "Tally") -> str:
 
 def print_tally(tally: "Tally") -> None:
     err.print(f"{tally.rows:,} rows read, {tally.rejected_rows:,} rejected, {tally.repaired.total():,} cells repaired")
+    if tally.merged:
+        err.print(f"  {tally.merged:,} offenses are one report with another of the same case and category")
     for kind, count in tally.repaired.most_common():
         err.print(f"  repaired {count:,}: {kind}", highlight=False)
     for reason, count in tally.rejected.most_common():

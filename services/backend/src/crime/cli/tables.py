@@ -114,12 +114,8 @@ def build_features(
 
 @app.command()
 def codes() -> None:
-    """The crime codes and the category each belongs to."""
-    from crime.reports.categories import CATEGORY_NAMES, category_of_crime_code
-    from crime.reports.codes import code_names
+    """The crime codes of both report systems and the category each belongs to."""
+    from crime.reports.categories import CATEGORY_NAMES, CRIME_CODES
 
-    rows = (
-        (code, code_names("crime")[str(code)], CATEGORY_NAMES[category])
-        for code, category in category_of_crime_code().items()
-    )
-    csv.writer(typer.get_text_stream("stdout")).writerows([("Crm Cd", "Crm Cd Desc", "Category"), *rows])
+    rows = ((crime.code, crime.name, CATEGORY_NAMES[crime.category], crime.system) for crime in CRIME_CODES)
+    csv.writer(typer.get_text_stream("stdout")).writerows([("Crm Cd", "Crm Cd Desc", "Category", "System"), *rows])

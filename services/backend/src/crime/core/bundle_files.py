@@ -37,10 +37,12 @@ class BundleSpec(SpecPart):
 class TableFacts(SpecPart):
     """Counts of rows, of repaired cells by kind, and of rejected rows by reason.
 
-    `simulated`: rows of a simulated city. `examples`: (row number, cell) of each reason.
+    `merged`: offenses counted with another of their case. `simulated`: rows of a simulated city. `examples`:
+    (row number, cell) of each reason.
     """
 
     rows: int
+    merged: int = 0
     simulated: int
     repaired: dict[str, int]
     rejected: dict[str, int]

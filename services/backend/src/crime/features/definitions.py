@@ -7,6 +7,7 @@ for many. No feature may read a column that follows from the answer (`Crm Cd*`, 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from crime.core.days import EPOCH_ORDINAL, weekday
 from crime.reports.codes import code_names
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
+from crime.reports.sources import CIRCUMSTANCES, FIELDS
 
 ReportFields = Mapping[str, Any]  # by column key: scalars of one report, or arrays (rows,) of many
 MAX_DELAY_DAYS = 400  # longer delays count as this: beyond a year they carry no more information
@@ -56,6 +58,13 @@ def _reporting_delay(fields: ReportFields) -> Any:
 
 
 BASE_FEATURES = (
+    Feature(
+        "system",
+        "place_time",
+        ("System",),
+        "report system: 0 LAPD's own crime codes, 1 NIBRS; left out where all reports are of one",
+        lambda fields: fields["system"],
+    ),
     Feature("area", "place_time", ("AREA",), "area number, 1 to 21", lambda fields: fields["area"]),
     Feature(
         "reporting_district",
@@ -97,7 +106,7 @@ BASE_FEATURES = (
         "premise",
         "premise",
         ("Premis Cd",),
-        "kind of place; 0 none recorded",
+        "kind of place, its number in the model's vocabulary; 0 none recorded",
         lambda fields: fields["premis_cd"],
         "premise",
     ),
@@ -105,11 +114,15 @@ BASE_FEATURES = (
         "weapon",
         "weapon",
         ("Weapon Used Cd",),
-        "weapon; 0 none recorded",
+        "weapon, its number in the model's vocabulary; 0 none recorded",
         lambda fields: fields["weapon_used_cd"],
         "weapon",
     ),
     Feature("mo_count", "report", ("Mocodes",), "number of MO codes", _mo_count),
+    *(
+        Feature(key, "report", (FIELDS[key].name,), f"1 for {FIELDS[key].about}", itemgetter(key), key)
+        for key in CIRCUMSTANCES
+    ),
 )
 VICTIM_FEATURES = (
     Feature("victim_age", "place_time", ("Vict Age",), "years", lambda fields: fields["vict_age"], "victim"),
@@ -149,15 +162,24 @@ def _has_code(codes: Any, code: str) -> Any:
     return np.nan if codes is None else code in codes
 
 
-def choose_features(mocodes: Sequence[tuple[str, ...]], victim: bool = False, at_least: int = 3) -> list[str]:
-    """Names of a model's features: the fixed ones, and one for each MO code that at least `at_least` reports have."""
+def choose_features(fields: ReportFields, victim: bool = False, at_least: int = 3) -> list[str]:
+    """Names of a model's features for reports with these fields (rows,).
+
+    The fixed ones, those aside that no report has; one for each MO code that at least `at_least` reports have; and the
+    report system where there are two.
+    """
     counts: dict[str, int] = {}
-    for codes in mocodes:
+    for codes in fields["mocodes"].tolist():
         for code in codes or ():
             counts[code] = counts.get(code, 0) + 1
     common = sorted(code for code, count in counts.items() if count >= at_least)
+    absent = {key for key in CIRCUMSTANCES if np.isnan(fields[key]).all()}
+    if (fields["mocodes"] == None).all():  # noqa: E711 (elementwise)
+        absent.add("mo_count")
+    if (fields["system"] == fields["system"][:1]).all():
+        absent.add("system")
     fixed = BASE_FEATURES + (VICTIM_FEATURES if victim else ())
-    return [feature.name for feature in fixed] + [MO_PREFIX + code for code in common]
+    return [feature.name for feature in fixed if feature.name not in absent] + [MO_PREFIX + code for code in common]
 
 
 def feature_columns(names: Sequence[str], level: DetailLevel) -> list[int]:

@@ -1,11 +1,13 @@
 """Encode reports as the feature matrix of the category model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 
 import numpy as np
 
 from crime.features.definitions import FIXED_FEATURES, MO_PREFIX, ReportFields, describe_feature
+from crime.features.vocabulary import Coded, Vocabulary, legacy_vocabularies
+from crime.reports.sources import FIELDS
 
 
 class FeatureEncoder:
@@ -14,8 +16,10 @@ class FeatureEncoder:
     NaN means not known. `fixed`: column and definition of each fixed feature. `mo`: the column of each MO code.
     """
 
-    def __init__(self, names: Sequence[str]):
+    def __init__(self, names: Sequence[str], vocabularies: Mapping[Coded, Vocabulary] | None = None):
+        """`vocabularies`: of premises and weapons; those of LAPD's own codes if not given."""
         self.names = list(names)
+        self.vocabularies = vocabularies or legacy_vocabularies()
         self.fixed = [(column, describe_feature(name)) for column, name in enumerate(names) if name in FIXED_FEATURES]
         self.mo = {
             name.removeprefix(MO_PREFIX): column for column, name in enumerate(names) if name not in FIXED_FEATURES
@@ -25,6 +29,9 @@ class FeatureEncoder:
     def matrix(self, fields: ReportFields, rows: int, extra_columns: int = 0) -> np.ndarray:
         """(rows, features + extra_columns) of many reports, each field an array (rows,); extra columns hold zeros."""
         matrix = np.zeros((rows, len(self.names) + extra_columns), np.float32)
+        fields = dict(fields)
+        for coded, vocabulary in self.vocabularies.items():
+            fields[coded] = vocabulary.numbers(fields[coded])
         for column, feature in self.fixed:
             matrix[:, column] = feature.compute(fields)
         if self.mo:
@@ -39,6 +46,9 @@ class FeatureEncoder:
     def vector(self, fields: ReportFields) -> np.ndarray:
         """(features,) of one report, each field a scalar."""
         vector, codes = np.zeros(len(self.names), np.float32), fields["mocodes"]
+        fields = dict(fields)
+        for coded, vocabulary in self.vocabularies.items():
+            fields[coded] = vocabulary.number(fields[coded])
         vector[: len(self.fixed)] = [feature.compute(fields) for _, feature in self.fixed]
         if codes is None:
             vector[self.mo_columns] = np.nan
@@ -47,3 +57,11 @@ class FeatureEncoder:
                 if (column := self.mo.get(code)) is not None:
                     vector[column] = 1
         return vector
+
+    def unmet_codes(self, fields: ReportFields) -> list[str]:
+        """The premise and weapon of one report that the model never met, so that it can't use them: `Premis Cd RB`."""
+        return [
+            f"{FIELDS[name].name} {fields[name].shown}"
+            for name, vocabulary in self.vocabularies.items()
+            if fields[name] and np.isnan(vocabulary.number(fields[name]))
+        ]

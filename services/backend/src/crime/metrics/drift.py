@@ -6,6 +6,7 @@ of features, and PSI is large as well: with many reports any difference is signi
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +23,7 @@ MIN_SHARE = 0.01  # of the reference; rarer values are counted together
 MIN_REPORTS = 200  # in the reference and live; fewer are not compared
 DELAY_BOUNDS = (1, 2, 8, 31, 366)  # days, lower bounds of the classes of reporting delay from the second on
 MAX_MO_CODES = 8  # more are counted as this many
-OTHER_VALUES = -1  # the value that rare values are counted as
+OTHER_VALUES = "-1"  # the value that rare values are counted as
 PREDICTED_CATEGORY = "predicted category"
 Counts = dict[str, int]  # by value
 
@@ -38,9 +39,10 @@ class ReferenceCounts(SpecPart):
 
 
 def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The watched features of reports, by name: whole numbers (rows,), NaN where not known."""
+    """The watched features of reports, by name: whole numbers or texts (rows,), NaN or None where not known."""
     codes = fields["mocodes"]
     return {
+        "report system": fields["system"],
         "area": fields["area"],
         "hour": fields["time_occ"] // 60,
         "reporting delay": np.where(
@@ -48,15 +50,24 @@ def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             np.nan,
             np.searchsorted(DELAY_BOUNDS, np.nan_to_num(fields["date_rptd"] - fields["date_occ"]), "right"),
         ),
-        "premise": fields["premis_cd"],
-        "weapon": fields["weapon_used_cd"],
+        "premise": _code_keys(fields["premis_cd"]),
+        "weapon": _code_keys(fields["weapon_used_cd"]),
         "number of MO codes": np.array(
             [np.nan if mocodes is None else min(len(mocodes), MAX_MO_CODES) for mocodes in codes], float
         ),
     }
 
 
+def _code_keys(codes: np.ndarray) -> np.ndarray:
+    """(rows,) codes without their names, as text: where a table has the code its name says nothing more."""
+    keys = np.empty(len(codes), object)
+    keys[:] = [None if code is None else code._replace(text="" if code.code else code.text).key for code in codes]
+    return keys
+
+
 def _value_counts(column: np.ndarray) -> Counts:
+    if column.dtype == object:
+        return dict(Counter(value for value in column.tolist() if value is not None))
     values, counts = np.unique(column[~np.isnan(column)].astype(int), return_counts=True)
     return dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))
 
@@ -69,7 +80,7 @@ def count_watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, Counts]:
         total = sum(counts.values()) or 1
         common = {value: count for value, count in counts.items() if count / total >= MIN_SHARE}
         if rest := total - sum(common.values()):
-            common[str(OTHER_VALUES)] = rest
+            common[OTHER_VALUES] = rest
         features[name] = common
     return features
 
@@ -115,7 +126,7 @@ def _compare_counts(feature: str, reference: Mapping[str, int], live: Mapping[st
     """Drift of one feature, from its counts by value; None if there are too few to compare."""
     counts = dict.fromkeys(reference, 0)
     for value, count in live.items():
-        counted_as = value if value in counts else str(OTHER_VALUES)
+        counted_as = value if value in counts else OTHER_VALUES
         counts[counted_as] = counts.get(counted_as, 0) + count
     # counts a and b, sizes m and n, shares p and q: of the reference and live
     a = np.array([reference.get(value, 0) for value in counts], float)

@@ -11,9 +11,13 @@ import numpy as np
 
 from crime.classifier.bundle import Prediction
 from crime.features.definitions import ReportFields
+from crime.features.vocabulary import CODED_FIELDS
 from crime.reports.categories import CATEGORIES
+from crime.reports.parsing import OBJECT_FIELDS
+from crime.reports.systems import Code
 
-RECORDED_FIELDS = ("date_occ", "date_rptd", "time_occ", "area", "rpt_dist_no", "premis_cd", "weapon_used_cd", "mocodes")
+NUMBER_FIELDS = ("system", "date_occ", "date_rptd", "time_occ", "area", "rpt_dist_no")
+RECORDED_FIELDS = (*NUMBER_FIELDS, *CODED_FIELDS, "mocodes")
 RECORD_COLUMNS = (
     "at",
     "version",
@@ -23,8 +27,10 @@ RECORD_COLUMNS = (
     "dr_no",
     *RECORDED_FIELDS,
 )
+# of the release before, with codes as numbers
+EARLIER_COLUMNS = tuple(name for name in RECORD_COLUMNS if name != "system")
 SHADOW_SUFFIX = " (shadow)"  # how files and the API mark the version of a shadow prediction
-UNKNOWN_MO_CODES = "?"  # MO codes were not known; a blank cell means that none were recorded
+NOT_KNOWN = "?"  # a code or the MO codes were not known; a blank cell means that none were recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,8 @@ def encode_records(records: Iterable[PredictionRecord]) -> bytes:
 
 
 def _csv_row(record: PredictionRecord) -> list[Any]:
-    probabilities, codes = record.prediction.probabilities, record.fields["mocodes"]
+    probabilities, fields = record.prediction.probabilities, record.fields
+    mocodes = fields["mocodes"]
     return [
         round(record.time, 3),
         marked_version(record.version, record.shadow),
@@ -91,38 +98,58 @@ def _csv_row(record: PredictionRecord) -> list[Any]:
         int(probabilities.argmax()),
         *probabilities.round(5).tolist(),
         record.report_number,
-        *(record.fields[name] for name in RECORDED_FIELDS[:-1]),
-        UNKNOWN_MO_CODES if codes is None else " ".join(codes),
+        *(fields[name] for name in NUMBER_FIELDS),
+        *(NOT_KNOWN if fields[name] is None else fields[name].key for name in CODED_FIELDS),
+        NOT_KNOWN if mocodes is None else " ".join(mocodes),
     ]
 
 
 def decode_records(files: Iterable[bytes]) -> RecordedPredictions:
-    """Read files that `encode_records` wrote. Damaged files and those with other columns are skipped."""
+    """Read files that `encode_records` wrote, in this release or the one before.
+
+    Damaged files and those with other columns are skipped.
+    """
     rows: list[list[str]] = []
     for content in files:
         try:
             lines = list(csv.reader(io.StringIO(gzip.decompress(content).decode(), newline="")))
         except (OSError, EOFError, ValueError, csv.Error):
             continue
-        if lines and tuple(lines[0]) == RECORD_COLUMNS:
-            rows += [line for line in lines[1:] if len(line) == len(RECORD_COLUMNS)]
+        columns = tuple(lines[0]) if lines else ()
+        whole = [line for line in lines[1:] if len(line) == len(columns)]
+        if columns == RECORD_COLUMNS:
+            rows += whole
+        elif columns == EARLIER_COLUMNS:
+            rows += map(_from_earlier, whole)
     cells: list[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * len(RECORD_COLUMNS)
-    columns = dict(zip(RECORD_COLUMNS, cells, strict=True))
-    mocodes = np.empty(len(rows), object)
-    mocodes[:] = [None if text == UNKNOWN_MO_CODES else tuple(text.split()) for text in columns["mocodes"]]
-    versions = columns["version"]
+    by_name = dict(zip(RECORD_COLUMNS, cells, strict=True))
+    fields = {name: np.array(by_name[name], float) for name in NUMBER_FIELDS}
+    for name in CODED_FIELDS:
+        fields[name] = _objects([None if text == NOT_KNOWN else Code.from_key(text) for text in by_name[name]])
+    mocodes = [None if text == NOT_KNOWN else tuple(text.split()) for text in by_name["mocodes"]]
+    fields["mocodes"] = _objects(mocodes)
+    versions = by_name["version"]
     return RecordedPredictions(
-        time=np.array(columns["at"], float),
+        time=np.array(by_name["at"], float),
         version=np.array([version.removesuffix(SHADOW_SUFFIX) for version in versions], object),
         shadow=np.array([version.endswith(SHADOW_SUFFIX) for version in versions], bool),
-        level=np.array(columns["level"], object),
-        label=np.array(columns["label"], int),
-        probabilities=np.array([columns[f"p_{category}"] for category in CATEGORIES], float).T.reshape(
+        level=np.array(by_name["level"], object),
+        label=np.array(by_name["label"], int),
+        probabilities=np.array([by_name[f"p_{category}"] for category in CATEGORIES], float).T.reshape(
             -1, len(CATEGORIES)
         ),
-        report_number=np.array(columns["dr_no"], object),
-        fields={name: np.array(columns[name], float) for name in RECORDED_FIELDS[:-1]} | {"mocodes": mocodes},
+        report_number=np.array(by_name["dr_no"], object),
+        fields=fields,
     )
+
+
+def _from_earlier(line: list[str]) -> list[str]:
+    """A row of `EARLIER_COLUMNS`, all reports of LAPD's own codes, as one of `RECORD_COLUMNS`."""
+    row = dict(zip(EARLIER_COLUMNS, line, strict=True)) | {"system": "0"}
+    for name in CODED_FIELDS:
+        number = float(row[name])
+        row[name] = NOT_KNOWN if number != number else Code("legacy", f"{number:g}", "").key if number else ""
+    return [row[name] for name in RECORD_COLUMNS]
 
 
 def stack_fields(reports: Sequence[ReportFields]) -> dict[str, np.ndarray]:
@@ -130,6 +157,11 @@ def stack_fields(reports: Sequence[ReportFields]) -> dict[str, np.ndarray]:
     stacked: dict[str, np.ndarray] = {}
     for name in reports[0] if reports else ():
         values = [report[name] for report in reports]
-        stacked[name] = np.empty(len(reports), object) if name == "mocodes" else np.array(values, float)
-        stacked[name][:] = values
+        stacked[name] = _objects(values) if name in OBJECT_FIELDS else np.array(values, float)
     return stacked
+
+
+def _objects(values: Sequence[Any]) -> np.ndarray:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array

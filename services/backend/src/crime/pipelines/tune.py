@@ -15,13 +15,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from crime.core.errors import RegistryError
 from crime.core.executors import Executor, ShareDone
 from crime.core.progress import Progress, no_progress
-from crime.features.definitions import choose_features
 from crime.pipelines.publishing import connect
 from crime.registry.protocol import Registry
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.training.classifier.facts import fingerprint
-from crime.training.classifier.table import TrainingTable, build_training_table
+from crime.training.classifier.table import TrainingTable, build_training_table, fit_encoder
 from crime.training.classifier.train import split_by_time
 from crime.training.classifier.trees import TREE_PARAMETERS, level_loss
 
@@ -64,8 +63,7 @@ def tune(
 ) -> TuningResult:
     """Search until these reports have `trials` trials, the first with `TREE_PARAMETERS`. Raises `DataError`."""
     past, _ = split_by_time(reports)
-    features = choose_features(past.fields["mocodes"].tolist())
-    table, _ = build_training_table(past, features, {**TREE_PARAMETERS, "seed": seed})
+    table, _ = build_training_table(past, fit_encoder(past.fields), {**TREE_PARAMETERS, "seed": seed})
     store = _TrialStore(registry, fingerprint(past))
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),

@@ -12,7 +12,7 @@ from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
 from crime.registry.gates import Gate, category_gates, forecast_gates
 from crime.reports.categories import CATEGORIES
-from crime.reports.schema import COLUMNS
+from crime.reports.sources import FIELDS
 
 
 class Model(Protocol):
@@ -84,8 +84,8 @@ def _category_inputs(uses_victim: bool) -> list[SignatureColumn]:
     """LAPD's columns, of which only date, time and area are required; victim columns if the model uses them."""
     return [
         SignatureColumn(column.name, "any", column.required)
-        for key, column in COLUMNS.items()
-        if column.parse and key not in ("crm_cd", "dr_no") and (uses_victim or not column.name.startswith("Vict "))
+        for key, column in FIELDS.items()
+        if key not in ("crime_code", "dr_no", "caseno") and (uses_victim or not column.name.startswith("Vict "))
     ]
 
 

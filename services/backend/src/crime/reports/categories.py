@@ -1,9 +1,12 @@
-"""Categories of crimes, and the category of each of LAPD's crime codes."""
+"""Categories of crimes, and the category of each crime code of LAPD's two systems."""
 
 import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from crime.reports.systems import System
 
 # names by key; labels are indices into this order
 CATEGORIES = {
@@ -16,11 +19,34 @@ CATEGORIES = {
     "miscellaneous": "miscellaneous",
 }
 CATEGORY_NAMES = tuple(CATEGORIES.values())
+_TABLES: dict[System, str] = {"legacy": "crime", "nibrs": "nibrs_crime"}
+
+
+@dataclass(frozen=True)
+class CrimeCode:
+    """A code for what happened. `category`: index into `CATEGORIES`."""
+
+    system: System
+    code: str
+    name: str
+    category: int
+
+
+def _read_codes() -> tuple[CrimeCode, ...]:
+    keys = list(CATEGORIES)
+    codes = []
+    for system, table in _TABLES.items():
+        with (files("crime.reports") / "tables" / f"{table}.csv").open(encoding="utf-8") as lines:
+            rows = csv.reader(lines)
+            next(rows)
+            codes += [CrimeCode(system, row[0], row[1], keys.index(row[2])) for row in rows]
+    return tuple(sorted(codes, key=lambda crime: (crime.system, crime.code)))
+
+
+CRIME_CODES = _read_codes()  # `Reports.code` are indices into it
 
 
 @cache
-def category_of_crime_code() -> Mapping[int, int]:
-    """Index into `CATEGORIES` by crime code, of every code that LAPD uses."""
-    keys = list(CATEGORIES)
-    with (files("crime.reports") / "tables" / "crime.csv").open(encoding="utf-8") as lines:
-        return {int(row["Crm Cd"]): keys.index(row["Category"]) for row in csv.DictReader(lines)}
+def crime_code_index() -> Mapping[tuple[System, str], int]:
+    """Index into `CRIME_CODES` by system and code."""
+    return {(crime.system, crime.code): index for index, crime in enumerate(CRIME_CODES)}

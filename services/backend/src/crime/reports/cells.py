@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from crime.reports.categories import category_of_crime_code
-from crime.reports.schema import BLANK_MEANS_NONE, COLUMNS, is_known_code
+from crime.reports.sources import BLANK_MEANS_NONE, NAME_OF_CODE, SOURCES
+from crime.reports.systems import NONE_RECORDED, System
 from crime.reports.table import CellError
 
 MAX_CACHED_CHARACTERS = 80  # longer cells are parsed without the cache
@@ -62,16 +62,19 @@ class ParsedCell:
 
 
 @lru_cache(1 << 16, typed=True)  # the same cells come again in every block
-def parse_cell(key: str, cell: Any, strict: bool) -> ParsedCell:
-    """Parse a cell of column `key`. A `strict` cell comes from a payload: it is text or a number, or `OMITTED`."""
-    column = COLUMNS[key]
+def parse_cell(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
+    """Parse a cell of the column that fills the field `key` in a system's reports.
+
+    A `strict` cell comes from a payload: it is text or a number, or `OMITTED`.
+    """
+    column = SOURCES[system].fields[key]
     if strict:
         text, repair = "" if cell is OMITTED else str(cell).strip(), None
     else:
         text, repair = cell_text(cell)
     if not text:
         none_recorded = key in BLANK_MEANS_NONE and cell is not OMITTED
-        none: Any = () if key == "mocodes" else 0
+        none: Any = () if key == "mocodes" else NONE_RECORDED
         return ParsedCell(none if none_recorded else None, repair, CellError(column.name, "missing", "is blank"))
     assert column.parse
     try:
@@ -79,10 +82,10 @@ def parse_cell(key: str, cell: Any, strict: bool) -> ParsedCell:
     except ValueError as error:
         return ParsedCell(None, repair, CellError(column.name, "unreadable", str(error)))
     repair = parse_repair or repair
-    if key == "crm_cd" and value not in category_of_crime_code():
-        message = f"no category is known for code {value}"
+    if key == "crime_code" and not (value.code and column.is_known(value.code)):
+        message = f"no category is known for code {value.code or text}"
         return ParsedCell(value, repair, CellError(column.name, "unknown_code", message))
-    if key in ("premis_cd", "weapon_used_cd") and value is not None and not is_known_code(key, value):
+    if key in NAME_OF_CODE and value.code and not column.is_known(value.code):
         return ParsedCell(None, f"{column.name}: code not in LAPD's table, taken as not known")
     return ParsedCell(value, repair)
 

@@ -13,7 +13,9 @@ from crime.reports.cells import cell_text
 from crime.reports.csv_blocks import read_csv_blocks
 from crime.reports.parquet_blocks import read_parquet_blocks
 from crime.reports.parsing import parse_columns
-from crime.reports.schema import COLUMNS, column_key
+from crime.reports.schema import column_key
+from crime.reports.sources import SOURCES, own_columns, systems_of
+from crime.reports.systems import SYSTEMS
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
 
@@ -49,19 +51,34 @@ def parse_block(
 ) -> Reports:
     """Parse a batch of `read_blocks`; for `labelled` and `only` see `parse_columns`."""
     columns: dict[str, EncodedColumn] = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        key = column_key(name)
-        is_read = key in COLUMNS and COLUMNS[key].parse and key not in columns
-        if is_read and (only is None or key in only or key == "crm_cd"):
-            if key == "dr_no":  # nearly all differ
-                columns[key] = column.to_pylist(), np.arange(len(column))
-                continue
-            encoded = column.dictionary_encode(null_encoding="encode")
-            columns[key] = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
+    keys = [column_key(name) for name in batch.schema.names]
+    wanted = _wanted_columns(keys, only)
+    for key, column in zip(keys, batch.columns, strict=True):
+        if key not in wanted or key in columns:
+            continue
+        if key in ("dr_no", "uniquenibrno"):  # nearly all differ
+            columns[key] = column.to_pylist(), np.arange(len(column))
+            continue
+        encoded = column.dictionary_encode(null_encoding="encode")
+        columns[key] = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
     reports = parse_columns(columns, len(batch), tally, labelled, only)
     tally.simulated += _count_simulated(batch)
     _write_rejected(batch, reports, np.flatnonzero(~reports.accepted), tally)
     return reports
+
+
+def _wanted_columns(keys: list[str], only: Collection[str] | None) -> set[str]:
+    """The keys of the columns to parse: those of the fields `only`, and those that tell the two systems apart."""
+    systems = systems_of(keys)
+    wanted = {
+        key
+        for system in systems
+        for key, field in SOURCES[system].field_of.items()
+        if only is None or field in only or field == "crime_code"
+    }
+    if len(systems) > 1:
+        wanted |= {"system", *own_columns("nibrs") & SOURCES["nibrs"].field_of.keys()}
+    return wanted
 
 
 def _count_simulated(batch: "pa.RecordBatch") -> int:
@@ -89,20 +106,27 @@ def good_reports(
 ) -> Iterator[Reports]:
     """The accepted reports of a file, a block at a time; if `fields` is given, with those fields and `dr_no` only.
 
-    A report whose number came before is rejected. Raises `DataError` at the end if no report was accepted.
+    A report whose number came before is rejected. Where `labelled`, offenses of one case and category are one report:
+    the first. Raises `DataError` at the end if no report was accepted.
     """
     numbers: set[int | str] = set()
+    cases: set[tuple[str, int]] = set()
     any_accepted = False
     for batch in read_blocks(path, tally):
         first_row = tally.rows - len(tally.misshapen) + 1
-        reports = parse_block(batch, tally, labelled, fields and {*fields, "dr_no"})
+        reports = parse_block(batch, tally, labelled, fields and {*fields, "dr_no", "caseno"})
         duplicates = _reject_duplicates(reports, numbers, first_row, tally)
         _write_rejected(batch, reports, duplicates, tally)
-        reports = reports.take(np.flatnonzero(reports.accepted))
+        keep = reports.accepted
+        if labelled:
+            keep &= ~_repeated_in_case(reports, cases, tally)
+        del reports.fields["caseno"]
+        reports = reports.take(np.flatnonzero(keep))
         any_accepted = any_accepted or len(reports) > 0
         yield reports
     if not any_accepted:
-        raise DataError(f"{path.name}: no report could be read ({tally.rejected_rows} rows rejected)")
+        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in tally.rejected.most_common(3))
+        raise DataError(f"{path.name}: no report could be read of {tally.rows:,} rows ({reasons or 'it has none'})")
 
 
 def _reject_duplicates(reports: Reports, numbers: set[int | str], first_row: int, tally: Tally) -> np.ndarray:
@@ -121,6 +145,24 @@ def _reject_duplicates(reports: Reports, numbers: set[int | str], first_row: int
             duplicates.append(row)
         numbers.add(number)
     return np.array(duplicates, int)
+
+
+def _repeated_in_case(reports: Reports, cases: set[tuple[str, int]], tally: Tally) -> np.ndarray:
+    """(rows,) accepted offenses whose case and category are in `cases`, to which the others' are added.
+
+    Only NIBRS reports have a case. Without `CaseNo`, it is what comes before the offense code in `UniqueNIBRNo`.
+    """
+    repeated = np.zeros(len(reports), bool)
+    for row in np.flatnonzero((reports.fields["system"] == SYSTEMS.index("nibrs")) & reports.accepted).tolist():
+        case, number = reports.fields["caseno"][row], reports.fields["dr_no"][row]
+        case = case or (number.rsplit("_", 2)[0] if number and number.count("_") >= 2 else number)
+        offense = (case, int(reports.label[row]))
+        if case:
+            repeated[row] = offense in cases
+            cases.add(offense)
+    if repeated.any():
+        tally.merged += int(repeated.sum())
+    return repeated
 
 
 def load_reports(path: Path, tally: Tally, labelled: bool = True) -> Reports:

@@ -10,14 +10,19 @@ from typing import Any
 
 from crime.core.days import EPOCH_ORDINAL
 from crime.reports.codes import code_names
+from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code, comparable_text
 
 YEARS = range(1900, 2101)
 Parsed = tuple[Any, str | None]  # a value and a repair
 _TIME = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _TIME, re.ASCII | re.IGNORECASE)
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})" + _TIME, re.ASCII | re.IGNORECASE)
+_PORTAL_DATE = re.compile(r"(\d{4}) ([A-Z]{3}) (\d{1,2})" + _TIME, re.ASCII | re.IGNORECASE)  # exports of 2026
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CODE = re.compile(r"(\d{1,9})(\.0*)?", re.ASCII)
 _MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
+_NIBRS_CODE = re.compile(r"([A-Z0-9]{1,8})(?:\.0+)?", re.ASCII | re.IGNORECASE)
+_YES_NO = {"yes": 1, "y": 1, "true": 1, "1": 1, "no": 0, "n": 0, "false": 0, "0": 0}
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?", re.ASCII)
 
 
@@ -27,6 +32,8 @@ def parse_date(text: str) -> Parsed:
         month, day, year = map(int, match.groups())
     elif match := _ISO_DATE.fullmatch(text):
         year, month, day = map(int, match.groups())
+    elif (match := _PORTAL_DATE.fullmatch(text)) and match[2].lower() in _MONTHS:
+        year, month, day = int(match[1]), _MONTHS.index(match[2].lower()) + 1, int(match[3])
     else:
         raise ValueError("expected a date as 01/31/2020 or 2020-01-31")
     if year not in YEARS:
@@ -53,13 +60,49 @@ def parse_time(text: str) -> Parsed:
     return 60 * hour + minute, repair
 
 
-def parse_code(text: str) -> Parsed:
-    """An LAPD code as an int; written `501`, `501.0` or `0501`."""
+def parse_legacy_code(text: str) -> Parsed:
+    """A premise, weapon or crime code of LAPD's own, written `501`, `501.0` or `0501`; 0 is none recorded."""
     match = _CODE.fullmatch(text)
     if not match:
         raise ValueError("expected an LAPD code, a whole number")
-    repair = "decimal point in a code" if match[2] else "zeros before a code" if match[1][0] == "0" else None
-    return int(match[1]), repair
+    repair = (
+        "decimal point in a code"
+        if match[2]
+        else "zeros before a code"
+        if len(match[1].lstrip("0")) < len(match[1]) > 1
+        else None
+    )
+    number = int(match[1])
+    return (Code("legacy", str(number), "") if number else NONE_RECORDED), repair
+
+
+def parse_nibrs_code(text: str) -> Parsed:
+    """A premise, weapon or offense code of the NIBRS table, such as `RA`, `32` or `13A`."""
+    match = _NIBRS_CODE.fullmatch(text)
+    if not match:
+        raise ValueError("expected a NIBRS code of letters and digits")
+    code = match[1].upper()
+    repair = "decimal point in a code" if len(match[1]) < len(text) else None
+    return Code("nibrs", code, ""), repair
+
+
+def parse_system(text: str) -> Parsed:
+    """Index of a report system: 0 for `legacy`, LAPD's own crime codes, 1 for `nibrs`."""
+    if text.lower() not in SYSTEMS:
+        raise ValueError(f"expected a report system, {' or '.join(SYSTEMS)}")
+    return SYSTEMS.index(text.lower()), None
+
+
+def parse_name(text: str) -> Parsed:
+    """The name of a code as comparable text, None if it has no letter or digit."""
+    return comparable_text(text) or None, None
+
+
+def parse_yes_no(text: str) -> Parsed:
+    """1 for Yes, 0 for No."""
+    if (value := _YES_NO.get(text.lower())) is None:
+        raise ValueError("expected Yes or No")
+    return value, None
 
 
 def parse_area(text: str) -> Parsed:

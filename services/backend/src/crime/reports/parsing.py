@@ -1,18 +1,39 @@
-"""Parse columns of cells into reports, and find LAPD's columns in a table's header."""
+"""Parse columns of cells into reports, and find a source's columns in a table's header."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from crime.core.errors import DataError
-from crime.reports.categories import category_of_crime_code
+from crime.reports.categories import CRIME_CODES, crime_code_index
 from crime.reports.cells import MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, cell_text, parse_cell
-from crime.reports.schema import COLUMNS, REQUIRED_COLUMNS, column_key
+from crime.reports.schema import Source, column_key
+from crime.reports.sources import FIELDS, NAME_OF_CODE, REQUIRED_FIELDS, SOURCES, own_columns, systems_of
+from crime.reports.systems import SYSTEMS, Code, System
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
 
-OBJECT_FIELDS = ("mocodes", "dr_no")  # None if not known; all other fields are floats, NaN if not known
+# None if not known; all other fields are floats, NaN if not known
+OBJECT_FIELDS = frozenset({"mocodes", "dr_no", "caseno", *NAME_OF_CODE})
+
+
+@dataclass
+class _Block:
+    """A block being parsed: what applies to all of its columns, and its errors (rows,) so far.
+
+    `first_row`: number of the block's first row in the table. `rows`: of the table's rows, those in this block.
+    """
+
+    source: Source
+    rows: np.ndarray
+    first_row: int
+    labelled: bool
+    strict: bool
+    tally: Tally
+    errors: np.ndarray
+    fields: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def parse_columns(
@@ -23,78 +44,173 @@ def parse_columns(
     only: Collection[str] | None = None,
     strict: bool = False,
 ) -> Reports:
-    """Parse a block of `rows` rows from its columns by key (of `only` these, if given), and count them in `tally`.
+    """Parse a block of `rows` rows from its columns by key (of `only` these fields, if given), and count them.
 
     A row is rejected for a required cell that is blank or unreadable; with `labelled` the crime code is required, too,
     and must have a category. An unreadable optional cell is taken as not known and counted as a repair; if `strict`,
-    it rejects the row, as does a date of report before the date of the event. Raises `DataError` if a required column
-    is missing.
+    it rejects the row, as does a date of report before the date of the event. A table with columns of both systems
+    holds rows of both. Raises `DataError` if a required column is missing.
     """
     first_row = tally.rows - len(tally.misshapen) + 1
     tally.rows += rows
-    errors = np.full(rows, None, object)
-    fields: dict[str, np.ndarray] = {}
-    code, label = np.zeros(rows, int), np.full(rows, -1)
-    for key, column in COLUMNS.items():
-        is_code = key == "crm_cd"
-        if not column.parse or (is_code and not labelled) or (only is not None and key not in only and not is_code):
+    parts = []
+    for system, numbers in _rows_by_system(columns, rows).items():
+        whole = len(numbers) == rows
+        encoded = {
+            SOURCES[system].field_of[key]: (cells, index if whole else index[numbers])
+            for key, (cells, index) in reversed(list(columns.items()))  # of two names of a field the first is read
+            if key in SOURCES[system].field_of
+        }
+        errors = np.full(len(numbers), None, object)
+        block = _Block(SOURCES[system], numbers, first_row, labelled, strict, tally, errors)
+        parts.append((numbers, _parse_rows(block, encoded, only)))
+    return parts[0][1] if len(parts) == 1 else _interleave(parts, rows)
+
+
+def _rows_by_system(columns: Mapping[str, EncodedColumn], rows: int) -> dict[System, np.ndarray]:
+    """The numbers of each system's rows. Where a table can hold both, a row that fills a NIBRS column is NIBRS."""
+    systems = systems_of(columns)
+    if len(systems) == 1:
+        return {systems[0]: np.arange(rows)}
+    is_nibrs = np.zeros(rows, bool)
+    for key in own_columns("nibrs") & columns.keys():
+        cells, index = columns[key]
+        is_nibrs |= np.array([bool(_text(cell)) for cell in cells], bool)[index]
+    if "system" in columns:
+        cells, index = columns["system"]
+        texts = [_text(cell).lower() for cell in cells]
+        told = np.array([SYSTEMS.index(text) if text in SYSTEMS else -1 for text in texts])[index]
+        is_nibrs = np.where(told >= 0, told == SYSTEMS.index("nibrs"), is_nibrs)
+    by_system: dict[System, np.ndarray] = {"legacy": np.flatnonzero(~is_nibrs), "nibrs": np.flatnonzero(is_nibrs)}
+    return {system: numbers for system, numbers in by_system.items() if len(numbers)} or {"legacy": np.arange(0)}
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is OMITTED else cell_text(cell)[0]
+
+
+def _parse_rows(block: _Block, columns: Mapping[str, EncodedColumn], only: Collection[str] | None) -> Reports:
+    """The reports of one system's rows, from its columns by field."""
+    rows = len(block.rows)
+    code = np.full(rows, -1)
+    for key, column in block.source.fields.items():
+        is_answer = key == "crime_code"
+        if key in NAME_OF_CODE.values() or (is_answer and not block.labelled):
             continue
-        required, encoded = column.required or is_code, columns.get(key)
-        if encoded is None:
-            if required:
-                raise DataError(f"no column {column.name!r}")
-            fields[key] = np.full(rows, None, object) if key in OBJECT_FIELDS else np.full(rows, np.nan)
+        if only is not None and key not in only and not is_answer:
             continue
-        cells, index = encoded
-        if key in PLAIN_PARSERS and (plain := PLAIN_PARSERS[key](cells)) is not None:
-            fields[key] = plain[index]
+        encoded = columns.get(key)
+        if encoded is None and (column.required or is_answer):
+            raise DataError(f"no column {column.name!r}")
+        if is_answer:
+            assert encoded
+            values, index = _parse_distinct(block, key, encoded), encoded[1]
+            code = np.array([_crime_code(value) for value in values], int)[index]
+        elif key in NAME_OF_CODE:
+            block.fields[key] = _named_codes(block, key, encoded, columns.get(NAME_OF_CODE[key]))
+        elif encoded is None:
             continue
-        values, cell_errors = _parse_distinct(key, encoded, required, strict, tally)
-        _reject_rows(errors, cell_errors, encoded, first_row, tally)
-        if is_code:
-            categories = category_of_crime_code()
-            code = np.array([value or 0 for value in values], int)[index]
-            label = np.array([categories.get(value, -1) for value in values], int)[index]
+        elif key in PLAIN_PARSERS and (plain := PLAIN_PARSERS[key](encoded[0])) is not None:
+            block.fields[key] = plain[encoded[1]]
         else:
-            fields[key] = _field_array(key, values)[index]
-    _check_date_order(fields, errors, strict, tally)
-    return Reports(fields, code, label, errors)
+            block.fields[key] = _field_array(key, _parse_distinct(block, key, encoded))[encoded[1]]
+    block.fields["system"] = np.full(rows, float(SYSTEMS.index(block.source.system)))
+    for key in FIELDS:
+        is_field = key not in ("crime_code", *NAME_OF_CODE.values()) and (only is None or key in only)
+        if is_field and key not in block.fields:
+            block.fields[key] = _unknown(key, rows)
+    _check_date_order(block)
+    category = np.array([crime.category for crime in CRIME_CODES] + [-1])  # -1, the last one, for an unknown code
+    return Reports(block.fields, code, category[code], block.errors)
 
 
-def _parse_distinct(
-    key: str, encoded: EncodedColumn, required: bool, strict: bool, tally: Tally
-) -> tuple[list[Any], dict[int, CellError]]:
-    """Values of a column's distinct cells, and by position the errors for which rows are rejected."""
+def _crime_code(value: Code | None) -> int:
+    return -1 if value is None else crime_code_index().get((value.system, value.code), -1)
+
+
+def _unknown(key: str, rows: int) -> np.ndarray:
+    return np.full(rows, None, object) if key in OBJECT_FIELDS else np.full(rows, np.nan)
+
+
+def _interleave(parts: list[tuple[np.ndarray, Reports]], rows: int) -> Reports:
+    """One block of the reports of both systems, each at its row number."""
+
+    def merge(arrays: list[np.ndarray]) -> np.ndarray:
+        merged = np.empty(rows, arrays[0].dtype)
+        for (numbers, _), array in zip(parts, arrays, strict=True):
+            merged[numbers] = array
+        return merged
+
+    reports = [part for _, part in parts]
+    return Reports(
+        {key: merge([part.fields[key] for part in reports]) for key in reports[0].fields},
+        merge([part.code for part in reports]),
+        merge([part.label for part in reports]),
+        merge([part.errors for part in reports]),
+    )
+
+
+def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any]:
+    """Values of a column's distinct cells. Counts repairs, and rejects the rows of cells that are errors."""
     cells, index = encoded
+    column, strict = block.source.fields[key], block.strict
+    required = column.required or key == "crime_code"
     values: list[Any] = []
     errors: dict[int, CellError] = {}
     counts = np.bincount(index, minlength=len(cells)).tolist()
     for position, (cell, count) in enumerate(zip(cells, counts, strict=True)):
+        if not count:  # of the other system's rows
+            values.append(None)
+            continue
         cached = not isinstance(cell, str | bytes) or len(cell) <= MAX_CACHED_CHARACTERS
-        parsed = (parse_cell if cached else parse_cell.__wrapped__)(key, cell, strict)
+        parsed = (parse_cell if cached else parse_cell.__wrapped__)(block.source.system, key, cell, strict)
         repair, error = parsed.repair, parsed.error
         if error is not None and (required or (strict and error.kind != "missing")):
             errors[position] = error
         elif error is not None and error.kind != "missing":
             repair = f"{error.column} unreadable, taken as not known"
-        if repair and count:
-            tally.repaired[repair] += count
+        if repair:
+            block.tally.repaired[repair] += count
         values.append(parsed.value)
-    return values, errors
+    _reject_rows(block, errors, encoded)
+    return values
 
 
-def _reject_rows(
-    errors: np.ndarray, cell_errors: dict[int, CellError], encoded: EncodedColumn, first_row: int, tally: Tally
-) -> None:
-    """Write a column's errors into `errors` (rows,), unless an earlier column has rejected the row."""
+def _reject_rows(block: _Block, cell_errors: dict[int, CellError], encoded: EncodedColumn) -> None:
+    """Write a column's errors into the block's, unless an earlier column has rejected the row."""
     cells, index = encoded
     if not cell_errors:
         return
     for row in np.flatnonzero(np.isin(index, list(cell_errors))).tolist():
-        if errors[row] is None:
+        if block.errors[row] is None:
             error, cell = cell_errors[index[row]], cells[index[row]]
-            errors[row] = error
-            tally.reject(str(error), first_row + row, "" if cell is OMITTED else cell_text(cell)[0])
+            block.errors[row] = error
+            block.tally.reject(str(error), block.first_row + int(block.rows[row]), _text(cell))
+
+
+def _named_codes(block: _Block, key: str, codes: EncodedColumn | None, names: EncodedColumn | None) -> np.ndarray:
+    """(rows,) `Code` of a premise or weapon, from the columns of codes and of their names, either of which may miss.
+
+    The name of one of LAPD's own codes follows from the code, so it is read only where there is none.
+    """
+    rows, system = len(block.rows), block.source.system
+    code_values: list[Any] = [None]
+    name_values: list[Any] = [None]
+    code_index = name_index = np.zeros(rows, int)
+    if codes is not None:
+        code_values, code_index = _parse_distinct(block, key, codes), codes[1]
+    without_code = np.array([not (value and value.code) for value in code_values], bool)
+    if names is not None and (system == "nibrs" or without_code[code_index].any()):
+        name_values, name_index = _parse_distinct(block, NAME_OF_CODE[key], names), names[1]
+        if system == "legacy":
+            name_index = np.where(without_code[code_index], name_index, len(name_values))
+            name_values = [*name_values, None]
+    pairs, pair_of_row = np.unique(code_index * len(name_values) + name_index, return_inverse=True)
+    values = []
+    for pair in pairs.tolist():
+        code, name = code_values[pair // len(name_values)], name_values[pair % len(name_values)]
+        values.append(Code(system, code.code if code else "", name) if name else code)
+    return _field_array(key, values)[pair_of_row]
 
 
 def _field_array(key: str, values: list[Any]) -> np.ndarray:
@@ -105,17 +221,19 @@ def _field_array(key: str, values: list[Any]) -> np.ndarray:
     return array
 
 
-def _check_date_order(fields: dict[str, np.ndarray], errors: np.ndarray, strict: bool, tally: Tally) -> None:
+def _check_date_order(block: _Block) -> None:
     """Reject rows reported before they happened if `strict`, else take their date of report as not known."""
-    early = fields["date_rptd"] < fields["date_occ"]
+    if not {"date_rptd", "date_occ"} <= block.fields.keys():
+        return
+    early = block.fields["date_rptd"] < block.fields["date_occ"]
     if not early.any():
         return
-    if strict:
+    if block.strict:
         error = CellError("Date Rptd", "order", "expected a date not before DATE OCC")
-        errors[early & (errors == None)] = error  # noqa: E711 (elementwise)
+        block.errors[early & (block.errors == None)] = error  # noqa: E711 (elementwise)
     else:
-        tally.repaired["Date Rptd before DATE OCC, taken as not known"] += int(early.sum())
-        fields["date_rptd"][early] = np.nan
+        block.tally.repaired["Date Rptd before DATE OCC, taken as not known"] += int(early.sum())
+        block.fields["date_rptd"][early] = np.nan
 
 
 def locate_columns(names: Sequence[str]) -> dict[str, int]:
@@ -123,7 +241,7 @@ def locate_columns(names: Sequence[str]) -> dict[str, int]:
     positions: dict[str, int] = {}
     for position, name in enumerate(names):
         positions.setdefault(column_key(name), position)
-    missing = [COLUMNS[key].name for key in REQUIRED_COLUMNS if key not in positions]
+    missing = [FIELDS[key].name for key in REQUIRED_FIELDS if key not in positions]
     if missing:
         shown = ", ".join(repr(name[:40]) for name in names[:30])
         raise DataError(f"not an LAPD table: no column {', '.join(map(repr, missing))}; it has {shown}")

@@ -22,7 +22,8 @@ from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attem
 from crime.core.errors import PortalError
 from crime.core.files import atomic_write
 from crime.core.settings import Settings
-from crime.reports.schema import COLUMNS
+from crime.reports.schema import column_key
+from crime.reports.sources import SOURCES
 
 MAX_ATTEMPTS, MAX_WAIT_SECONDS = 8, 60.0  # of one request, and between two attempts
 TIMEOUT_SECONDS = 60  # without a byte from the portal
@@ -108,10 +109,11 @@ class _RowStore:
         rows = 0
         with atomic_write(output) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([column.name for column in COLUMNS.values()])
+            names = [column.name for column in SOURCES["legacy"].columns]
+            writer.writerow(names)
             for (content,) in self._database.execute("SELECT content FROM row ORDER BY id"):
                 row = json.loads(content)
-                writer.writerow([row.get(key, "") for key in COLUMNS])
+                writer.writerow([row.get(column_key(name), "") for name in names])
                 rows += 1
         return rows
 

@@ -13,8 +13,9 @@ import numpy as np
 class CellError:
     """Why a row was rejected: the first of its cells that can't be used.
 
-    `column` is LAPD's name of the column, `message` what was expected of the cell. `kind`: a required cell is missing,
-    a value is unreadable, a crime code is unknown, a report number is a duplicate, or two dates are in the wrong order.
+    `column` is the source's name of the column, `message` what was expected of the cell. `kind`: a required cell is
+    missing, a value is unreadable, a crime code is unknown, a report number is a duplicate, or two dates are in the
+    wrong order.
     """
 
     column: str
@@ -29,9 +30,9 @@ class CellError:
 class Reports:
     """n reports as arrays (n,).
 
-    `fields` by column key: dates are days since 1970-01-01, `time_occ` is the minute of the day, codes are numbers with
-    0 for "none recorded", `mocodes` are tuples of text. NaN (None in `mocodes` and `dr_no`) means not known.
-    `code`: LAPD's crime code, 0 if not known. `label`: index of its category, -1 if not known.
+    `fields` by key: dates are days since 1970-01-01, `time_occ` is the minute of the day, `system` an index into
+    `SYSTEMS`, premises and weapons are `Code`, `mocodes` tuples of text, circumstances 0 or 1. NaN means not known, in
+    fields of objects None. `code`: index into `CRIME_CODES`, `label`: index of its category; -1 if not known.
     `errors`: None, or the `CellError` that rejected the row; the fields of a rejected row mean nothing.
     """
 

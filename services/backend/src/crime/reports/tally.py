@@ -16,12 +16,14 @@ class Tally:
     """Rows read, cells repaired (by kind), rows rejected (by reason).
 
     `examples` holds up to three (row number, cell) per reason. `misshapen`: numbers of the rows with a wrong number of
-    cells. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
+    cells. `merged`: offenses that are one report with another of the same case and category. `simulated`: rows of a
+    simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
     they are in the table, with the reason in front.
     """
 
     rejects: Path | None = None
     rows: int = 0
+    merged: int = 0
     simulated: int = 0
     misshapen: list[int] = field(default_factory=list)
     repaired: Counter[str] = field(default_factory=Counter)
@@ -67,6 +69,7 @@ class Tally:
         """The counts as they are written to a bundle's `spec.json`."""
         return {
             "rows": self.rows,
+            "merged": self.merged,
             "simulated": self.simulated,
             "repaired": dict(self.repaired.most_common()),
             "rejected": dict(self.rejected.most_common()),

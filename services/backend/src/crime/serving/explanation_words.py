@@ -3,6 +3,8 @@
 from crime.core.days import day_text, weekday
 from crime.features.definitions import ReportFields
 from crime.reports.codes import code_names
+from crime.reports.sources import CIRCUMSTANCES, FIELD_OF_NAME
+from crime.reports.systems import SYSTEM_NAMES, SYSTEMS, Code
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FIELD_NAMES = {
@@ -16,6 +18,7 @@ FIELD_NAMES = {
     "Premis Cd": "Premise",
     "Weapon Used Cd": "Weapon",
     "Mocodes": "MO codes",
+    "System": "Report system",
 }
 # Lower bounds, in log-odds, of contributions that are called slight, clear and strong.
 SLIGHT, CLEAR, STRONG = 0.05, 0.3, 1.0
@@ -56,13 +59,19 @@ def value_text(field: str, fields: ReportFields) -> str:
         case "Date Rptd":
             days = int(fields["date_rptd"] - fields["date_occ"])
             return "the same day" if not days else f"{days:,} day{'s' * (days > 1)} later"
+        case "System":
+            return SYSTEM_NAMES[SYSTEMS[int(fields["system"])]]
         case "Premis Cd":
             return _code_text("premis", fields["premis_cd"])
         case "Weapon Used Cd":
             return _code_text("weapon", fields["weapon_used_cd"])
-        case _:
-            return f"{fields[field.lower().replace(' ', '_')]:g}"
+    value = fields[FIELD_OF_NAME[field]]
+    return ("no", "yes")[int(value)] if FIELD_OF_NAME[field] in CIRCUMSTANCES else f"{value:g}"
 
 
-def _code_text(table: str, code: float) -> str:
-    return code_names(table).get(f"{code:g}", f"code {code:g}") if code else "none recorded"
+def _code_text(table: str, code: Code) -> str:
+    """The name of a premise or weapon: LAPD's, or the report's own."""
+    if not code.code and not code.text:
+        return "none recorded"
+    name = code_names(table).get(code.code) if code.system == "legacy" else None
+    return name or code.text or f"code {code.code}"

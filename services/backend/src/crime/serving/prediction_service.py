@@ -106,4 +106,5 @@ class PredictionService:
 def _answer(model: CategoryBundle, inputs: ModelInput, prediction: Prediction, seconds: float) -> PredictionAnswer:
     label, version = int(prediction.probabilities.argmax()), model.version
     prediction_counter(CATEGORY_NAMES[label], version).inc()
-    return PredictionAnswer(model.name, version, prediction, label, inputs.missing, inputs.unknown_codes, seconds)
+    unknown_codes = inputs.unknown_codes + model.encoder.unmet_codes(inputs.fields)
+    return PredictionAnswer(model.name, version, prediction, label, inputs.missing, unknown_codes, seconds)

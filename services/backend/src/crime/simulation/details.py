@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crime.reports.categories import category_of_crime_code
+from crime.reports.categories import CRIME_CODES
 from crime.reports.table import Reports
 from crime.simulation.intensity import Intensity
 from crime.simulation.smoothing import CATEGORY_COUNT, CATEGORY_PRIOR_REPORTS, shares_by_group, sum_by_category
@@ -46,6 +46,11 @@ class SimulatedReports:
     degrees: np.ndarray
 
 
+def code_numbers(codes: np.ndarray) -> np.ndarray:
+    """(n,) numbers of LAPD's own codes (n,), 0 for none recorded, NaN where not known."""
+    return np.array([np.nan if code is None else int(code.code or 0) for code in codes.tolist()])
+
+
 class ReportDetails:
     """The shares that details of a report are drawn by.
 
@@ -58,7 +63,7 @@ class ReportDetails:
         """Estimate shares from a sample of real reports, and draw what a drift changes."""
         fields, label = sample.fields, sample.label
         self.code, code = np.unique(sample.code, return_inverse=True)
-        self.category = np.array([category_of_crime_code()[number] for number in self.code.tolist()])
+        self.category = np.array([CRIME_CODES[index].category for index in self.code.tolist()])
         count = np.bincount(code, minlength=len(self.code)).astype(float)
         self.code_share = np.where(self.category == np.arange(CATEGORY_COUNT)[:, None], count, 0)
         self.code_share /= self.code_share.sum(1, keepdims=True)
@@ -74,10 +79,10 @@ class ReportDetails:
         self.minute_share = minutes / minutes.sum()
         delay = np.minimum(np.nan_to_num(fields["date_rptd"] - fields["date_occ"]), MAX_DELAY_DAYS).astype(int)
         self.delay, self.delay_share = shares_by_group(delay, label, CATEGORY_COUNT, CATEGORY_PRIOR_REPORTS)
-        self.premise, self.premise_share = self._shares_by_code(fields["premis_cd"], code)
+        self.premise, self.premise_share = self._shares_by_code(code_numbers(fields["premis_cd"]), code)
         other = self.premise_share[:, rng.permutation(len(self.premise))]
         self.drifted_premise_share = (1 - DRIFT_PREMISE) * self.premise_share + DRIFT_PREMISE * other
-        self.weapon, self.weapon_share = self._shares_by_code(fields["weapon_used_cd"], code)
+        self.weapon, self.weapon_share = self._shares_by_code(code_numbers(fields["weapon_used_cd"]), code)
         self.mo, self.mo_share = self._mo_shares(fields["mocodes"], code, label)
         self._ages, self._sexes, self._descents = (
             fields[name][~np.isnan(fields[name])] for name in ("vict_age", "vict_sex", "vict_descent")
@@ -136,7 +141,7 @@ class ReportDetails:
             minute=minute,
             area=area,
             district=intensity.district[district],
-            crime_code=self.code[recorded],
+            crime_code=np.array([int(CRIME_CODES[index].code) for index in self.code.tolist()])[recorded],
             premise=self.premise[premise],
             weapon=self.weapon[weapon],
             mocodes=mocodes,

@@ -11,12 +11,12 @@ from crime.core.errors import DataError
 from crime.core.files import atomic_write
 from crime.reports.codes import code_names
 from crime.reports.files import SIMULATED_LOCATION
-from crime.reports.schema import COLUMNS
+from crime.reports.sources import SOURCES
 from crime.simulation.city import SimulatedCity
 from crime.simulation.details import SimulatedReports
 from crime.simulation.settings import write_settings
 
-SCHEMA = pa.schema([(column.name, pa.string()) for column in COLUMNS.values()])
+SCHEMA = pa.schema([(column.name, pa.string()) for column in SOURCES["legacy"].columns])
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 

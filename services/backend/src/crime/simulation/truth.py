@@ -9,7 +9,7 @@ from crime.reports.places import Places
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.table import Reports
 from crime.simulation.city import SimulatedCity
-from crime.simulation.details import MAX_DELAY_DAYS, MISCODED
+from crime.simulation.details import MAX_DELAY_DAYS, MISCODED, code_numbers
 from crime.simulation.intensity import FIRST_DAY, next_near
 from crime.simulation.settings import read_settings
 from crime.simulation.smoothing import CATEGORY_COUNT
@@ -51,11 +51,11 @@ def posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: DetailL
     category = np.where(np.isnan(delay)[:, None], category, category * details.delay_share[:, index].T)
     log = np.log(category @ details.code_share + 1e-300)  # (rows, crime codes)
     if known >= 1:
-        premise = np.searchsorted(details.premise, fields["premis_cd"].astype(int))
+        premise = np.searchsorted(details.premise, code_numbers(fields["premis_cd"]).astype(int))
         before, after = np.log(details.premise_share), np.log(details.drifted_premise_share)
         log += np.where(city.intensity.drifted(days)[:, None], after[:, premise].T, before[:, premise].T)
     if known >= 2:
-        weapon = np.searchsorted(details.weapon, fields["weapon_used_cd"].astype(int))
+        weapon = np.searchsorted(details.weapon, code_numbers(fields["weapon_used_cd"]).astype(int))
         log += np.log(details.weapon_share)[:, weapon].T
     if known >= 3:
         log_odds = (np.log(details.mo_share) - np.log1p(-details.mo_share)).T  # (MO codes, crime codes)

@@ -14,7 +14,8 @@ from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, ScoredReports, 
 from crime.core.errors import DataError
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.parsing import locate_columns, parse_columns
-from crime.reports.schema import COLUMNS, DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.sources import READ_COLUMNS
 from crime.reports.table import encode_column
 from crime.reports.tally import Tally
 
@@ -46,7 +47,7 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
 
     try:
         positions = locate_columns([field.name for field in arrays.schema.fields])
-        positions = {key: position for key, position in positions.items() if key in COLUMNS and COLUMNS[key].parse}
+        positions = {key: position for key, position in positions.items() if key in READ_COLUMNS}
         out = io.BytesIO()
         with StreamWriter.from_writable(out) as writer:
             for batch in arrays:

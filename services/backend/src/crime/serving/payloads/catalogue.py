@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 
 from crime.core.model_names import CATEGORY_MODEL
+from crime.reports.systems import System
 
 
 class FeatureDescription(BaseModel):
@@ -36,11 +37,16 @@ class FeatureVector(BaseModel):
 
 
 class Code(BaseModel):
-    """A code of LAPD's tables, and the number of training reports with it (0 for areas)."""
+    """A code, and the number of training reports with it (0 for areas and crime codes).
+
+    `system`: the report system that it belongs to. `category`: of a crime code.
+    """
 
     code: str
     name: str
     reports: int
+    system: System = "legacy"
+    category: str | None = None
 
 
 class Counts(BaseModel):

@@ -11,16 +11,20 @@ from crime.reports.parsers import (
     Parsed,
     parse_age,
     parse_area,
-    parse_code,
     parse_date,
     parse_district,
     parse_latitude,
     parse_letter,
     parse_longitude,
     parse_mocodes,
+    parse_name,
+    parse_system,
     parse_time,
+    parse_yes_no,
 )
-from crime.reports.schema import COLUMNS, column_key, is_known_code
+from crime.reports.schema import column_key
+from crime.reports.sources import FIELDS, NAME_OF_CODE, SOURCES, system_of
+from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code
 
 EXAMPLE_REPORT: dict[str, Any] = {
     "DATE OCC": "01/15/2023 02:30:00 PM",
@@ -33,11 +37,20 @@ EXAMPLE_REPORT: dict[str, Any] = {
     "LAT": 34.0459,
     "LON": -118.2545,
 }
-# Columns of LAPD's table that a report may give, by key. The crime code is what the model predicts.
-REPORT_COLUMNS = {key: column for key, column in COLUMNS.items() if column.parse and key not in ("crm_cd", "dr_no")}
-OPTIONAL_COLUMNS = [
-    key for key, column in REPORT_COLUMNS.items() if not column.required and not key.startswith("vict_")
-]
+# Fields that a report may give, with their columns. The crime code is what the model predicts.
+REPORT_COLUMNS = {key: column for key, column in FIELDS.items() if key not in ("crime_code", "dr_no", "caseno")}
+# The fields that each system's reports have besides the required ones; a name is needed only where its code is missing.
+OPTIONAL_FIELDS = {
+    system: [
+        key
+        for key, column in source.fields.items()
+        if key in REPORT_COLUMNS
+        and not column.required
+        and not key.startswith("vict_")
+        and key not in NAME_OF_CODE.values()
+    ]
+    for system, source in SOURCES.items()
+}
 NOT_KNOWN = float("nan")
 MAX_REPORT_NUMBER_CHARACTERS = 20  # more than LAPD's numbers have; the rest is cut off
 
@@ -55,22 +68,49 @@ def _required(parse: Callable[[str], Parsed]) -> PlainValidator:
     def validate(value: object, info: ValidationInfo) -> Any:
         if text := _cell_text(value):
             return parse(text)[0]
-        raise ValueError(f"required: expected {COLUMNS[info.field_name or ''].about}")
+        raise ValueError(f"required: expected {FIELDS[info.field_name or ''].about}")
 
     return PlainValidator(validate, json_schema_input_type=str | float)
 
 
-def _optional(parse: Callable[[str], Parsed], blank: float = NOT_KNOWN) -> PlainValidator:
-    """`blank` is what an empty value means; null means not known."""
-
+def _optional(parse: Callable[[str], Parsed]) -> PlainValidator:
     def validate(value: object) -> Any:
         text = _cell_text(value)
         if not text:
-            return blank if text == "" else NOT_KNOWN
+            return NOT_KNOWN
         parsed = parse(text)[0]
         return NOT_KNOWN if parsed is None else parsed
 
     return PlainValidator(validate, json_schema_input_type=str | float | None)
+
+
+def _validate_system(value: object) -> int:
+    text = _cell_text(value)
+    system: int = parse_system(text)[0] if text else 0
+    return system
+
+
+def _validate_code(value: object, info: ValidationInfo) -> Code | None:
+    """A premise's or weapon's code, by the report's system; null means not known, an empty value none recorded."""
+    text = _cell_text(value)
+    if not text:
+        return NONE_RECORDED if text == "" else None
+    source = SOURCES[SYSTEMS[info.data.get("system", 0)]]
+    column = source.fields[info.field_name or ""]
+    assert column.parse
+    code: Code = column.parse(text)[0]
+    return code
+
+
+def _validate_yes_no(value: object) -> float:
+    text = str(value) if isinstance(value, bool) else _cell_text(value)
+    return float(parse_yes_no(text)[0]) if text else NOT_KNOWN
+
+
+def _validate_name(value: object) -> str | None:
+    text = _cell_text(value)
+    name: str | None = parse_name(text)[0] if text else None
+    return name
 
 
 def _validate_mocodes(value: object) -> tuple[str, ...] | None:
@@ -89,6 +129,7 @@ _MOCODES_SCHEMA = {
         {"type": "null"},
     ]
 }
+_SYSTEM_SCHEMA = {"type": "string", "enum": list(SYSTEMS)}
 _REPORT_NUMBER_SCHEMA = {"description": "text or a number, kept to compare answers with later labels"}
 
 Day = Annotated[int, _required(parse_date)]
@@ -96,7 +137,10 @@ Minute = Annotated[int, _required(parse_time)]
 Area = Annotated[int, _required(parse_area)]
 OptionalDay = Annotated[float, _optional(parse_date)]
 District = Annotated[float, _optional(parse_district)]
-Code = Annotated[float, _optional(parse_code, blank=0.0)]
+SystemIndex = Annotated[int, PlainValidator(_validate_system), WithJsonSchema(_SYSTEM_SCHEMA)]
+OptionalCode = Annotated[Code | None, PlainValidator(_validate_code, json_schema_input_type=str | float | None)]
+Name = Annotated[str | None, PlainValidator(_validate_name, json_schema_input_type=str | float | None)]
+YesNo = Annotated[float, PlainValidator(_validate_yes_no, json_schema_input_type=bool | str | float | None)]
 MoCodes = Annotated[tuple[str, ...] | None, PlainValidator(_validate_mocodes), WithJsonSchema(_MOCODES_SCHEMA)]
 Age = Annotated[float, _optional(parse_age)]
 Letter = Annotated[float, _optional(parse_letter)]
@@ -105,32 +149,40 @@ Longitude = Annotated[float, _optional(parse_longitude)]
 ReportNumber = Annotated[str, WithJsonSchema(_REPORT_NUMBER_SCHEMA)]
 
 
+def _field(key: str, default: Any = NOT_KNOWN) -> Any:
+    column = REPORT_COLUMNS[key]
+    return Field(default, alias=column.name, description=column.about)
+
+
 class Report(BaseModel):
     """One report, as far as it is known. Only DATE OCC, TIME OCC and AREA are required.
 
-    Leave a field out (or null) while it is not known; send it empty ("") if the report has it and it is blank.
-    Columns that follow from the answer are ignored.
+    It is by LAPD's own codes, unless `System` says `nibrs` or it has a field that only NIBRS reports have. Leave a
+    field out (or null) while it is not known; send it empty ("") if the report has it and it is blank. Columns that
+    follow from the answer are ignored.
     """
 
-    # Values are the model's: days since 1970-01-01, minutes of the day, letters and codes as numbers (0: none
-    # recorded), NaN for what is not known (None for MO codes).
-    date_rptd: OptionalDay = Field(NOT_KNOWN, alias="Date Rptd", description="date the report was taken")
-    date_occ: Day = Field(alias="DATE OCC", description="date it happened")
-    time_occ: Minute = Field(alias="TIME OCC", description="24-hour time it happened")
-    area: Area = Field(alias="AREA", description="area, 1 to 21")
-    rpt_dist_no: District = Field(NOT_KNOWN, alias="Rpt Dist No", description="reporting district")
-    mocodes: MoCodes = Field(None, alias="Mocodes", description="how it was done")
-    vict_age: Age = Field(NOT_KNOWN, alias="Vict Age", description="victim's age, used only by a model trained for it")
-    vict_sex: Letter = Field(
-        NOT_KNOWN, alias="Vict Sex", description="victim's sex, used only by a model trained for it"
-    )
-    vict_descent: Letter = Field(
-        NOT_KNOWN, alias="Vict Descent", description="victim's descent, used only by a model trained for it"
-    )
-    premis_cd: Code = Field(NOT_KNOWN, alias="Premis Cd", description="kind of place")
-    weapon_used_cd: Code = Field(NOT_KNOWN, alias="Weapon Used Cd", description="weapon")
-    lat: Latitude = Field(NOT_KNOWN, alias="LAT", description="degrees north")
-    lon: Longitude = Field(NOT_KNOWN, alias="LON", description="degrees east")
+    # Values are the model's, as in `Reports`: NaN, or None for codes, where not known.
+    system: SystemIndex = _field("system", 0)
+    date_rptd: OptionalDay = _field("date_rptd")
+    date_occ: Day = _field("date_occ", ...)
+    time_occ: Minute = _field("time_occ", ...)
+    area: Area = _field("area", ...)
+    rpt_dist_no: District = _field("rpt_dist_no")
+    premis_cd: OptionalCode = _field("premis_cd", None)
+    premis_desc: Name = _field("premis_desc", None)
+    weapon_used_cd: OptionalCode = _field("weapon_used_cd", None)
+    weapon_desc: Name = _field("weapon_desc", None)
+    mocodes: MoCodes = _field("mocodes", None)
+    victim_shot: YesNo = _field("victim_shot")
+    domestic_violence_crime: YesNo = _field("domestic_violence_crime")
+    gang_related_crime: YesNo = _field("gang_related_crime")
+    transit_related_crime: YesNo = _field("transit_related_crime")
+    vict_age: Age = _field("vict_age")
+    vict_sex: Letter = _field("vict_sex")
+    vict_descent: Letter = _field("vict_descent")
+    lat: Latitude = _field("lat")
+    lon: Longitude = _field("lon")
     dr_no: ReportNumber = Field("", alias="DR_NO")
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [EXAMPLE_REPORT]})
@@ -143,12 +195,15 @@ class Report(BaseModel):
             raise ValueError("expected a report: an object with LAPD's column names")
         renamed: dict[str, Any] = {}
         number: str | int | None = None
-        for name, value in data.items():
-            key = column_key(name)
-            if key in REPORT_COLUMNS:
-                renamed[REPORT_COLUMNS[key].name] = value
-            elif key == "dr_no" and number is None and isinstance(value, str | int):
-                number = value
+        keys = {name: column_key(name) for name in data}
+        field_of = SOURCES[system_of(zip(keys.values(), data.values(), strict=True))].field_of
+        for name, key in keys.items():
+            field = "system" if key == "system" else field_of.get(key)
+            if field in REPORT_COLUMNS:
+                renamed[REPORT_COLUMNS[field].name] = data[name]
+            elif field == "dr_no" and number is None and isinstance(data[name], str | int):
+                number = data[name]
+        renamed.setdefault("System", SYSTEMS[0] if field_of is SOURCES["legacy"].field_of else "nibrs")
         renamed["DR_NO"] = "" if number is None else str(number)[:MAX_REPORT_NUMBER_CHARACTERS]
         return renamed
 
@@ -175,14 +230,20 @@ def model_input(report: Report) -> ModelInput:
     """A report for the model."""
     fields = {**report.__dict__}  # dict(report) takes 5 µs
     del fields["dr_no"]
+    system = SYSTEMS[report.system]
     unknown_codes = []
-    for key in ("premis_cd", "weapon_used_cd"):
-        code = fields[key]
-        if code and code == code and not is_known_code(key, code):
-            unknown_codes.append(f"{REPORT_COLUMNS[key].name} {code}")
-            fields[key] = NOT_KNOWN
-    unknown_codes += [f"Mocodes {code}" for code in fields["mocodes"] or () if not is_known_code("mocodes", code)]
+    for key, name in NAME_OF_CODE.items():
+        code, text = fields[key], fields.pop(name)
+        if code and code.code and not SOURCES[system].fields[key].is_known(code.code):
+            unknown_codes.append(f"{REPORT_COLUMNS[key].name} {code.code}")
+            code = None
+        if text and (system == "nibrs" or not (code and code.code)):  # a name that LAPD's own code does not imply
+            code = Code(system, code.code if code else "", text)
+        fields[key] = code
+    unknown_codes += [
+        f"Mocodes {code}" for code in fields["mocodes"] or () if not REPORT_COLUMNS["mocodes"].is_known(code)
+    ]
     missing = [
-        REPORT_COLUMNS[key].name for key in OPTIONAL_COLUMNS if fields[key] is None or fields[key] != fields[key]
+        REPORT_COLUMNS[key].name for key in OPTIONAL_FIELDS[system] if fields[key] is None or fields[key] != fields[key]
     ]
     return ModelInput(fields, missing, unknown_codes)

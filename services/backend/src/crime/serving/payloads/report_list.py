@@ -9,14 +9,17 @@ import numpy as np
 from fastapi.exceptions import RequestValidationError
 
 from crime.reports.cells import OMITTED
-from crime.reports.parsing import parse_columns
-from crime.reports.schema import column_key, is_known_code
+from crime.reports.parsing import OBJECT_FIELDS, parse_columns
+from crime.reports.schema import column_key
+from crime.reports.sources import CIRCUMSTANCES, FIELD_OF_NAME, SOURCES, own_columns
+from crime.reports.systems import SYSTEMS, System
 from crime.reports.table import CellError, EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
 from crime.serving.errors import MAX_PROBLEMS
-from crime.serving.payloads.report import MAX_REPORT_NUMBER_CHARACTERS, OPTIONAL_COLUMNS, REPORT_COLUMNS
+from crime.serving.payloads.report import MAX_REPORT_NUMBER_CHARACTERS, OPTIONAL_FIELDS, REPORT_COLUMNS
 
 CELL_TYPES = {str, int, float, type(None), type(OMITTED)}
+MARKS = own_columns("nibrs")  # columns that tell a report's system, read or not
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,20 @@ def parse_report_list(reports: list[Any]) -> ReportList:
     parsed = parse_columns(columns, len(reports), Tally(), strict=True)
     for row in np.flatnonzero(~parsed.accepted)[:MAX_PROBLEMS].tolist():
         error: CellError = parsed.errors[row]
-        key = column_key(error.column)
-        value = cells[key][row]
+        key = FIELD_OF_NAME[error.column]
+        value = next((column[row] for name, column in cells.items() if _field(name) == key), OMITTED)
         message = f"required: expected {REPORT_COLUMNS[key].about}" if error.kind == "missing" else error.message
         problems.append(_Problem(row, error.column, None if value is OMITTED or value != value else value, message))
     if problems:
         raise _validation_error(problems)
-    return ReportList(parsed, _missing(parsed.fields), _unknown_codes(columns, len(reports)))
+    return ReportList(parsed, _missing(parsed.fields), _unknown_codes(columns, parsed.fields["system"]))
 
 
 def _cells_by_column(reports: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Each column's cells (rows,), `OMITTED` where a report lacks it. Required columns are always present."""
     names: dict[str, list[str]] = {key: [] for key, column in REPORT_COLUMNS.items() if column.required}
     for name in dict.fromkeys(chain.from_iterable(reports)):
-        if (key := column_key(name)) in REPORT_COLUMNS or key == "dr_no":
+        if _field(key := column_key(name)) in (*REPORT_COLUMNS, "dr_no") or key in MARKS:
             names.setdefault(key, []).insert(0, name)  # of a column that comes twice the last counts
     cells: dict[str, list[Any]] = {}
     for key, spellings in names.items():
@@ -78,7 +81,7 @@ def _cells_by_column(reports: list[dict[str, Any]]) -> dict[str, list[Any]]:
             column = [report.get(spellings[0], OMITTED) for report in reports]
         else:
             column = [next((report[name] for name in spellings if name in report), OMITTED) for report in reports]
-        if key == "dr_no":
+        if _field(key) == "dr_no":
             column = [
                 str(cell)[:MAX_REPORT_NUMBER_CHARACTERS] if isinstance(cell, str | int) else OMITTED for cell in column
             ]
@@ -88,12 +91,21 @@ def _cells_by_column(reports: list[dict[str, Any]]) -> dict[str, list[Any]]:
     return cells
 
 
+def _field(key: str) -> str | None:
+    """The field of a report that a column of this key fills, in whichever system."""
+    if key == "system":
+        return key
+    return next((source.field_of[key] for source in SOURCES.values() if key in source.field_of), None)
+
+
 def _type_problems(cells: dict[str, list[Any]]) -> Iterable[_Problem]:
     for key, column in cells.items():
-        if not set(map(type, column)) <= CELL_TYPES:
+        field = _field(key)
+        allowed = CELL_TYPES | {bool} if field in CIRCUMSTANCES else CELL_TYPES
+        if field in REPORT_COLUMNS and not set(map(type, column)) <= allowed:
             for row, cell in enumerate(column):
-                if type(cell) not in CELL_TYPES:
-                    yield _Problem(row, REPORT_COLUMNS[key].name, cell, "expected a string or a number")
+                if type(cell) not in allowed:
+                    yield _Problem(row, REPORT_COLUMNS[field].name, cell, "expected a string or a number")
 
 
 def _encode_texts(column: list[Any]) -> EncodedColumn:
@@ -105,40 +117,48 @@ def _encode_texts(column: list[Any]) -> EncodedColumn:
 
 def _missing(fields: dict[str, np.ndarray]) -> list[list[str]]:
     """For each report the optional fields that are not known. Most reports share one of a few such lists."""
+    optional = list(dict.fromkeys(chain.from_iterable(OPTIONAL_FIELDS.values())))
     absent = [
-        fields[key] == None if key == "mocodes" else np.isnan(fields[key])  # noqa: E711 (elementwise)
-        for key in OPTIONAL_COLUMNS
+        fields[key] == None if key in OBJECT_FIELDS else np.isnan(fields[key])  # noqa: E711 (elementwise)
+        for key in optional
     ]
-    patterns, pattern_of_row = np.unique(np.array(absent), axis=1, return_inverse=True)
-    names = [
-        [REPORT_COLUMNS[key].name for key, is_absent in zip(OPTIONAL_COLUMNS, pattern, strict=True) if is_absent]
-        for pattern in patterns.T.tolist()
-    ]
+    patterns, pattern_of_row = np.unique(np.array([fields["system"], *absent]), axis=1, return_inverse=True)
+    names = []
+    for system, *pattern in patterns.T.tolist():
+        missing = {key for key, is_absent in zip(optional, pattern, strict=True) if is_absent}
+        names.append([REPORT_COLUMNS[key].name for key in OPTIONAL_FIELDS[SYSTEMS[int(system)]] if key in missing])
     return [names[pattern] for pattern in pattern_of_row.ravel().tolist()]
 
 
-def _unknown_codes(columns: dict[str, EncodedColumn], rows: int) -> list[list[str]]:
-    """For each report the codes that LAPD's tables lack."""
-    unknown: list[list[str]] = [[] for _ in range(rows)]
-    for key in ("premis_cd", "weapon_used_cd", "mocodes"):
+def _unknown_codes(columns: dict[str, EncodedColumn], systems: np.ndarray) -> list[list[str]]:
+    """For each report the codes that LAPD's tables lack. `systems`: (rows,) index of each report's system."""
+    unknown: list[list[str]] = [[] for _ in systems]
+    for key in ("premis_cd", "premise_cd", "weapon_used_cd", "mocodes"):
         if key not in columns:
             continue
         texts, index = columns[key]
-        codes = {position: _unknown_codes_in(key, text) for position, text in enumerate(texts)}
-        with_unknown = [position for position, unknown_codes in codes.items() if unknown_codes]
-        for row in np.flatnonzero(np.isin(index, with_unknown)).tolist():
-            unknown[row] += codes[int(index[row])]
+        for number, system in enumerate(SYSTEMS):
+            codes = {position: _unknown_codes_in(system, key, text) for position, text in enumerate(texts)}
+            with_unknown = [position for position, unknown_codes in codes.items() if unknown_codes]
+            for row in np.flatnonzero(np.isin(index, with_unknown) & (systems == number)).tolist():
+                unknown[row] += codes[int(index[row])]
     return unknown
 
 
-def _unknown_codes_in(key: str, cell: Any) -> list[str]:
-    parse = REPORT_COLUMNS[key].parse
+def _unknown_codes_in(system: System, key: str, cell: Any) -> list[str]:
+    source = SOURCES[system]
     text = "" if cell is OMITTED else cell.strip()
-    if not text or parse is None:
+    if not text or key not in source.field_of:
         return []
-    value = parse(text)[0]
-    codes = value if key == "mocodes" else [value] if value else []
-    return [f"{REPORT_COLUMNS[key].name} {code}" for code in codes if not is_known_code(key, code)]
+    column = source.fields[source.field_of[key]]
+    if column.codes is None or column.parse is None:
+        return []
+    try:
+        value = column.parse(text)[0]
+    except ValueError:  # of a report of the other system
+        return []
+    codes = value if column.key == "mocodes" else [value.code] if value.code else []
+    return [f"{REPORT_COLUMNS[column.key].name} {code}" for code in codes if not column.is_known(code)]
 
 
 def _validation_error(problems: list[_Problem]) -> RequestValidationError:

@@ -6,11 +6,13 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.naive_bayes import BINNED_FEATURES, NAIVE_BAYES_INPUTS
+from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, binned_features
 from crime.features.definitions import describe_feature
+from crime.features.vocabulary import CODED_FIELDS
 from crime.features.windows import ENTITIES, WINDOW_FEATURES
-from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
+from crime.reports.categories import CATEGORIES, CATEGORY_NAMES, CRIME_CODES
 from crime.reports.codes import code_names
+from crime.reports.systems import Code as ReportCode
 from crime.serving.dependencies import model_of
 from crime.serving.errors import BAD_BODY_RESPONSE, WRONG_INPUT_RESPONSES
 from crime.serving.payloads.catalogue import Code, Counts, FeatureDescription, Features, FeatureVector
@@ -46,7 +48,9 @@ def _report_features(model: CategoryBundle) -> list[FeatureDescription]:
 
 
 def _naive_bayes_features(model: CategoryBundle) -> list[FeatureDescription]:
-    sources = sorted({describe_feature(field).source[0] for field in BINNED_FEATURES} | {"Mocodes"})
+    sources = sorted(
+        {describe_feature(field).source[0] for field in binned_features(model.spec.features)} | {"Mocodes"}
+    )
     return [
         FeatureDescription(
             name=name,
@@ -94,17 +98,23 @@ def feature_vector(report: Report, request: Request) -> FeatureVector:
 
 @router.get("/codes", tags=["reports"], responses={503: {"description": "no model yet"}})
 def codes(request: Request) -> dict[str, list[Code]]:
-    """Areas, premises, weapons and MO codes with their names, the most frequent first."""
-    frequency = model_of(request).spec.data.frequency
+    """Areas, premises, weapons, MO codes and crime codes of both systems with their names, the most frequent first."""
+    model = model_of(request)
     tables = {"area": [Code(code=code, name=name, reports=0) for code, name in code_names("area").items()]}
-    for table in ("premis", "weapon", "mo"):
-        reports = frequency[table]
+    for field, table in CODED_FIELDS.items():
         listed = [
-            Code(code=code, name=name, reports=reports.get(code, 0))
-            for code, name in code_names(table).items()
-            if code != "0"
+            Code(code=code, name=entry.name, reports=entry.reports, system=system)
+            for entry in model.encoder.vocabularies[field].entries
+            for system, code, _ in map(ReportCode.from_key, entry.codes)
         ]
         tables[table] = sorted(listed, key=lambda code: (-code.reports, code.name))
+    frequency = model.spec.data.frequency
+    mo = [Code(code=code, name=name, reports=frequency.get(code, 0)) for code, name in code_names("mo").items()]
+    tables["mo"] = sorted(mo, key=lambda code: (-code.reports, code.name))
+    tables["crime"] = [
+        Code(code=crime.code, name=crime.name, reports=0, system=crime.system, category=CATEGORY_NAMES[crime.category])
+        for crime in CRIME_CODES
+    ]
     return tables
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from crime.classifier.spec import CategoryData
 from crime.core.days import day_text, weekday
+from crime.reports.systems import SYSTEMS, System
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.table import row_blocks
@@ -21,7 +22,8 @@ def category_data(reports: Reports, held_out: Reports, tally: Tally) -> Category
         first_day=day_text(int(reports.fields["date_occ"].min())),
         until=day_text(int(reports.fields["date_occ"].max())),
         held_out_from=day_text(int(held_out.fields["date_occ"].min())),
-        frequency=_code_frequency(reports),
+        systems=_reports_by_system(reports),
+        frequency=_mo_frequency(reports),
         **tally.as_dict(),
     )
 
@@ -48,12 +50,12 @@ def count_cells(reports: Reports) -> np.ndarray:
     return np.column_stack([cells, counts]).astype(np.int32)
 
 
-def _code_frequency(reports: Reports) -> dict[str, dict[str, int]]:
-    """Number of reports with each code; forms offer codes in this order."""
-    premise, weapon = reports.fields["premis_cd"], reports.fields["weapon_used_cd"]
-    counts = {
-        "premis": Counter(f"{code:g}" for code in premise[premise > 0]),
-        "weapon": Counter(f"{code:g}" for code in weapon[weapon > 0]),
-        "mo": Counter(code for codes in reports.fields["mocodes"] for code in codes),
-    }
-    return {kind: dict(sorted(by_code.items())) for kind, by_code in counts.items()}
+def _reports_by_system(reports: Reports) -> dict[System, int]:
+    counts = np.bincount(reports.fields["system"].astype(int), minlength=len(SYSTEMS)).tolist()
+    return {system: count for system, count in zip(SYSTEMS, counts, strict=True) if count}
+
+
+def _mo_frequency(reports: Reports) -> dict[str, int]:
+    """Number of reports with each MO code; forms offer codes in this order."""
+    counts = Counter(code for codes in reports.fields["mocodes"] for code in codes or ())
+    return dict(sorted(counts.items()))

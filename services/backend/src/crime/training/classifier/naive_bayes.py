@@ -8,51 +8,49 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crime.classifier.naive_bayes import BINNED_FEATURES, VALUE_LIMIT, NaiveBayes
+from crime.classifier.naive_bayes import BINNED_FEATURES, VALUE_LIMIT, NaiveBayes, binned_features
 from crime.features.definitions import is_mo_feature
-from crime.reports.categories import CATEGORIES, category_of_crime_code
+from crime.reports.categories import CATEGORIES, CRIME_CODES
 
 # weights of the priors, in reports; docs/method.md
 CATEGORY_PRIOR_REPORTS = 10.0  # of a category's shares, for a crime code
 CITY_PRIOR_REPORTS = 20.0  # of all reports' shares, for a category
 PSEUDO_COUNT = 0.5  # added to each count of all reports: Jeffreys' prior
 SHARE_FLOOR = 1e-6  # of an MO code's share, which keeps its logarithm finite
-CRIME_CODES = np.array(sorted(category_of_crime_code()))
-# (features, VALUE_LIMIT) the bin of each value
-BIN_OF_VALUE = np.array(
-    [
-        np.searchsorted(bounds, np.arange(VALUE_LIMIT), "right") if bounds else np.arange(VALUE_LIMIT)
-        for bounds in BINNED_FEATURES.values()
-    ]
-)
+CATEGORY_OF_CODE = np.array([crime.category for crime in CRIME_CODES])
+# the bin of each value (VALUE_LIMIT,), by feature
+BIN_OF_VALUE = {
+    name: np.searchsorted(bounds, np.arange(VALUE_LIMIT), "right") if bounds else np.arange(VALUE_LIMIT)
+    for name, bounds in BINNED_FEATURES.items()
+}
 
 
 class CodeCounts:
     """Counts of reports by crime code and value. Counts of disjoint sets of reports add up to those of all.
 
     reports (codes,): reports of each of `CRIME_CODES`.
-    bins (features, codes, VALUE_LIMIT): reports by bin of each of `BINNED_FEATURES`.
+    bins (features, codes, VALUE_LIMIT): reports by bin of each of `binned_features`.
     mo_known (codes,): reports whose MO codes are known.
     mo (codes, MO codes): reports that have each MO code.
     """
 
     def __init__(self, names: Sequence[str]):
         self.names = list(names)
+        self.binned = binned_features(names)
         self._mo_columns = [column for column, name in enumerate(names) if is_mo_feature(name)]
         self.reports = np.zeros(len(CRIME_CODES))
-        self.bins = np.zeros((len(BINNED_FEATURES), len(CRIME_CODES), VALUE_LIMIT))
+        self.bins = np.zeros((len(self.binned), len(CRIME_CODES), VALUE_LIMIT), np.int32)
         self.mo_known = np.zeros(len(CRIME_CODES))
         self.mo = np.zeros((len(CRIME_CODES), len(self._mo_columns)))
 
-    def add(self, matrix: np.ndarray, crime_code: np.ndarray) -> None:
-        """Count reports: a matrix (rows, features) with NaN for unknown, and their crime codes (rows,)."""
+    def add(self, matrix: np.ndarray, code: np.ndarray) -> None:
+        """Count reports: a matrix (rows, features) with NaN for unknown, and indices into `CRIME_CODES` (rows,)."""
         codes = len(CRIME_CODES)
-        code = np.searchsorted(CRIME_CODES, crime_code)
         self.reports += np.bincount(code, minlength=codes)
-        for index, name in enumerate(BINNED_FEATURES):
+        for index, name in enumerate(self.binned):
             column = matrix[:, self.names.index(name)]
             known = ~np.isnan(column)
-            cells = code[known] * VALUE_LIMIT + BIN_OF_VALUE[index][column[known].astype(int)]
+            cells = code[known] * VALUE_LIMIT + BIN_OF_VALUE[name][column[known].astype(int)]
             self.bins[index] += np.bincount(cells, minlength=codes * VALUE_LIMIT).reshape(codes, VALUE_LIMIT)
         if self._mo_columns:
             self.mo_known += np.bincount(code[~np.isnan(matrix[:, self._mo_columns[0]])], minlength=codes)
@@ -73,20 +71,20 @@ class CodeCounts:
 def fit_naive_bayes(counts: CodeCounts) -> NaiveBayes:
     """Tables of log-likelihoods from counts; crime codes without a report are left out."""
     present = np.flatnonzero(counts.reports)
-    category = np.array([category_of_crime_code()[code] for code in CRIME_CODES[present].tolist()])
+    category = CATEGORY_OF_CODE[present]
     codes = present[np.argsort(category, kind="stable")]
     category, size = np.sort(category, kind="stable"), counts.reports[codes]
     rows = [np.zeros((1, len(codes))), np.log(size / size.sum())[None]]
-    lookup = np.zeros((len(BINNED_FEATURES), VALUE_LIMIT + 1), np.int32)
+    lookup = np.zeros((len(counts.binned), VALUE_LIMIT + 1), np.int32)
     next_row = 3  # after `NOT_KNOWN_ROW`, `PRIOR_ROW` and `MO_KNOWN_ROW`
-    for index, bins in enumerate(counts.bins):
+    for index, (name, bins) in enumerate(zip(counts.binned, counts.bins, strict=True)):
         used = np.flatnonzero(bins.any(0))
         reports = bins[np.ix_(codes, used)]
         city = (reports.sum(0) + PSEUDO_COUNT) / (reports.sum() + PSEUDO_COUNT * len(used))
         rows.append(np.log(_shrunk(reports, reports.sum(1, keepdims=True), city, category)).T)
         row_of_bin = np.zeros(VALUE_LIMIT, np.int32)
         row_of_bin[used] = next_row + np.arange(len(used))
-        lookup[index, :VALUE_LIMIT] = row_of_bin[BIN_OF_VALUE[index]]
+        lookup[index, :VALUE_LIMIT] = row_of_bin[BIN_OF_VALUE[name]]
         next_row += len(used)
     mo, known = counts.mo[codes], counts.mo_known[codes][:, None]
     city = (mo.sum(0) + PSEUDO_COUNT) / (known.sum() + 2 * PSEUDO_COUNT)

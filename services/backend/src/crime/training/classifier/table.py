@@ -8,8 +8,9 @@ from scipy import sparse
 
 from crime.classifier.bundle import level_inputs
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
-from crime.features.definitions import describe_feature
+from crime.features.definitions import ReportFields, choose_features, describe_feature
 from crime.features.encoder import FeatureEncoder
+from crime.features.vocabulary import CODED_FIELDS, Vocabulary, learn_vocabulary
 from crime.reports.schema import DetailLevel
 from crime.reports.table import Reports
 from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
@@ -75,11 +76,17 @@ class TrainingTable:
         return masks
 
 
+def fit_encoder(fields: ReportFields, victim: bool = False) -> FeatureEncoder:
+    """The features of a model for reports with these fields (rows,), and its vocabularies of premises and weapons."""
+    vocabularies = {field: Vocabulary(learn_vocabulary(field, fields[field])) for field in CODED_FIELDS}
+    return FeatureEncoder(choose_features(fields, victim), vocabularies)
+
+
 def build_training_table(
-    past: Reports, names: list[str], parameters: TreeParameters
+    past: Reports, encoder: FeatureEncoder, parameters: TreeParameters
 ) -> tuple[TrainingTable, NaiveBayes]:
     """The table of the newest `MAX_TREE_REPORTS` of `past`, which is in order of time, and naive Bayes of all of it."""
-    encoder = FeatureEncoder(names)
+    names = encoder.names
     total, parts, newest = CodeCounts(names), [CodeCounts(names) for _ in range(FOLDS)], []
     for block in row_blocks(len(past)):
         reports = past.take(block)

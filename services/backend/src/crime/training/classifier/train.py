@@ -18,16 +18,15 @@ from crime.core.executors import Executor, LocalExecutor
 from crime.core.memory import release_free_memory
 from crime.core.model_names import CATEGORY_MODEL
 from crime.core.progress import Progress, no_progress
-from crime.features.definitions import choose_features
 from crime.features.detail_levels import detail_levels, mask_above
 from crime.metrics.classification import Scores, score_predictions
 from crime.metrics.drift import ReferenceCounts, count_watched_values, drift_reference
 from crime.reports.categories import CATEGORIES
-from crime.reports.schema import COLUMNS, DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.facts import category_data, count_cells
-from crime.training.classifier.table import TrainingTable, TreeParameters, build_training_table
+from crime.training.classifier.table import TrainingTable, TreeParameters, build_training_table, fit_encoder
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
@@ -61,12 +60,12 @@ def train_category_model(
     _check_trainable(reports)
     reports.sort()  # in place, so that they are not in memory twice
     past, held_out = split_by_time(reports)
-    names = choose_features(past.fields["mocodes"].tolist(), victim)
-    table, naive_bayes = build_training_table(past, names, {**TREE_PARAMETERS, **(parameters or {}), "seed": seed})
+    encoder = fit_encoder(past.fields, victim)
+    table, naive_bayes = build_training_table(past, encoder, {**TREE_PARAMETERS, **(parameters or {}), "seed": seed})
     directory.mkdir(parents=True, exist_ok=True)
     naive_bayes.save(directory / NAIVE_BAYES_FILE)
     np.save(directory / COUNTS_FILE, count_cells(reports))
-    HeldOutReports.newest(held_out, names).save(directory / HELD_OUT_FILE)
+    HeldOutReports.newest(held_out, encoder.names).save(directory / HELD_OUT_FILE)
     data, watched = category_data(reports, held_out, tally), count_watched_values(past.fields)
     held_out = held_out.take(np.arange(len(held_out)))  # a copy: a view would keep all reports in memory
     del reports, past  # make room for the trees
@@ -75,7 +74,8 @@ def train_category_model(
     draft = CategorySpec(
         model=CATEGORY_MODEL,
         version="unregistered",
-        features=names,
+        features=encoder.names,
+        vocabularies={field: vocabulary.entries for field, vocabulary in encoder.vocabularies.items()},
         victim=victim,
         categories=CATEGORIES,
         rounds=trees.rounds,
@@ -117,8 +117,8 @@ def _check_trainable(reports: Reports) -> None:
     if len(reports) < MIN_REPORTS:
         raise DataError(f"{len(reports)} good reports are too few to train on: {MIN_REPORTS} or more are needed")
     if detail_levels(reports.fields, len(reports)).min() < len(DETAIL_LEVELS) - 1:
-        needed = ", ".join(COLUMNS[name].name for name in ("premis_cd", "weapon_used_cd", "mocodes"))
-        raise DataError(f"training needs the columns {needed}")
+        needed = "premise, weapon, and MO codes (NIBRS: its circumstances such as Domestic Violence Crime)"
+        raise DataError(f"training needs the columns of {needed}")
 
 
 @dataclass(frozen=True)

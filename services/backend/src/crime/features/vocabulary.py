@@ -1,0 +1,128 @@
+"""The premises and the weapons that a model knows, by code and by name: learnt in training, carried in its bundle.
+
+LAPD's own codes are all known, in the order of their numbers. NIBRS codes, of which no list is published, are learnt
+from the reports. A NIBRS premise is the same as one of LAPD's own where the names are, but for case and punctuation, or
+where `reports/tables/premises_joined.csv` says so.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import numpy as np
+
+from crime.core.bundle_files import SpecPart
+from crime.reports.codes import code_names
+from crime.reports.systems import Code, comparable_text
+
+Coded = Literal["premis_cd", "weapon_used_cd"]
+CODED_FIELDS: dict[Coded, str] = {"premis_cd": "premis", "weapon_used_cd": "weapon"}  # and the table of LAPD's codes
+MAX_LEARNT = 1_000  # entries learnt in training, the most frequent: a table of nonsense must not fill a bundle
+NO_NAMES = ("not specified", "retired duplicate do not use this code")  # several codes of LAPD's have these
+
+
+class VocabularyEntry(SpecPart):
+    """A premise or weapon. `codes`: the keys it has without their names, `legacy:102`; `texts`: comparable names.
+
+    `reports`: how many training reports have it.
+    """
+
+    name: str
+    codes: list[str]
+    texts: list[str]
+    reports: int = 0
+
+
+class Vocabulary:
+    """Numbers of premises or weapons: 0 for none recorded, then each entry's position from 1 on."""
+
+    def __init__(self, entries: list[VocabularyEntry]):
+        self.entries = entries
+        self._by_code = {code: number for number, entry in enumerate(entries, 1) for code in entry.codes}
+        self._by_text = {text: number for number, entry in enumerate(entries, 1) for text in entry.texts}
+
+    def number(self, code: Code | None) -> float:
+        """The entry of a code, or of its name where the code is not known; NaN for neither and for None."""
+        if code is None:
+            return np.nan
+        if not code.code and not code.text:
+            return 0.0
+        number = self._by_code.get(f"{code.system}:{code.code}") if code.code else None
+        return number or self._by_text.get(code.text) or np.nan
+
+    def numbers(self, codes: np.ndarray) -> np.ndarray:
+        """(n,) numbers of codes (n,)."""
+        known: dict[Code | None, float] = {}
+        numbers = np.empty(len(codes))
+        for row, code in enumerate(codes.tolist()):
+            number = known.get(code)
+            if number is None:
+                number = known[code] = self.number(code)
+            numbers[row] = number
+        return numbers
+
+    def names(self) -> dict[str, str]:
+        """The entries' names by the key of each of their codes."""
+        return {code: entry.name for entry in self.entries for code in entry.codes}
+
+
+def learn_vocabulary(field: Coded, codes: Iterable[Code | None]) -> list[VocabularyEntry]:
+    """The entries of a field: those of LAPD's own table, and what else reports have, the most frequent first."""
+    entries = [entry.model_copy(deep=True) for entry in legacy_entries(field)]
+    legacy = Vocabulary(entries)
+    learnt: dict[str, int] = {}  # positions of further entries, by name, or by code where there is no name
+    reports = Counter[int]()
+    counts = Counter(code for code in codes if code is not None and (code.code or code.text))
+    for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        key = f"{code.system}:{code.code}" if code.code else ""
+        number = legacy.number(code)
+        if number == number:
+            position = int(number) - 1
+        elif (code.text or key) in learnt:
+            position = learnt[code.text or key]
+        elif key and len(learnt) < MAX_LEARNT:
+            position = learnt[code.text or key] = len(entries)
+            entries.append(VocabularyEntry(name=code.text or code.code, codes=[], texts=[]))
+        else:
+            continue
+        reports[position] += count
+        entry = entries[position]
+        if key and key not in entry.codes:
+            entry.codes.append(key)
+        if code.text and code.text not in entry.texts:
+            entry.texts.append(code.text)
+    return [entry.model_copy(update={"reports": reports[position]}) for position, entry in enumerate(entries)]
+
+
+@cache
+def legacy_entries(field: Coded) -> list[VocabularyEntry]:
+    """An entry for each of LAPD's own codes, in the order of their numbers."""
+    joined = _joined_texts() if field == "premis_cd" else {}
+    names = {code: name for code, name in code_names(CODED_FIELDS[field]).items() if code != "0"}
+    return [
+        VocabularyEntry(
+            name=name,
+            codes=[f"legacy:{code}"],
+            texts=[] if comparable_text(name) in NO_NAMES else [comparable_text(name), *joined.get(code, [])],
+        )
+        for code, name in sorted(names.items(), key=lambda item: int(item[0]))
+    ]
+
+
+@cache
+def legacy_vocabularies() -> Mapping[Coded, Vocabulary]:
+    """The vocabularies of LAPD's own codes alone, without counts."""
+    return {field: Vocabulary(legacy_entries(field)) for field in CODED_FIELDS}
+
+
+@cache
+def _joined_texts() -> Mapping[str, list[str]]:
+    """Comparable names of NIBRS premises by the code of LAPD's own that is the same place."""
+    texts: dict[str, list[str]] = {}
+    with (files("crime.reports") / "tables" / "premises_joined.csv").open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            texts.setdefault(row["Premis Cd"], []).append(comparable_text(row["NIBRS Premise Desc"]))
+    return texts

@@ -1,0 +1,50 @@
+"""The sources of reports, a file each, and which of them a table's columns belong to."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from crime.reports.parsers import parse_system
+from crime.reports.schema import Column, Source
+from crime.reports.sources.legacy import LEGACY
+from crime.reports.sources.nibrs import NIBRS
+from crime.reports.systems import System
+
+SOURCES: Mapping[System, Source] = {source.system: source for source in (LEGACY, NIBRS)}
+SYSTEM_COLUMN = Column(
+    "System", f"report system, {' or '.join(SOURCES)}; told by the other columns if not given", parse_system
+)
+# The fields of a report, of whichever system, with the column that fills it: LAPD's older one where both have one.
+FIELDS: Mapping[str, Column] = {"system": SYSTEM_COLUMN, **NIBRS.fields, **LEGACY.fields}
+FIELD_OF_NAME: Mapping[str, str] = {column.name: column.key for source in SOURCES.values() for column in source.columns}
+REQUIRED_FIELDS = tuple(key for key, column in LEGACY.fields.items() if column.required)
+# The keys of all columns that are read, in any dialect.
+READ_COLUMNS = frozenset({"system"}.union(*(source.field_of for source in SOURCES.values())))
+# A blank cell in these means "none was recorded" if the table has the column; elsewhere it means "not known".
+BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
+NAME_OF_CODE = {"premis_cd": "premis_desc", "weapon_used_cd": "weapon_desc"}  # the field that names another's code
+CIRCUMSTANCES = ("victim_shot", "domestic_violence_crime", "gang_related_crime", "transit_related_crime")
+# Columns that one source alone has: a row that fills one of them belongs to it.
+_OWN = {"legacy": LEGACY.names - NIBRS.names, "nibrs": NIBRS.names - LEGACY.names}
+
+
+def systems_of(columns: Collection[str]) -> tuple[System, ...]:
+    """The systems whose reports a table with columns of these keys can hold; LAPD's own codes unless others show."""
+    if "system" in columns:
+        return tuple(SOURCES)
+    marked = tuple(system for system in SOURCES if not _OWN[system].isdisjoint(columns))
+    return marked or ("legacy",)
+
+
+def own_columns(system: System) -> frozenset[str]:
+    """The keys of columns that this source alone has."""
+    return _OWN[system]
+
+
+def system_of(cells: Iterable[tuple[str, object]]) -> System:
+    """The system of one report, from its cells by column key: as it says, or NIBRS if it fills a column of NIBRS."""
+    marked: System = "legacy"
+    for key, value in cells:
+        if key == "system" and isinstance(value, str) and value.strip().lower() in SOURCES:
+            return "nibrs" if value.strip().lower() == "nibrs" else "legacy"
+        if key in _OWN["nibrs"] and value is not None and value == value and str(value).strip():
+            marked = "nibrs"
+    return marked
