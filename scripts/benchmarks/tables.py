@@ -67,15 +67,19 @@ def train(path: Path, folder: Path) -> None:
 
 
 def lightgbm(path: Path, folder: Path) -> float:
-    """The same models from ready arrays; only LightGBM's own work counts."""
-    past, _ = split_by_time(load_reports(path, Tally()))
-    table, _ = build_training_table(past, fit_encoder(past.fields), {**TREE_PARAMETERS, "seed": 0})
-    inputs = {(level, masked): table.inputs(level, masked) for level in DETAIL_LEVELS for masked in (False, True)}
-    ready = PrecomputedTable(table.names, table.matrix, table.label, table.folds, table.parameters, inputs)
-    start = time.perf_counter()
-    for level in DETAIL_LEVELS:
-        fit_level(ready, level)
-    return time.perf_counter() - start
+    """The same judged model and the one that answers, from ready arrays; only LightGBM's own work counts."""
+    reports = load_reports(path, Tally())
+    reports.sort()
+    seconds = 0.0
+    for part in (split_by_time(reports)[0], reports):
+        table, _ = build_training_table(part, fit_encoder(part.fields), {**TREE_PARAMETERS, "seed": 0})
+        inputs = {(level, masked): table.inputs(level, masked) for level in DETAIL_LEVELS for masked in (False, True)}
+        ready = PrecomputedTable(table.names, table.matrix, table.label, table.folds, table.parameters, inputs)
+        start = time.perf_counter()
+        for level in DETAIL_LEVELS:
+            fit_level(ready, level)
+        seconds += time.perf_counter() - start
+    return seconds
 
 
 def predict(path: Path, folder: Path) -> None:

@@ -48,7 +48,7 @@ def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None
     page.goto(services.url)
     assert "sure, from place and time" in answer(page)
     expect(page.get_by_text("What would sharpen this:")).to_be_visible()
-    expect(page.get_by_text("the premise. On reports the model was not trained on")).to_be_visible()
+    expect(page.get_by_text("the premise. On reports held out of training")).to_be_visible()
     version = services.ask("/ready")["version"]
     expect(page.get_by_text(f"Model crime-category version {version}")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text(f"Crime prediction {services.ask('/')['version']}")).to_be_visible(timeout=SLOW)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from crime.classifier import held_out
 from crime.classifier.held_out import HeldOutReports
+from crime.reports.sources import CIRCUMSTANCES
 from crime.reports.table import Reports
 
 
@@ -23,7 +24,7 @@ def test_held_out_reports_are_read_as_they_were_written(small_reports: Reports, 
 
 def test_fields_that_no_feature_reads_are_not_stored(small_reports: Reports, tmp_path: Path) -> None:
     stored = HeldOutReports.newest(small_reports, ["area", "premise", "mo_count"])
-    assert set(stored.fields) == {"area", "premis_cd", "weapon_used_cd", "mocodes", "system"}
+    assert set(stored.fields) == {"area", "premis_cd", "weapon_used_cd", "mocodes", "system", *CIRCUMSTANCES}
     stored.save(tmp_path / "held_out.npz")
     assert np.isnan(HeldOutReports.load(tmp_path / "held_out.npz").fields["vict_age"]).all()
 

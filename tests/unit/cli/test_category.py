@@ -26,6 +26,7 @@ def test_evaluate_ends_with_one_object(crime_with_model: RunCommand, table: Path
     assert list(summary["levels"]) == list(DETAIL_LEVELS)
     assert "crime-category version unregistered: 18 reports" in result.stdout
     assert f"rejected 1: {TIME_ERROR} (row 6: '9999')" in result.stderr
+    assert "18 of these reports are from the time that version unregistered was trained on" in result.stderr
 
 
 def test_evaluate_on_a_simulated_table_shows_the_bayes_limit(crime_with_model: RunCommand, tmp_path: Path) -> None:

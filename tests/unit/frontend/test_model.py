@@ -12,7 +12,9 @@ def test_the_figures_of_the_model(backend: RecordedBackend, open_view: OpenView)
         ("Accuracy, place and time", "56.6%"),
         ("Calibration error", "1.4%"),
     ]
-    assert view.caption[0].value.startswith("1,578 reports from 2023-09-13 on, the last fifth by time; trained on")
+    assert view.caption[0].value.startswith(
+        "1,578 reports from 2023-09-13 on, the last fifth by time, answered by a model"
+    )
     serving = recorded("model_category")["serving"]
     scores = view.dataframe[0].value
     assert list(scores["Known"]) == ["Place and time", "+ premise", "+ weapon", "+ MO codes"]

@@ -1,20 +1,26 @@
 """Each gate passes and fails, the verdict says why, and tags hold the outcome."""
 
+import json
+import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from crime.classifier.bundle import CategoryBundle
 from crime.classifier.held_out import HeldOutReports
+from crime.core.days import day_text
 from crime.forecaster.spec import BacktestSummary
 from crime.registry.gates import (
     Gate,
     GateName,
     Verdict,
     category_gates,
+    first_category_gates,
+    first_forecast_gates,
     forecast_gates,
     gate_tags,
     gates_from_tags,
@@ -23,6 +29,13 @@ from crime.registry.gates import (
 
 AREAS = np.repeat([1, 2, 3], [400, 400, 30])  # the last has too few reports to be compared
 LABELS = np.arange(len(AREAS)) % 7
+
+
+def held_out_reports(areas: np.ndarray = AREAS, first: int = 0) -> HeldOutReports:
+    """One report a minute from `first` on."""
+    minute = first + np.arange(len(areas))
+    fields = {"area": areas, "date_occ": minute // 1440, "time_occ": minute % 1440}
+    return HeldOutReports(fields, minute % 7)
 
 
 @dataclass
@@ -36,14 +49,18 @@ class MadeUpModel:
     in_area: dict[int, float] = field(default_factory=dict)
     seconds: float = 0.0
     version: str = "1"
-    held_out: HeldOutReports = field(default_factory=lambda: HeldOutReports({"area": AREAS}, LABELS))
+    held_out: HeldOutReports = field(default_factory=lambda: held_out_reports())
+    judged_until: int = -1
+
+    def judged(self) -> "MadeUpModel":
+        return self
 
     def predict(self, fields: dict[str, np.ndarray], rows: int) -> tuple[np.ndarray, np.ndarray]:
         confidence = np.full(rows, self.confidence)
         for area, value in self.in_area.items():
             confidence[fields["area"] == area] = value
         probabilities = np.repeat(((1 - confidence) / 6)[:, None], 7, axis=1)
-        probabilities[np.arange(rows), LABELS] = confidence
+        probabilities[np.arange(rows), (fields["date_occ"] * 1440 + fields["time_occ"]) % 7] = confidence
         return probabilities, np.zeros(rows, int)
 
     def predict_one(self, fields: dict[str, Any]) -> None:
@@ -80,10 +97,57 @@ def test_one_area_must_not_pay_for_the_others() -> None:
 
 def test_an_area_with_few_reports_is_not_compared() -> None:
     assert gates_of(MadeUpModel(0.95, in_area={3: 0.1}), MadeUpModel(0.9))[GateName.AREA].passed
-    few = MadeUpModel(held_out=HeldOutReports({"area": np.full(830, 3)[:49]}, LABELS[:49]))
-    few.predict = lambda fields, rows: (np.eye(7)[LABELS[:49]], np.zeros(49, int))  # type: ignore[method-assign]
+    few = MadeUpModel(held_out=held_out_reports(np.repeat([1, 2, 3], 49)))
     gate = gates_of(few, few)[GateName.AREA]
     assert (gate.passed, gate.reason) == (True, "no area has 50 reports to compare by")
+
+
+def test_only_reports_that_neither_was_trained_on_are_compared() -> None:
+    """The first learnt all until minute 630, the second, which is better there, held out what came after minute 0."""
+    older = MadeUpModel(0.8, judged_until=630, held_out=held_out_reports(AREAS[:200], first=631))
+    newer = MadeUpModel(0.9, judged_until=-1, held_out=held_out_reports())
+    for challenger, champion in ((newer, older), (older, newer)):
+        gate = gates_of(challenger, champion)[GateName.LOG_LOSS]
+        assert gate.passed is (challenger is newer)
+        assert gate.reason.endswith("on the same 200 reports")
+
+
+def test_without_unseen_reports_there_is_no_verdict() -> None:
+    """The champion was trained on all but 99 of the reports that the challenger held out, and holds out none itself."""
+    champion = MadeUpModel(0.5, judged_until=730, held_out=held_out_reports(AREAS[:0]))
+    gates = category_gates(MadeUpModel(0.9), champion)  # type: ignore[arg-type]
+    assert [(gate.name, gate.passed) for gate in gates] == [(GateName.LOG_LOSS, False), (GateName.LATENCY, True)]
+    assert gates[0].reason.startswith("no verdict: 99 held-out reports are newer than the training of both")
+    assert "`--force REASON`" in gates[0].reason
+    assert gates_of(MadeUpModel(0.9), replace(champion, judged_until=729))[GateName.LOG_LOSS].passed
+
+
+def test_a_bundle_of_an_earlier_release_is_judged_by_the_model_that_answers(
+    small_bundle: CategoryBundle, tmp_path: Path
+) -> None:
+    old = Path(shutil.copytree(small_bundle.directory, tmp_path / "bundle"))
+    spec = json.loads((old / "spec.json").read_text())
+    del spec["judged"]
+    (old / "spec.json").write_text(json.dumps(spec))
+    champion = CategoryBundle(old, "1")
+    day, minute = divmod(champion.judged_until, 1440)
+    assert (day_text(day), minute) == (spec["data"]["held_out_from"], 1439)
+    np.testing.assert_array_equal(champion.judged().golden(), champion.golden())
+    gates = {gate.name: gate for gate in category_gates(small_bundle, champion)}
+    assert not gates[GateName.LOG_LOSS].passed  # as its model was trained on all of these reports
+    compared = small_bundle.held_out.after(champion.judged_until)
+    assert f"on the same {len(compared)} reports" in gates[GateName.LOG_LOSS].reason
+
+
+@pytest.mark.parametrize("confidence", [0.9, 1 / 7, 0.05])
+def test_a_first_version_must_not_be_worse_than_guessing_the_shares(confidence: float) -> None:
+    model: Any = MadeUpModel(confidence)
+    model.naive_bayes = SimpleNamespace(category_shares=lambda: np.full(7, 1 / 7))
+    model.held_out.fields.update(dict.fromkeys(("premis_cd", "weapon_used_cd", "mocodes"), np.zeros(830)))
+    gates = first_category_gates(model)
+    assert [gate.name for gate in gates] == [GateName.BASELINE_REPORT, GateName.BASELINE_PLACE_TIME]
+    assert {gate.passed for gate in gates} == {confidence >= 1 / 7}
+    assert gates[0].reason.endswith("on 830 held-out reports, 1.9459 by always guessing the categories' shares")
 
 
 def test_calibration_may_be_a_little_worse_or_good_enough() -> None:
@@ -123,6 +187,7 @@ def test_a_forecast_must_be_as_recent_and_as_good_as_the_best_baseline() -> None
     bad = forecast_gates(forecast(17_999, {"area": -0.006, "district": 0.1}), champion)
     assert [gate.passed for gate in bad] == [False, False, True]
     assert bad[0].reason == "made on reports until 2019-04-13, version 1 until 2019-04-14"
+    assert first_forecast_gates(forecast(17_999, {"area": -0.006, "district": 0.1})) == bad[1:]
     assert bad[1].reason == "by area deviance -0.6% better than the best baseline over 26 origins"
 
 
@@ -131,6 +196,7 @@ def test_a_bundle_may_be_three_times_as_large(size: int, passes: bool, tmp_path:
     for name, count in (("challenger", size), ("champion", 1_000_000)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "trees.txt").write_bytes(b"x" * count)
+        (tmp_path / name / "judged_trees.txt").write_bytes(b"x" * 2 * (4_000_000 - count))  # no pod keeps it in memory
     gate = size_gate(tmp_path / "challenger", tmp_path / "champion", "7")
     assert gate.passed is passes
     assert gate.reason == "3.0 MB against version 7's 1.0 MB"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from crime.classifier.bundle import CategoryBundle
+from crime.core.bundle_files import read_spec, write_spec
 from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
+from crime.forecaster.spec import BacktestSummary, ForecastSpec
 from crime.registry.audit import read_decisions
 from crime.registry.gates import GateName, gates_from_tags
 from crime.registry.promotion import (
@@ -19,9 +21,14 @@ from crime.registry.promotion import (
     set_challenger,
     withdraw_challenger,
 )
+from crime.reports.table import Reports
+from crime.reports.tally import Tally
+from crime.training.classifier.train import train_category_model
 from memory_registry import MemoryRegistry
+from written_forecast import write_forecast
 
 NAME = "crime-category"
+SMALL = {"learning_rate": 0.3, "num_leaves": 4}
 
 
 class WatchedRegistry(MemoryRegistry):
@@ -159,6 +166,44 @@ def test_a_champion_that_can_not_be_read_is_replaced(small_bundle: CategoryBundl
     registry.register(NAME, small_bundle.directory)
     assert "version 1 can't be read" in promote(registry, NAME, "2", "a test").summary
     assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
+
+
+def test_a_first_version_that_is_worse_than_a_baseline_is_no_champion(tmp_path: Path) -> None:
+    """A forecast that is 2 % worse than the best baseline by area."""
+    directory = write_forecast(tmp_path / "bundle")
+    spec = read_spec(directory, ForecastSpec)
+    worse = BacktestSummary(by="area", every="day", origins=9, methods={}, chosen="long-run mean", gain=-0.02)
+    write_spec(directory, spec.model_copy(update={"backtest": {"area": worse}}))
+    registry = WatchedRegistry()
+    registry.register("crime-risk", directory)
+    with pytest.raises(GatesFailedError) as refused:
+        promote(registry, "crime-risk", "1", "a test")
+    assert str(refused.value) == (
+        "not champion: the first one; there is no champion unless `crime promote crime-risk 1 --force REASON` makes "
+        "this one; by area deviance -2.0% better than the best baseline over 9 origins"
+    )
+    assert registry.aliases["crime-risk"] == {}
+    promote(registry, "crime-risk", "1", "an analyst", "better than none")
+    assert registry.aliases["crime-risk"] == {"champion": "1"}
+    assert registry.tags("crime-risk", "1")["forced_because"] == "better than none"
+
+
+def test_no_version_passes_over_another_on_reports_that_either_was_trained_on(
+    small_reports: Reports, small_bundle: CategoryBundle, tmp_path: Path
+) -> None:
+    """Versions of the first 60 % of the reports and of all: whichever challenges, the same newest reports decide."""
+    early = small_reports.take(slice(None))
+    early.sort()
+    early = early.take(slice(0, 900))
+    older = train_category_model(early, Tally(), tmp_path / "bundle", parameters=SMALL).bundle
+    registry = WatchedRegistry()
+    registry.register(NAME, older.directory, "champion")
+    registry.register(NAME, small_bundle.directory)
+    first = judge_version(registry, NAME, "2")
+    registry.set_alias(NAME, "champion", "2")
+    second = judge_version(registry, NAME, "1")
+    assert all("on the same 316 reports" in verdict.gates[0].reason for verdict in (first, second))
+    assert [first.gates[0].passed, second.gates[0].passed] == [True, False]
 
 
 def test_promoting_the_champion_again_changes_no_alias(registry: WatchedRegistry) -> None:

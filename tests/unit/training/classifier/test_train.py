@@ -36,7 +36,7 @@ def test_the_spec_holds_what_an_evaluation_of_the_held_out_reports_gives(
     small_reports: Reports, small_bundle: CategoryBundle
 ) -> None:
     _, held_out = split_by_time(small_reports)
-    spec, scores = small_bundle.spec, evaluate_levels(small_bundle, held_out)
+    spec, scores = small_bundle.spec, evaluate_levels(small_bundle.judged(), held_out)
     assert spec.metrics == {level: figures.short() for level, figures in scores.items()}
     assert spec.confusion == {level: figures.confusion for level, figures in scores.items()}
     assert set(scores) == {"overall", *DETAIL_LEVELS}
@@ -44,6 +44,20 @@ def test_the_spec_holds_what_an_evaluation_of_the_held_out_reports_gives(
     assert (
         spec.metrics["report"]["log_loss"] < spec.metrics["weapon"]["log_loss"] < spec.metrics["place_time"]["log_loss"]
     )
+
+
+def test_the_model_that_answers_learnt_from_all_reports_and_the_judged_one_from_the_first(
+    small_reports: Reports, small_bundle: CategoryBundle
+) -> None:
+    past, held_out = split_by_time(small_reports)
+    for model, reports in ((small_bundle, small_reports), (small_bundle.judged(), past)):
+        shares = np.bincount(reports.label, minlength=7) / len(reports)
+        np.testing.assert_allclose(model.naive_bayes.category_shares(), shares, atol=1e-6)
+    judged = small_bundle.spec.judged
+    assert judged
+    assert (judged.trained_on, judged.last_minute) == (len(past), past.minute.max())
+    losses = [evaluate_levels(model, held_out)["report"].log_loss for model in (small_bundle, small_bundle.judged())]
+    assert losses[0] < 0.8 * losses[1]  # it has seen them
 
 
 def test_the_spec_describes_the_model(small_bundle: CategoryBundle) -> None:
@@ -72,8 +86,9 @@ def test_progress_of_each_level_goes_up_to_the_end(small_reports: Reports, tmp_p
     train_category_model(
         some, Tally(), tmp_path / "bundle", parameters=SMALL, progress=lambda what, share: calls.append((what, share))
     )
-    assert list(dict.fromkeys(what for what, _ in calls)) == list(DETAIL_LEVELS.values())
-    for name in DETAIL_LEVELS.values():
+    steps = [f"{model}{name}" for model in ("judged: ", "") for name in DETAIL_LEVELS.values()]
+    assert list(dict.fromkeys(what for what, _ in calls)) == steps
+    for name in steps:
         shares = [share for what, share in calls if what == name]
         assert shares == sorted(shares)
         assert 0 < shares[0] <= shares[-1] <= 1

@@ -4,6 +4,9 @@ the naive Bayes tables whose answers are inputs of each, counts of the reports, 
 A report is scored by the model of the most detailed level that is known of it: `place_time`, `premise`, `weapon` or
 `report`. Each model was also trained on copies with fields masked at random, so that it stays calibrated when fields
 below its level are missing.
+
+The model that answers was trained on all reports. A bundle also carries its judged model, which was trained in the same
+way but only on the reports before the held-out ones: its answers to these are the figures in the spec.
 """
 
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from crime.classifier.held_out import HeldOutReports
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
 from crime.classifier.spec import CategorySpec
 from crime.core.bundle_files import check_hashes, read_spec
+from crime.core.days import day_number
 from crime.core.errors import BundleError
 from crime.features.definitions import ReportFields, describe_feature, feature_columns
 from crime.features.detail_levels import REPORT_FIELDS, detail_levels, level_of
@@ -27,6 +31,7 @@ from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.sources import FIELD_OF_NAME
 
 COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE = "counts.npy", "evidence.npz", "held_out.npz"
+JUDGED_PREFIX = "judged_"  # before the names of the judged model's files
 ROWS_PER_BLOCK = 5_000  # reports at a time, so that their matrix stays in the processor's cache
 GOLDEN_REPORTS = 20  # held-out reports whose answers `verify` compares
 GOLDEN_TOLERANCE = 1e-6  # of a probability: processors round differently
@@ -56,27 +61,32 @@ class CategoryBundle:
     report_fields: the fields of the most detailed level that it uses.
     inputs_by_column: for each detail level, which of its inputs come from each LAPD column, naive Bayes aside.
     counts (cells, 6): reports by month, area, category, weekday and hour, as `count_cells` of training gives them.
-    held_out: the newest reports that training did not see.
+    held_out: the newest reports that the judged model's training did not see.
     """
 
-    def __init__(self, directory: Path, version: str | None = None):
-        """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`."""
+    def __init__(self, directory: Path, version: str | None = None, judged: bool = False):
+        """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`.
+
+        `judged`: with the judged model in place of the one that answers, where the bundle has one.
+        """
         self.directory = directory
         spec = read_spec(directory, CategorySpec)
         if spec.categories != CATEGORIES:
             raise BundleError(f"{directory}: its categories are not this release's")
         self.spec = spec.model_copy(update={"version": version}) if version else spec
+        model, prefix = (spec.judged, JUDGED_PREFIX) if judged and spec.judged else (spec, "")
+        features = model.features
         try:
             check_hashes(directory, spec.sha256)
-            vocabularies = {field: Vocabulary(entries) for field, entries in spec.vocabularies.items()}
-            self.encoder = FeatureEncoder(spec.features, vocabularies)
-            self.report_fields = [name for name in REPORT_FIELDS if name in self._fields_read(spec.features)]
-            self.names = [*spec.features, *NAIVE_BAYES_INPUTS]
-            self.columns = {level: np.array(level_inputs(spec.features, level)) for level in DETAIL_LEVELS}
+            vocabularies = {field: Vocabulary(entries) for field, entries in model.vocabularies.items()}
+            self.encoder = FeatureEncoder(features, vocabularies)
+            self.report_fields = [name for name in REPORT_FIELDS if name in self._fields_read(features)]
+            self.names = [*features, *NAIVE_BAYES_INPUTS]
+            self.columns = {level: np.array(level_inputs(features, level)) for level in DETAIL_LEVELS}
             self.inputs_by_column = {level: self._by_column(columns) for level, columns in self.columns.items()}
-            self.naive_bayes = NaiveBayes.load(directory / NAIVE_BAYES_FILE, spec.features)
+            self.naive_bayes = NaiveBayes.load(directory / f"{prefix}{NAIVE_BAYES_FILE}", features)
             self.boosters = {
-                level: Booster(directory / f"{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
+                level: Booster(directory / f"{prefix}{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
                 for level in DETAIL_LEVELS
             }
             self.counts = np.load(directory / COUNTS_FILE, allow_pickle=False)
@@ -95,6 +105,20 @@ class CategoryBundle:
     def version(self) -> str:
         """The registry's version, or `unregistered`."""
         return self.spec.version
+
+    def judged(self) -> "CategoryBundle":
+        """This bundle with its judged model. A bundle of an earlier release is judged by the model that answers."""
+        return CategoryBundle(self.directory, self.version, judged=True)
+
+    @property
+    def judged_until(self) -> int:
+        """The last minute since 1970-01-01 of the reports that the judged model was trained on.
+
+        Of a bundle of an earlier release the day is known: its last minute.
+        """
+        if self.spec.judged:
+            return self.spec.judged.last_minute
+        return (day_number(self.spec.data.held_out_from) + 1) * 1440 - 1
 
     def predict_one(self, fields: ReportFields) -> Prediction:
         """Predict one report, each field a scalar. Not safe from two threads at once."""

@@ -9,24 +9,29 @@ import numpy as np
 from crime.features.definitions import describe_feature
 from crime.features.vocabulary import CODED_FIELDS
 from crime.reports.parsing import OBJECT_FIELDS
-from crime.reports.sources import FIELDS
+from crime.reports.sources import CIRCUMSTANCES, FIELDS
 from crime.reports.systems import Code
 from crime.reports.table import Reports
 
 MAX_HELD_OUT = 5_000  # reports, the newest: more would grow every bundle and hardly sharpen a comparison
 NOT_KNOWN = "?"
-ALWAYS_STORED = ("system", "mocodes", *CODED_FIELDS)  # whichever features a model has
+ALWAYS_STORED = ("system", "mocodes", *CODED_FIELDS, *CIRCUMSTANCES)  # whichever features a model has
 
 
 @dataclass(frozen=True)
 class HeldOutReports:
-    """The newest reports that training did not see: `fields` as in `Reports`, and `label` (rows,)."""
+    """The newest reports that the judged model did not see: `fields` as in `Reports`, and `label` (rows,)."""
 
     fields: dict[str, np.ndarray]
     label: np.ndarray
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def after(self, minute: int) -> "HeldOutReports":
+        """Those that happened after a minute since 1970-01-01."""
+        later = self.fields["date_occ"] * 1440 + self.fields["time_occ"] > minute
+        return HeldOutReports({name: column[later] for name, column in self.fields.items()}, self.label[later])
 
     @classmethod
     def newest(cls, reports: Reports, features: list[str]) -> "HeldOutReports":

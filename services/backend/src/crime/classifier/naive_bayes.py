@@ -76,6 +76,11 @@ class NaiveBayes:
         with np.load(path, allow_pickle=False) as arrays:
             return cls(names, arrays["table"], arrays["lookup"], arrays["category"])
 
+    def category_shares(self) -> np.ndarray:
+        """(7,) each category's share of the reports that the tables were estimated from."""
+        shares: np.ndarray = np.bincount(self.category, np.exp(self.table[PRIOR_ROW]), len(CATEGORIES))
+        return shares
+
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         """(rows, 7) float32 log-probability of each category, from a matrix (rows, features) with NaN for unknown."""
         answer = np.empty((len(matrix), len(CATEGORIES)), np.float32)

@@ -10,9 +10,10 @@ from crime.reports.systems import System
 
 
 class ReportFacts(SpecPart):
-    """The reports of a model: those before `held_out_from` trained it, the others were held out to test it.
+    """The reports of a model, which was trained on all of them (in earlier releases only on those not held out).
 
-    Days are YYYY-MM-DD. `systems`: reports by report system. `frequency`: reports by MO code.
+    The judged model was trained on those before `held_out_from`; the `held_out` others tested it. Days are YYYY-MM-DD.
+    `systems`: reports by report system. `frequency`: reports by MO code.
     """
 
     fingerprint: str
@@ -29,18 +30,36 @@ class CategoryData(TableFacts, ReportFacts):
     """What a model was trained and tested on. (pydantic puts the fields of the last base first.)"""
 
 
-class CategorySpec(BundleSpec):
-    """`spec.json` of a category model.
+VocabularyEntries = dict[Coded, list[VocabularyEntry]]
 
-    `vocabularies`: premises and weapons, in the order of their numbers. `rounds`: trees per category, by detail level.
-    `gain`: each input's share of the loss reduction in the model for whole reports. `golden` (reports, 7):
-    probabilities of the first held-out reports. `reference`: counts to detect drift by. `metrics`, `confusion` (7, 7; a
-    row for each true category) and `calibration` are measured on the held-out reports as they are (`overall`) and
-    masked to each detail level.
+
+class JudgedModel(SpecPart):
+    """The judged model: trained as the one that answers, but only on the first `trained_on` reports by time.
+
+    `last_minute`: when the latest of them happened, in minutes since 1970-01-01. `rounds`, `vocabularies`: as in
+    `CategorySpec`.
     """
 
     features: list[str]
-    vocabularies: dict[Coded, list[VocabularyEntry]]
+    vocabularies: VocabularyEntries
+    rounds: dict[str, int]
+    trained_on: int
+    last_minute: int
+
+
+class CategorySpec(BundleSpec):
+    """`spec.json` of a category model.
+
+    `vocabularies`: premises and weapons, in the order of their numbers.
+    `rounds`: trees per category, by detail level. `gain`: each input's share of the loss reduction in the model for
+    whole reports. `golden` (reports, 7): probabilities of the first held-out reports. `reference`: counts to detect
+    drift by. `metrics`, `confusion` (7, 7; a row for each true category) and `calibration` are those of the judged
+    model on the held-out reports as they are (`overall`) and masked to each detail level. `judged`: None in bundles of
+    earlier releases, whose only model was trained on the reports that were not held out.
+    """
+
+    features: list[str]
+    vocabularies: VocabularyEntries
     victim: bool
     categories: dict[str, str]
     rounds: dict[str, int]
@@ -54,3 +73,4 @@ class CategorySpec(BundleSpec):
     confusion: dict[str, list[list[int]]]
     reference: ReferenceCounts
     calibration: dict[str, list[CalibrationBin]]
+    judged: JudgedModel | None = None

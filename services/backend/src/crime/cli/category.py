@@ -24,7 +24,7 @@ def train(
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Train on the first 80 % of a table by time, evaluate on the rest, register in MLflow."""
+    """Judge a model of the first 80 % of a table by time on the rest, train on all of it, register in MLflow."""
     from crime.classifier.bundle import CategoryBundle
     from crime.core.executors import connect_executor
     from crime.pipelines.publishing import publish, temporary_bundle
@@ -114,6 +114,7 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
     title = f"{rendering.simulated(tally)}{model.name} version {model.version}: {len(reports):,} reports"
     rendering.print_scores(scores, title)
     rendering.print_bayes_limits(limits, scores)
+    rendering.print_seen(model, reports)
     if as_json:
         rendering.print_score_json(model, len(reports), tally, scores, limits)
 

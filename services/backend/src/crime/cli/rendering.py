@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the commands import these when they run: the help must not 
     from crime.forecaster.spec import BacktestSummary
     from crime.monitoring.drift_report import DriftReport
     from crime.pipelines.tune import TuningResult
+    from crime.reports.table import Reports
     from crime.reports.tally import Tally
 
 Scores = dict[str, dict[str, float]]  # metrics by detail level, `overall` first
@@ -57,6 +58,23 @@ def print_bayes_limits(limits: dict[str, float], scores: Scores) -> None:
     for level, limit in limits.items():
         loss = scores[level]["log_loss"]
         out.print(f"{level}: log loss {loss:.4f}, Bayes limit {limit:.4f}, {loss / limit - 1:+.1%}", highlight=False)
+
+
+def print_seen(model: "CategoryBundle", reports: "Reports") -> None:
+    """Warn of reports from the time that the model was trained on: it may have learnt from these very reports."""
+    from crime.core.days import day_number
+
+    data, days = model.spec.data, reports.fields["date_occ"]
+    seen = int(((days >= day_number(data.first_day)) & (days <= day_number(data.until))).sum())
+    if seen:
+        held_out = model.spec.metrics["overall"]["log_loss"]
+        err.print(
+            f"{seen:,} of these reports are from the time that version {model.version} was trained on, "
+            f"{data.first_day} to {data.until}. If it was trained on these very reports, the figures flatter it: on "
+            f"reports held out of training the log loss was {held_out:.3f}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def print_score_json(

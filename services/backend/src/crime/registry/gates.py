@@ -1,9 +1,11 @@
 """Gates: comparisons with the present champion that a version must pass to replace it.
 
-Challenger and champion of the category model score the same reports, the newest ones that the challenger's training
-did not use; its bundle holds them.
+Challenger and champion of the category model are compared on the same reports, which neither was trained on: held-out
+reports newer than those that the judged models of both learnt from, answered by these judged models. A first version,
+which has no champion to compare with, is compared with a baseline.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,20 +14,23 @@ from time import perf_counter
 
 import numpy as np
 
-from crime.classifier.bundle import CategoryBundle
+from crime.classifier.bundle import JUDGED_PREFIX, CategoryBundle
 from crime.classifier.held_out import HeldOutReports
+from crime.features.detail_levels import mask_above
 from crime.forecaster.bundle import ForecastBundle
 from crime.metrics.classification import calibration_bins, calibration_error, log_losses
 from crime.reports.codes import code_names
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 
 # Thresholds were chosen for this project: docs/method.md.
 AREA_MARGIN = 0.05  # nats by which an area's log loss may rise
+MIN_UNSEEN_REPORTS = 100  # reports; fewer that neither version was trained on give no verdict
 MIN_AREA_REPORTS = 50  # reports; an area with fewer is not compared
 MAX_CALIBRATION_ERROR = 0.03  # expected calibration error that is always allowed
 CALIBRATION_MARGIN = 0.01  # by which it may exceed the champion's beyond that
 MAX_SLOWDOWN = 2.0  # times the champion's latency
 MAX_GROWTH = 3.0  # times the champion's size
-BASELINE_MARGIN = 0.005  # share of deviance by which a forecast may be worse than the best baseline
+BASELINE_MARGIN = 0.005  # share of deviance or log loss by which a version may be worse than the best baseline
 TIMED_PREDICTIONS = 200  # predictions, of which the median latency is taken
 
 TAG_PREFIX = "gate."  # a version's tags `gate.<name>` hold the outcome of its gates
@@ -33,13 +38,15 @@ _OUTCOMES = {True: "passed", False: "failed"}
 
 
 class GateName(StrEnum):
-    """Names of gates. `first` is the only one where there is no champion to compare with."""
+    """Names of gates. Where there is no champion to compare with, they are `first` and those of baselines."""
 
     FIRST = "first"
     LOG_LOSS = "log_loss"
     AREA = "area"
     CALIBRATION = "calibration"
     LATENCY = "latency"
+    BASELINE_REPORT = "baseline_report"
+    BASELINE_PLACE_TIME = "baseline_place_time"
     NEWER = "newer"
     BASELINE_AREA = "baseline_area"
     BASELINE_DISTRICT = "baseline_district"
@@ -88,17 +95,66 @@ def gates_from_tags(tags: Mapping[str, str]) -> list[Gate]:
 
 
 def category_gates(challenger: CategoryBundle, champion: CategoryBundle) -> list[Gate]:
-    """Log loss, overall and by area, calibration and latency on the challenger's held-out reports."""
-    reports = challenger.held_out
-    probabilities = [model.predict(reports.fields, len(reports))[0] for model in (challenger, champion)]
+    """Log loss, overall and by area, and calibration of the judged models; latency of those that answer.
+
+    Without enough reports that neither judged model was trained on, the gate of log loss fails.
+    """
+    latency = _latency_gate(challenger, champion, challenger.held_out)
+    reports = unseen_reports(challenger, champion)
+    if len(reports) < MIN_UNSEEN_REPORTS:
+        reason = (
+            f"no verdict: {len(reports)} held-out reports are newer than the training of both judged models, and "
+            f"{MIN_UNSEEN_REPORTS} are needed to compare log loss; `--force REASON` promotes without a verdict"
+        )
+        return [Gate(GateName.LOG_LOSS, False, reason), latency]
+    probabilities = [model.judged().predict(reports.fields, len(reports))[0] for model in (challenger, champion)]
     losses = [log_losses(shares, reports.label) for shares in probabilities]
     errors = [calibration_error(calibration_bins(shares, reports.label)) for shares in probabilities]
     return [
         _log_loss_gate(float(losses[0].mean()), float(losses[1].mean()), champion.version, len(reports)),
         _area_gate(losses[0] - losses[1], reports),
         _calibration_gate(errors[0], errors[1], champion.version),
-        _latency_gate(challenger, champion, reports),
+        latency,
     ]
+
+
+def unseen_reports(challenger: CategoryBundle, champion: CategoryBundle) -> HeldOutReports:
+    """Held-out reports after the last minute that either judged model was trained on.
+
+    Those of one of the bundles, of which it has more: two tables often share reports, which must not count twice.
+    """
+    last = max(challenger.judged_until, champion.judged_until)
+    return max((model.held_out.after(last) for model in (challenger, champion)), key=len)
+
+
+def first_category_gates(model: CategoryBundle) -> list[Gate]:
+    """Whether the judged model is not worse than always guessing the categories' shares in its training reports.
+
+    Whole reports and place and time are compared, on the held-out reports. `BASELINE_MARGIN` is allowed, or chance (two
+    standard errors) if that is more.
+    """
+    judged, reports = model.judged(), model.held_out
+    guess = log_losses(np.tile(judged.naive_bayes.category_shares(), (len(reports), 1)), reports.label)
+    gates = []
+    levels: dict[GateName, DetailLevel] = {
+        GateName.BASELINE_REPORT: "report",
+        GateName.BASELINE_PLACE_TIME: "place_time",
+    }
+    for name, level in levels.items():
+        probabilities = judged.predict(mask_above(reports.fields, level), len(reports))[0]
+        losses = log_losses(probabilities, reports.label)
+        margin = max(BASELINE_MARGIN * float(guess.mean()), _two_errors(losses - guess))
+        reason = (
+            f"{DETAIL_LEVELS[level]}: log loss {losses.mean():.4f} on {len(reports):,} held-out reports, "
+            f"{guess.mean():.4f} by always guessing the categories' shares"
+        )
+        gates.append(Gate(name, float((losses - guess).mean()) <= margin, reason))
+    return gates
+
+
+def _two_errors(values: np.ndarray) -> float:
+    """Two standard errors of the mean of values (rows,)."""
+    return 2 * float(values.std()) / math.sqrt(len(values))
 
 
 def _log_loss_gate(loss: float, champion_loss: float, champion: str, reports: int) -> Gate:
@@ -117,8 +173,7 @@ def _area_gate(rise: np.ndarray, reports: HeldOutReports) -> Gate:
     for area in np.unique(areas):
         area_rise = rise[areas == area]
         if len(area_rise) >= MIN_AREA_REPORTS:
-            two_errors = 2 * float(area_rise.std()) / len(area_rise) ** 0.5
-            rises.append((float(area_rise.mean()), max(AREA_MARGIN, two_errors), int(area)))
+            rises.append((float(area_rise.mean()), max(AREA_MARGIN, _two_errors(area_rise)), int(area)))
     if not rises:
         return Gate(GateName.AREA, True, f"no area has {MIN_AREA_REPORTS} reports to compare by")
     mean, margin, area = max(rises, key=lambda entry: entry[0] - entry[1])
@@ -156,17 +211,24 @@ def forecast_gates(challenger: ForecastBundle, champion: ForecastBundle) -> list
     """Whether it is at least as recent as the champion, and in its backtest not worse than the best baseline."""
     until, champion_until = challenger.spec.data.until, champion.spec.data.until
     reason = f"made on reports until {until}, version {champion.version} until {champion_until}"
-    gates = [Gate(GateName.NEWER, challenger.origin >= champion.origin, reason)]
-    for kind, summary in challenger.spec.backtest.items():
+    newer = Gate(GateName.NEWER, challenger.origin >= champion.origin, reason)
+    return [newer, *first_forecast_gates(challenger)]
+
+
+def first_forecast_gates(model: ForecastBundle) -> list[Gate]:
+    """Whether a forecast is in its backtest not worse than the best baseline."""
+    gates = []
+    for kind, summary in model.spec.backtest.items():
         reason = f"by {kind} deviance {summary.gain:+.1%} better than the best baseline over {summary.origins} origins"
         gates.append(Gate(GateName(f"baseline_{kind}"), summary.gain >= -BASELINE_MARGIN, reason))
     return gates
 
 
 def size_gate(directory: Path, champion_directory: Path, champion: str) -> Gate:
-    """Compares the bytes of the two bundles, which every pod keeps in memory."""
+    """Compares the bytes of the two bundles that every pod keeps in memory: without the judged models."""
     size, champion_size = (
-        sum(file.stat().st_size for file in bundle.iterdir()) for bundle in (directory, champion_directory)
+        sum(file.stat().st_size for file in bundle.iterdir() if not file.name.startswith(JUDGED_PREFIX))
+        for bundle in (directory, champion_directory)
     )
     reason = f"{size / 1e6:.1f} MB against version {champion}'s {champion_size / 1e6:.1f} MB"
     return Gate(GateName.SIZE, size <= MAX_GROWTH * champion_size, reason)

@@ -10,7 +10,7 @@ from crime.core.bundle_files import BundleSpec
 from crime.core.errors import BundleError
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
-from crime.registry.gates import Gate, category_gates, forecast_gates
+from crime.registry.gates import Gate, category_gates, first_category_gates, first_forecast_gates, forecast_gates
 from crime.reports.categories import CATEGORIES
 from crime.reports.sources import FIELDS
 
@@ -56,15 +56,17 @@ class RunRecord:
 class ModelKind(Generic[ModelT]):
     """What differs between kinds of models.
 
-    `command` trains one. `load` reads a bundle directory as a version. `gates` compares a challenger with the champion.
-    `image_folder` is its folder in an image's model directory, where an `optional` one may be missing. `inputs` and
-    `outputs` are the columns of its MLflow pyfunc; `inputs` takes whether the model uses the victim columns.
+    `command` trains one. `load` reads a bundle directory as a version. `gates` compares a challenger with the champion,
+    `first_gates` a version with a baseline where there is no champion. `image_folder` is its folder in an image's model
+    directory, where an `optional` one may be missing. `inputs` and `outputs` are the columns of its MLflow pyfunc;
+    `inputs` takes whether the model uses the victim columns.
     """
 
     name: str
     command: str
     load: Callable[[Path, str | None], ModelT]
     gates: Callable[[ModelT, ModelT], list[Gate]]
+    first_gates: Callable[[ModelT], list[Gate]]
     image_folder: str
     optional: bool
     inputs: Callable[[bool], list[SignatureColumn]]
@@ -133,6 +135,7 @@ CATEGORY = ModelKind[CategoryBundle](
     command="crime train",
     load=CategoryBundle,
     gates=category_gates,
+    first_gates=first_category_gates,
     image_folder="",
     optional=False,
     inputs=_category_inputs,
@@ -151,6 +154,7 @@ FORECAST = ModelKind[ForecastBundle](
     command="crime forecast",
     load=ForecastBundle,
     gates=forecast_gates,
+    first_gates=first_forecast_gates,
     image_folder=FORECAST_MODEL,
     optional=True,
     inputs=_forecast_inputs,

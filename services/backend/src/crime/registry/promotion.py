@@ -4,10 +4,12 @@ Every decision is written to the registry as tags of the version and to the audi
 training code, so that a backend can make it.
 """
 
+from typing import Any
+
 from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
 from crime.registry.audit import record_decision, registry_time
 from crime.registry.gates import Gate, GateName, Verdict, gate_tags, size_gate
-from crime.registry.kinds import model_kind, training_command
+from crime.registry.kinds import Model, ModelKind, model_kind, training_command
 from crime.registry.protocol import CHALLENGER, CHAMPION, PREVIOUS, Registry
 
 PROMOTION_TAG, BEGUN, DONE = "promotion", "begun", "done"
@@ -23,9 +25,9 @@ def latest_version(registry: Registry, name: str) -> str:
 
 
 def judge_version(registry: Registry, name: str, version: str) -> Verdict:
-    """Compare a version with the present champion.
+    """Compare a version with the present champion, or with a baseline where there is none that can be used.
 
-    Raises `RegistryError`, and `BundleError` if the version can't be used. A champion that can't be used is replaced.
+    Raises `RegistryError`, and `BundleError` if the version can't be used.
     """
     try:
         champion_version = registry.version(name, CHAMPION)
@@ -36,14 +38,25 @@ def judge_version(registry: Registry, name: str, version: str) -> Verdict:
     kind = model_kind(name)
     challenger = kind.open(directory, version)
     if not champion_version:
-        return Verdict([Gate(GateName.FIRST, True, "the first one")])
+        return _first_verdict(kind, challenger, "the first one")
     if champion_version == version:
         return Verdict([Gate(GateName.FIRST, True, f"version {version} is champion already")])
     try:
         champion = kind.open(champion_directory, champion_version)
     except BundleError as error:  # of an earlier release, or damaged
-        return Verdict([Gate(GateName.FIRST, True, f"version {champion_version} can't be read: {error}")])
+        return _first_verdict(kind, challenger, f"version {champion_version} can't be read: {error}")
     return Verdict([*kind.gates(challenger, champion), size_gate(directory, champion_directory, champion_version)])
+
+
+def _first_verdict(kind: ModelKind[Any], version: Model, why: str) -> Verdict:
+    """The verdict on a version that has no champion to be compared with. `why`: the reason that there is none."""
+    gates = kind.first_gates(version)
+    passed = all(gate.passed for gate in gates)
+    if not passed:
+        why += (
+            f"; there is no champion unless `crime promote {kind.name} {version.version} --force REASON` makes this one"
+        )
+    return Verdict([Gate(GateName.FIRST, passed, why), *gates])
 
 
 def promote(registry: Registry, name: str, version: str, by: str, force: str | None = None) -> Verdict:

@@ -25,10 +25,11 @@ def page() -> None:
     columns[2].metric("Accuracy, place and time", f"{metrics['place_time']['accuracy']:.1%}", border=True)
     columns[3].metric("Calibration error", f"{metrics['overall']['ece']:.1%}", border=True)
 
-    st.subheader("On reports it was not trained on")
+    st.subheader("On reports held out of training")
     st.caption(
-        f"{data['held_out']:,} reports from {data['held_out_from']} on, the last fifth by time; trained on the "
-        f"{data['trained_on']:,} before. The less is known of a report, the less sure the answer, and it says so."
+        f"{data['held_out']:,} reports from {data['held_out_from']} on, the last fifth by time, answered by a "
+        f"model trained only on those before. The model that answers was trained on {data['trained_on']:,}. The less "
+        "is known of a report, the less sure the answer, and it says so."
     )
     table = score_table(serving)
     st.dataframe(

@@ -129,13 +129,11 @@ def show_next_field(level: DetailLevel) -> None:
     metrics = cached.category_model()["serving"]["metrics"]
     accuracy, best = metrics[level]["accuracy"], metrics["report"]["accuracy"]
     if level not in NEXT_FIELDS:
-        st.caption(
-            f"On reports the model was not trained on, answers from whole reports are right {accuracy:.0%} of the time."
-        )
+        st.caption(f"On reports held out of training, answers from whole reports are right {accuracy:.0%} of the time.")
         return
     field = NEXT_FIELDS[level]
     st.info(
-        f"**What would sharpen this:** {field.name}. On reports the model was not trained on, such answers are right "
+        f"**What would sharpen this:** {field.name}. On reports held out of training, such answers are right "
         f"{accuracy:.0%} of the time; with {field.name} {metrics[field.level]['accuracy']:.0%}, with the whole report "
         f"{best:.0%}.",
         icon=":material/lightbulb:",

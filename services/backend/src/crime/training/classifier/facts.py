@@ -17,7 +17,7 @@ def category_data(reports: Reports, held_out: Reports, tally: Tally) -> Category
     """Facts of all reports, in order of time, and of the last of them, which were held out."""
     return CategoryData(
         fingerprint=fingerprint(reports),
-        trained_on=len(reports) - len(held_out),
+        trained_on=len(reports),
         held_out=len(held_out),
         first_day=day_text(int(reports.fields["date_occ"].min())),
         until=day_text(int(reports.fields["date_occ"].max())),

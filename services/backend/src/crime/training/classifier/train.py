@@ -8,10 +8,10 @@ from typing import NamedTuple
 import lightgbm
 import numpy as np
 
-from crime.classifier.bundle import COUNTS_FILE, HELD_OUT_FILE, NAIVE_BAYES_FILE, CategoryBundle
+from crime.classifier.bundle import COUNTS_FILE, HELD_OUT_FILE, JUDGED_PREFIX, NAIVE_BAYES_FILE, CategoryBundle
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
-from crime.classifier.spec import CategorySpec
+from crime.classifier.spec import CategoryData, CategorySpec, JudgedModel, VocabularyEntries
 from crime.core.bundle_files import Versions, file_hashes, write_spec
 from crime.core.errors import DataError
 from crime.core.executors import Executor, LocalExecutor
@@ -30,11 +30,12 @@ from crime.training.classifier.table import TrainingTable, TreeParameters, build
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
+MIN_WHOLE_SHARE = 0.5  # of the reports: if fewer have the fields of the most detailed level, it can't be learnt
 HELD_OUT_SHARE = 0.2  # of the reports, the newest; docs/method.md
 
 
 class TrainedModel(NamedTuple):
-    """A new bundle, and the reports that its training did not see."""
+    """A new bundle, and the reports that its judged model did not see."""
 
     bundle: CategoryBundle
     held_out: Reports
@@ -51,46 +52,37 @@ def train_category_model(
     executor: Executor | None = None,
     progress: Progress = no_progress,
 ) -> TrainedModel:
-    """Train on the first 80 % of the reports by time, evaluate on the rest, and write a bundle to `directory`.
+    """Train a model on the first 80 % of the reports by time and judge it on the rest; then train on all reports.
 
-    Sorts the reports by time. `victim` adds the victim columns; `parameters` of LightGBM replace those of
-    `TREE_PARAMETERS`; `executor` trains the models of the detail levels. Raises `DataError` if the reports are too few
-    or lack columns.
+    Both are written to `directory` as one bundle, in which the second answers. Sorts the reports by time. `victim` adds
+    the victim columns; `parameters` of LightGBM replace those of `TREE_PARAMETERS`; `executor` trains the models of the
+    detail levels. Raises `DataError` if the reports are too few or lack columns.
     """
     _check_trainable(reports)
     reports.sort()  # in place, so that they are not in memory twice
     past, held_out = split_by_time(reports)
-    encoder = fit_encoder(past.fields, victim)
-    table, naive_bayes = build_training_table(past, encoder, {**TREE_PARAMETERS, **(parameters or {}), "seed": seed})
     directory.mkdir(parents=True, exist_ok=True)
-    naive_bayes.save(directory / NAIVE_BAYES_FILE)
-    np.save(directory / COUNTS_FILE, count_cells(reports))
-    HeldOutReports.newest(held_out, encoder.names).save(directory / HELD_OUT_FILE)
-    data, watched = category_data(reports, held_out, tally), count_watched_values(past.fields)
-    held_out = held_out.take(np.arange(len(held_out)))  # a copy: a view would keep all reports in memory
-    del reports, past  # make room for the trees
-    release_free_memory()
-    trees = _fit_trees(directory, table, executor or LocalExecutor(), progress)
-    draft = CategorySpec(
-        model=CATEGORY_MODEL,
-        version="unregistered",
-        features=encoder.names,
-        vocabularies={field: vocabulary.entries for field, vocabulary in encoder.vocabularies.items()},
-        victim=victim,
-        categories=CATEGORIES,
+    executor, parameters = executor or LocalExecutor(), {**TREE_PARAMETERS, **(parameters or {}), "seed": seed}
+    table, vocabularies = _build_table(directory, JUDGED_PREFIX, past, victim, parameters)
+    trees = _fit_trees(directory, JUDGED_PREFIX, table, executor, _before("judged: ", progress))
+    judged = JudgedModel(
+        features=table.names,
+        vocabularies=vocabularies,
         rounds=trees.rounds,
-        gain=trees.gain,
-        parameters=dict(table.parameters),
-        data=data,
-        versions=Versions(python=platform.python_version(), lightgbm=lightgbm.__version__, numpy=np.__version__),
-        sha256=file_hashes(directory, [*map(_tree_file, DETAIL_LEVELS), COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE]),
-        metrics={},
-        golden=[],
-        confusion={},
-        reference=ReferenceCounts(features={}, predicted={}),
-        calibration={},
+        trained_on=len(past),
+        last_minute=int(past.minute.max()),
     )
-    _evaluate(directory, draft, held_out, watched)
+    del table, past  # make room for the table of all reports
+    release_free_memory()
+    table, vocabularies = _build_table(directory, "", reports, victim, parameters)
+    np.save(directory / COUNTS_FILE, count_cells(reports))
+    HeldOutReports.newest(held_out, table.names).save(directory / HELD_OUT_FILE)
+    data, watched = category_data(reports, held_out, tally), count_watched_values(reports.fields)
+    held_out = held_out.take(np.arange(len(held_out)))  # a copy: a view would keep all reports in memory
+    del reports  # make room for the trees
+    release_free_memory()
+    trees = _fit_trees(directory, "", table, executor, progress)
+    _write_spec(directory, _draft(directory, table, vocabularies, trees, judged, data, victim), held_out, watched)
     return TrainedModel(CategoryBundle(directory), held_out)
 
 
@@ -116,9 +108,27 @@ def evaluate_levels(model: CategoryBundle, reports: Reports) -> dict[str, Scores
 def _check_trainable(reports: Reports) -> None:
     if len(reports) < MIN_REPORTS:
         raise DataError(f"{len(reports)} good reports are too few to train on: {MIN_REPORTS} or more are needed")
-    if detail_levels(reports.fields, len(reports)).min() < len(DETAIL_LEVELS) - 1:
+    if (detail_levels(reports.fields, len(reports)) == len(DETAIL_LEVELS) - 1).mean() < MIN_WHOLE_SHARE:
         needed = "premise, weapon, and MO codes (NIBRS: its circumstances such as Domestic Violence Crime)"
         raise DataError(f"training needs the columns of {needed}")
+
+
+def _before(text: str, progress: Progress) -> Progress:
+    """`progress` with a text before each step."""
+    return lambda step, share: progress(text + step, share)
+
+
+def _build_table(
+    directory: Path, prefix: str, reports: Reports, victim: bool, parameters: TreeParameters
+) -> tuple[TrainingTable, VocabularyEntries]:
+    """The table for the trees of a model that learns from these reports, and its vocabularies.
+
+    Its naive Bayes tables are written.
+    """
+    encoder = fit_encoder(reports.fields, victim)
+    table, naive_bayes = build_training_table(reports, encoder, parameters)
+    naive_bayes.save(directory / f"{prefix}{NAIVE_BAYES_FILE}")
+    return table, {field: vocabulary.entries for field, vocabulary in encoder.vocabularies.items()}
 
 
 @dataclass(frozen=True)
@@ -129,13 +139,13 @@ class _Trees:
     gain: dict[str, float]
 
 
-def _fit_trees(directory: Path, table: TrainingTable, executor: Executor, progress: Progress) -> _Trees:
+def _fit_trees(directory: Path, prefix: str, table: TrainingTable, executor: Executor, progress: Progress) -> _Trees:
     """Train and write the model of each detail level."""
     rounds: dict[str, int] = {}
     gain = dict.fromkeys([*table.names, *NAIVE_BAYES_INPUTS], 0.0)
     models = executor.map(fit_level, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share))
     for level, text in zip(DETAIL_LEVELS, models, strict=True):
-        (directory / _tree_file(level)).write_text(text + "\n")
+        (directory / f"{prefix}{level}.txt").write_text(text + "\n")
         booster = lightgbm.Booster(model_str=text)
         rounds[level] = booster.current_iteration()
         if level == "report":
@@ -144,15 +154,45 @@ def _fit_trees(directory: Path, table: TrainingTable, executor: Executor, progre
     return _Trees(rounds, {name: round(share / total, 6) for name, share in gain.items()})
 
 
-def _tree_file(level: str) -> str:
-    return f"{level}.txt"
+def _draft(
+    directory: Path,
+    table: TrainingTable,
+    vocabularies: VocabularyEntries,
+    trees: _Trees,
+    judged: JudgedModel,
+    data: CategoryData,
+    victim: bool,
+) -> CategorySpec:
+    """The spec without what is measured."""
+    names = [NAIVE_BAYES_FILE, *(f"{level}.txt" for level in DETAIL_LEVELS)]
+    files = [*names, *(JUDGED_PREFIX + name for name in names), COUNTS_FILE, HELD_OUT_FILE]
+    return CategorySpec(
+        model=CATEGORY_MODEL,
+        version="unregistered",
+        features=table.names,
+        vocabularies=vocabularies,
+        victim=victim,
+        categories=CATEGORIES,
+        rounds=trees.rounds,
+        gain=trees.gain,
+        parameters=dict(table.parameters),
+        data=data,
+        versions=Versions(python=platform.python_version(), lightgbm=lightgbm.__version__, numpy=np.__version__),
+        sha256=file_hashes(directory, files),
+        metrics={},
+        golden=[],
+        confusion={},
+        reference=ReferenceCounts(features={}, predicted={}),
+        calibration={},
+        judged=judged,
+    )
 
 
-def _evaluate(directory: Path, draft: CategorySpec, held_out: Reports, watched: dict[str, dict[str, int]]) -> None:
-    """Measure the bundle on the held-out reports and complete its spec. `watched`: counts of the training reports."""
+def _write_spec(directory: Path, draft: CategorySpec, held_out: Reports, watched: dict[str, dict[str, int]]) -> None:
+    """Measure the judged model on the held-out reports and write the spec. `watched`: counts of all reports."""
     write_spec(directory, draft)
     bundle = CategoryBundle(directory)
-    scores = evaluate_levels(bundle, held_out)
+    scores = evaluate_levels(bundle.judged(), held_out)
     confusion = {level: level_scores.confusion for level, level_scores in scores.items()}
     measured = {
         "metrics": {level: level_scores.short() for level, level_scores in scores.items()},
