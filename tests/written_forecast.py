@@ -38,7 +38,7 @@ def places(ids: list[int], area: list[int], mean: list[float]) -> PlaceForecasts
     )
 
 
-def write_forecast(directory: Path) -> Path:
+def write_forecast(directory: Path, simulated: int = 1, share: float = 1.0) -> Path:
     """Writes a forecast bundle and returns its directory. Expected reports a day: city 30, area 1 10, area 6 20."""
     directory.mkdir()
     city = replace(places([0], [0], [30]), past=np.full((1, 28), 20.0), outcome=np.full((1, 28), 21))
@@ -52,14 +52,14 @@ def write_forecast(directory: Path) -> Path:
     )
     arrays.write(directory / "forecast.npz")
     (directory / "online.json").write_text(json.dumps({"area": {"6": {"reports_7d": 140}}}))
-    facts: dict[str, Any] = {"rows": 1, "simulated": 1, "repaired": {}, "rejected": {}, "examples": {}}
+    facts: dict[str, Any] = {"rows": 1, "simulated": simulated, "repaired": {}, "rejected": {}, "examples": {}}
     spec = ForecastSpec(
         model="crime-risk",
         version="unregistered",
         origin=ORIGIN,
         past_origin=ORIGIN - 28,
         backtest={},
-        data=ForecastData(**facts, reports=1, first_day="2020-01-01", until="2020-12-31"),
+        data=ForecastData(**facts, reports=1, share=share, first_day="2020-01-01", until="2020-12-31"),
         versions=Versions(python="3", lightgbm="4", numpy="2"),
         sha256=file_hashes(directory, ("forecast.npz", "online.json")),
     )

@@ -109,7 +109,7 @@ def test_a_table_without_districts_makes_a_bundle_without_them(arrays: ForecastA
 def test_spec_says_from_and_leaves_out_what_is_not_known(bundle: ForecastBundle) -> None:
     spec = bundle.spec.as_json()
     assert list(spec) == ["model", "version", "origin", "past_origin", "backtest", "data", "versions", "sha256"]
-    assert list(spec["data"])[:3] == ["reports", "from", "until"]
+    assert list(spec["data"])[:3] == ["reports", "share", "from"]
     assert "reached" not in spec["backtest"]["area"]
     assert ForecastSpec.model_validate(json.loads(json.dumps(spec))) == bundle.spec
 

@@ -53,7 +53,7 @@ def test_a_forecast_that_knows_of_no_previous_one(backend: RecordedBackend, open
 
 def test_what_is_chosen_is_asked_for(backend: RecordedBackend, open_view: OpenView) -> None:
     view = open_view("forecast", by="Districts", day="2021-01-05", shift="08 to 16")
-    view.selectbox(key="kind-of-report").select("sexual")
+    view.selectbox(key="kind-of-report").select("vandalism_destruction")
     view.selectbox(key="forecast-area").select("Hollywood")
     view.run()
     assert backend.received("GET", "/hotspots")[-1].query == {
@@ -61,15 +61,37 @@ def test_what_is_chosen_is_asked_for(backend: RecordedBackend, open_view: OpenVi
         "by": ["district"],
         "on": ["2021-01-05"],
         "shift": ["1"],
-        "category": ["sexual"],
+        "category": ["vandalism_destruction"],
     }
-    assert backend.received("GET", "/forecast")[-1].query == {"area": ["6"], "shift": ["1"], "category": ["sexual"]}
+    assert backend.received("GET", "/forecast")[-1].query == {
+        "area": ["6"],
+        "shift": ["1"],
+        "category": ["vandalism_destruction"],
+    }
     assert "Hollywood: the next four weeks" in subheaders(view)
     assert "Expected on Tuesday, 05 January 2021" in subheaders(view)
     district = recorded("hotspots_district")["places"][0]
     place = view.dataframe[0].value["Place"][0]
     assert place.startswith(f"{district['name']}, ")
     assert len(figures(view)["map"]["data"]) == 22  # the areas and the dots
+
+
+def test_places_of_sexual_crimes_are_shown_no_finer_than_their_area(
+    backend: RecordedBackend, open_view: OpenView
+) -> None:
+    view = open_view("forecast", by="Districts")
+    view.selectbox(key="kind-of-report").select("sexual")
+    view.run()
+    assert not view.exception
+    assert backend.received("GET", "/hotspots")[-1].query["by"] == ["area"]
+
+
+def test_an_old_forecast_and_one_of_a_draw_say_so(backend: RecordedBackend, open_view: OpenView) -> None:
+    made = {"warning": "made from reports until 2024-03-06, 994 days ago", "share": 1 / 127}
+    backend.replace("GET", "/hotspots", recorded("hotspots_area") | made)
+    view = open_view("forecast")
+    assert "made from reports until 2024-03-06, 994 days ago" in view.error[0].value
+    assert "1 in 127 of LAPD's reports" in view.info[0].value
 
 
 def test_a_simulated_forecast_is_marked(backend: RecordedBackend, open_view: OpenView) -> None:

@@ -17,7 +17,7 @@ def test_the_figures_of_the_model(backend: RecordedBackend, open_view: OpenView)
     )
     serving = recorded("model_category")["serving"]
     scores = view.dataframe[0].value
-    assert list(scores["Known"]) == ["Place and time", "+ premise", "+ weapon", "+ MO codes"]
+    assert list(scores["Known"]) == ["Place and time", "+ premise", "+ weapon", "+ MO codes, circumstances"]
     assert scores["Log loss"][3] == serving["metrics"]["report"]["log_loss"]
     assert "Rows read 7,888, rejected 0; fingerprint da5018ed37f7." in view.caption[-1].value
 

@@ -16,6 +16,7 @@ from crime.monitoring.records import (
     marked_version,
     stack_fields,
 )
+from crime.reports.categories import CATEGORIES
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code
 from hypothesis import given
@@ -72,7 +73,8 @@ def test_records_come_back(records: list[PredictionRecord]) -> None:
         for name in ("premis_cd", "weapon_used_cd", "mocodes"):
             assert recorded.fields[name][row] == record.fields[name]
         for name in NUMBER_FIELDS:
-            np.testing.assert_equal(recorded.fields[name][row], record.fields[name])
+            hidden = name == "rpt_dist_no" and recorded.label[row] == list(CATEGORIES).index("sexual")
+            np.testing.assert_equal(recorded.fields[name][row], np.nan if hidden else record.fields[name])
 
 
 def test_files_are_read_one_after_another(make_record: Any) -> None:

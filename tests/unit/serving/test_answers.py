@@ -20,6 +20,7 @@ ANSWER = PredictionAnswer(
     label=1,
     missing=["LAT"],
     unknown_codes=["Premis Cd 999"],
+    warnings=["DATE OCC: 2.0 years after"],
     seconds=0.000_123_456,
 )
 
@@ -37,6 +38,7 @@ def test_a_prediction_is_rounded_once() -> None:
         "level": "premise",
         "missing": ["LAT"],
         "unknown_codes": ["Premis Cd 999"],
+        "warnings": ["DATE OCC: 2.0 years after"],
         "model_name": "crime-category",
         "model_version": "7",
         "inference_time_ms": 0.1235,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from memory_registry import MemoryRegistry
 from starlette.testclient import TestClient
-from written_forecast import WIDTHS, write_forecast
+from written_forecast import ORIGIN, WIDTHS, write_forecast
 
 
 @pytest.fixture
@@ -113,3 +113,28 @@ def test_features_of_a_place_have_the_forecasts_version(client: TestClient) -> N
     assert (answer["entity"], answer["id"], answer["model_version"]) == ("area", 6, "1")
     assert answer["features"] == {"reports_7d": 140}
     assert client.get("/features/planet/1").status_code == 422
+
+
+def test_places_of_sexual_crimes_are_told_no_finer_than_their_area(client: TestClient) -> None:
+    assert client.get("/forecast", params={"area": 6, "category": "sexual"}).status_code == 200
+    assert client.get("/hotspots", params={"by": "area", "category": "sexual"}).status_code == 200
+    for path, place in (("/forecast", {"district": 101}), ("/hotspots", {"by": "district"})):
+        answer = client.get(path, params={**place, "category": "sexual"})
+        assert answer.status_code == 422
+        assert "no finer than their area" in answer.text
+
+
+def test_a_forecast_older_than_its_reports_usual_lag_says_so(
+    start_app: Callable[..., TestClient], registry: MemoryRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.register("crime-risk", write_forecast(tmp_path / "forecast", simulated=0, share=0.01), "champion")
+    client = start_app()
+    monkeypatch.setattr("crime.serving.payloads.forecasts.today", lambda: ORIGIN + 26)
+    answer = client.get("/forecast").json()
+    assert (answer["warning"], answer["share"]) == (None, 0.01)
+    assert answer["recent"] == answer["before"] == []  # of a draw: a day has few reports
+    monkeypatch.setattr("crime.serving.payloads.forecasts.today", lambda: ORIGIN + 30)
+    assert client.get("/hotspots").json()["warning"] == (
+        "made from reports until 2020-12-31, 30 days ago, and the days it covers ended on 2021-01-28; "
+        "usual are about 12 days, and at most 26 before LAPD's next update"
+    )

@@ -16,6 +16,7 @@ from crime.core.bundle_files import BundleSpec, read_spec
 from crime.core.days import day_number
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
+from crime.reports.categories import AREA_ONLY_CATEGORIES
 from crime.reports.places import PlaceKind
 
 
@@ -54,6 +55,8 @@ class ForecastPyfunc:
             day = day_number(str(cells["date"])[:10]) - self.bundle.origin - 1
             if not 0 <= day < self.bundle.horizon:
                 raise ValueError(f"date: expected one of the {self.bundle.horizon} days after the forecast was made")
+            if kind == "district" and cells.get("category") in AREA_ONLY_CATEGORIES:
+                raise ValueError("category: places of sexual crimes are told no finer than their area")
             place = self.bundle.index_of(kind, int(cells.get(kind, 0)))
             shift, category = int(cells["shift"]) if "shift" in cells else None, cells.get("category")
             mean = self.bundle.expected(kind, np.array([day]), shift, category)[place, 0]

@@ -86,3 +86,16 @@ def test_pinball_prefers_the_truth() -> None:
 def test_pinball_of_one_quantile_counts_both_sides() -> None:
     """By hand: all five quantiles of a mean of nearly 0 are 0, so one report costs their mean, 0.5."""
     assert POISSON.pinball(np.array([1e-4]), np.array([1])) == pytest.approx(np.mean([0.025, 0.1, 0.5, 0.9, 0.975]))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.05])
+def test_intervals_of_a_draw_hold_for_the_whole(share: float) -> None:
+    """Fitted to a random draw of the reports, and then compared with all of them."""
+    rng = np.random.default_rng(4)
+    expected = np.exp(rng.normal(5, 0.5, 20_000))
+    whole = rng.poisson(expected * rng.gamma(30, 1 / 30, 20_000))
+    drawn = rng.binomial(whole, share)
+    model = IntervalModel.fit(share * expected[:10_000], drawn[:10_000])
+    at80, at95 = model.of_whole(share).coverage(expected[10_000:], whole[10_000:])
+    assert at80 == pytest.approx(0.8, abs=0.05)
+    assert at95 == pytest.approx(0.95, abs=0.03)

@@ -17,6 +17,7 @@ import numpy as np
 
 from crime.classifier.booster import Booster
 from crime.classifier.held_out import HeldOutReports
+from crime.classifier.limits import TrainingLimits
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
 from crime.classifier.spec import CategorySpec
 from crime.core.bundle_files import check_hashes, read_spec
@@ -58,6 +59,7 @@ class CategoryBundle:
     spec: `spec.json`, with the version that the bundle was opened as.
     names: the inputs of the model for whole reports: features, then the naive Bayes inputs.
     columns, boosters: for each detail level, indices into `names` of the inputs it sees, and its trees.
+    limits: what it did not learn.
     report_fields: the fields of the most detailed level that it uses.
     inputs_by_column: for each detail level, which of its inputs come from each LAPD column, naive Bayes aside.
     counts (cells, 6): reports by month, area, category, weekday and hour, as `count_cells` of training gives them.
@@ -89,6 +91,8 @@ class CategoryBundle:
                 level: Booster(directory / f"{prefix}{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
                 for level in DETAIL_LEVELS
             }
+            systems = frozenset(system for system, rows in spec.data.systems.items() if rows)
+            self.limits = TrainingLimits(day_number(spec.data.first_day), day_number(spec.data.until), systems)
             self.counts = np.load(directory / COUNTS_FILE, allow_pickle=False)
             self.held_out = HeldOutReports.load(directory / HELD_OUT_FILE)
         except BundleError:

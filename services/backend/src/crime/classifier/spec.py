@@ -6,14 +6,13 @@ from crime.core.bundle_files import BundleSpec, SpecPart, TableFacts, Versions
 from crime.features.vocabulary import Coded, VocabularyEntry
 from crime.metrics.classification import CalibrationBin
 from crime.metrics.drift import ReferenceCounts
-from crime.reports.systems import System
 
 
 class ReportFacts(SpecPart):
     """The reports of a model, which was trained on all of them (in earlier releases only on those not held out).
 
     The judged model was trained on those before `held_out_from`; the `held_out` others tested it. Days are YYYY-MM-DD.
-    `systems`: reports by report system. `frequency`: reports by MO code.
+    `share`: of all reports, where these are a random draw. `frequency`: reports by MO code.
     """
 
     fingerprint: str
@@ -22,7 +21,7 @@ class ReportFacts(SpecPart):
     first_day: str = Field(validation_alias="from", serialization_alias="from")
     until: str
     held_out_from: str
-    systems: dict[System, int]
+    share: float = 1.0
     frequency: dict[str, int]
 
 
@@ -54,8 +53,9 @@ class CategorySpec(BundleSpec):
     `rounds`: trees per category, by detail level. `gain`: each input's share of the loss reduction in the model for
     whole reports. `golden` (reports, 7): probabilities of the first held-out reports. `reference`: counts to detect
     drift by. `metrics`, `confusion` (7, 7; a row for each true category) and `calibration` are those of the judged
-    model on the held-out reports as they are (`overall`) and masked to each detail level. `judged`: None in bundles of
-    earlier releases, whose only model was trained on the reports that were not held out.
+    model on the held-out reports as they are (`overall`) and masked to each detail level. `by_system`: its metrics on
+    each report system's, where there are two. `judged`: None in bundles of earlier releases, whose only model was
+    trained on the reports that were not held out.
     """
 
     features: list[str]
@@ -73,4 +73,5 @@ class CategorySpec(BundleSpec):
     confusion: dict[str, list[list[int]]]
     reference: ReferenceCounts
     calibration: dict[str, list[CalibrationBin]]
+    by_system: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
     judged: JudgedModel | None = None

@@ -9,8 +9,8 @@ import typer
 
 from crime.cli import rendering
 from crime.cli.app import app
-from crime.cli.console import out, progress_bar, progress_on, readable_errors, table_or_sample
-from crime.cli.options import Data, Json, Rejects, Workers
+from crime.cli.console import out, progress_bar, progress_on, readable_errors, share_of_all, table_or_sample
+from crime.cli.options import Data, Json, Rejects, Share, Workers
 from crime.core.settings import Settings
 
 
@@ -18,6 +18,7 @@ from crime.core.settings import Settings
 def train(
     data: Data = None,
     rejects: Rejects = None,
+    share: Share = None,
     seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
     victim: Annotated[bool, typer.Option("--victim", help="Use the victim columns too.")] = False,
     tuned: Annotated[bool, typer.Option("--tuned", help="Use the best parameters that `crime tune` found.")] = False,
@@ -45,6 +46,7 @@ def train(
                 load_reports(path, tally),
                 tally,
                 directory,
+                share=share_of_all(data, share),
                 seed=seed,
                 victim=victim,
                 parameters=parameters,

@@ -39,6 +39,13 @@ def table_or_sample(data: Path | None) -> Iterator[Path]:
         yield data
 
 
+def share_of_all(data: Path | None, share: float | None) -> float:
+    """The share of all reports that a table is: as the user says, or that of the embedded sample, or else all."""
+    from crime.sample import SAMPLE_SHARE
+
+    return share or (SAMPLE_SHARE if data is None else 1.0)
+
+
 @contextmanager
 def progress_bar() -> Iterator[ProgressBar]:
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()

@@ -9,8 +9,8 @@ import typer
 
 from crime.cli import rendering
 from crime.cli.app import app
-from crime.cli.console import out, progress_bar, progress_on, readable_errors, table_or_sample
-from crime.cli.options import Data, Json, Rejects
+from crime.cli.console import out, progress_bar, progress_on, readable_errors, share_of_all, table_or_sample
+from crime.cli.options import Data, Json, Rejects, Share
 from crime.core.settings import Settings
 
 
@@ -18,6 +18,7 @@ from crime.core.settings import Settings
 def forecast(
     data: Data = None,
     rejects: Rejects = None,
+    share: Share = None,
     horizon: Annotated[int, typer.Option(min=1, max=28, help="Days ahead to show.")] = 28,
     as_json: Json = False,
 ) -> None:
@@ -26,6 +27,7 @@ def forecast(
     from crime.registry.lookup import open_registry
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
+    from crime.training.forecaster.feed_end import complete_history
     from crime.training.forecaster.train import train_forecast
 
     with readable_errors():
@@ -33,7 +35,9 @@ def forecast(
         with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
             directory = Path(parent) / "bundle"
-            bundle = train_forecast(read_history(path, tally), tally, directory, progress_on(bar, task))
+            history = complete_history(read_history(path, tally), tally)
+            progress = progress_on(bar, task)
+            bundle = train_forecast(history, tally, directory, progress, share_of_all(data, share))
             bar.update(task, description="register in MLflow", total=None)
             published = publish(bundle, directory, open_registry(Settings()))
     rendering.print_tally(tally)
@@ -55,15 +59,15 @@ def backtest(
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
     from crime.simulation.truth import expected_counts, simulated_city
-    from crime.training.forecaster.cross_validation import backtest_origins, cross_validation
+    from crime.training.forecaster.cross_validation import cross_validation
+    from crime.training.forecaster.feed_end import complete_history
     from crime.training.forecaster.forecaster import Forecaster
     from crime.training.forecaster.scores import summarise
 
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
         tally = Tally(rejects)
         task = bar.add_task(f"read {path.name}", total=None)
-        history = read_history(path, tally)
-        backtest_origins(history)  # fails at once on a history that is too short
+        history = complete_history(read_history(path, tally), tally)
         city = simulated_city(path)
         truth = partial(expected_counts, city) if city else None
         trials = cross_validation(Forecaster(history, [by]), by, every, truth, progress=progress_on(bar, task))

@@ -17,6 +17,18 @@ def _check_day(text: str | None) -> str | None:
     return text
 
 
+def _parse_share(text: str) -> float:
+    from fractions import Fraction
+
+    try:
+        share = float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        share = 0.0
+    if not 0 < share <= 1:
+        raise typer.BadParameter("expected a share such as 1/127 or 0.01")
+    return share
+
+
 Data = Annotated[
     Path | None,
     typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Default: the embedded sample.", dir_okay=False),
@@ -31,5 +43,13 @@ ModelName = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]
 DecidedBy = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorded.")]
 Since = Annotated[
     str | None, typer.Option(help="Only events from this day on, such as 2020-01-01.", callback=_check_day)
+]
+Share = Annotated[
+    float | None,
+    typer.Option(
+        parser=_parse_share,
+        metavar="SHARE",
+        help="The table is a random draw of this share of all reports, such as 1/127: counts are scaled to all.",
+    ),
 ]
 Archive = Annotated[Path, typer.Argument(help="A .tar.gz file.", dir_okay=False)]

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crime.core.errors import BundleError
 from crime.core.files import atomic_write
@@ -37,12 +37,13 @@ class BundleSpec(SpecPart):
 class TableFacts(SpecPart):
     """Counts of rows, of repaired cells by kind, and of rejected rows by reason.
 
-    `merged`: offenses counted with another of their case. `simulated`: rows of a simulated city. `examples`:
-    (row number, cell) of each reason.
+    `merged`: offenses counted with another of their case. `systems`: rows by report system. `simulated`:
+    rows of a simulated city. `examples`: (row number, cell) of each reason.
     """
 
     rows: int
     merged: int = 0
+    systems: dict[str, int] = Field(default_factory=dict)
     simulated: int
     repaired: dict[str, int]
     rejected: dict[str, int]

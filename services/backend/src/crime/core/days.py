@@ -1,6 +1,6 @@
 """Days as whole numbers, counted from 1970-01-01."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ def day_number(text: str) -> int:
         return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
     except ValueError:
         raise ValueError(f"expected a day as 2020-01-31, got {text!r}") from None
+
+
+def today() -> int:
+    """The day it is now, by UTC. Tests replace it."""
+    return datetime.now(UTC).date().toordinal() - EPOCH_ORDINAL
 
 
 def weekday(day: DayNumbers) -> DayNumbers:

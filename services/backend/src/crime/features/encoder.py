@@ -8,6 +8,7 @@ import numpy as np
 from crime.features.definitions import FIXED_FEATURES, MO_PREFIX, ReportFields, describe_feature
 from crime.features.vocabulary import Coded, Vocabulary, legacy_vocabularies
 from crime.reports.sources import FIELDS
+from crime.reports.systems import Code
 
 
 class FeatureEncoder:
@@ -60,8 +61,10 @@ class FeatureEncoder:
 
     def unmet_codes(self, fields: ReportFields) -> list[str]:
         """The premise and weapon of one report that the model never met, so that it can't use them: `Premis Cd RB`."""
-        return [
-            f"{FIELDS[name].name} {fields[name].shown}"
-            for name, vocabulary in self.vocabularies.items()
-            if fields[name] and np.isnan(vocabulary.number(fields[name]))
-        ]
+        unmet = (self.unmet_code(name, fields[name]) for name in self.vocabularies)
+        return [text for text in unmet if text]
+
+    def unmet_code(self, name: Coded, code: Code | None) -> str:
+        """The column and code if the field's vocabulary lacks the code; blank for one that it has, and for None."""
+        is_unmet = code is not None and np.isnan(self.vocabularies[name].number(code))
+        return f"{FIELDS[name].name} {code.shown}" if code is not None and is_unmet else ""

@@ -56,9 +56,13 @@ class BacktestSummary(SpecPart):
 
 
 class HistoryFacts(SpecPart):
-    """The reports that a forecast was made from. Days are YYYY-MM-DD."""
+    """The reports that a forecast was made from. Days are YYYY-MM-DD.
+
+    `share`: of all reports, where the table is a random draw; the forecast is of all reports.
+    """
 
     reports: int
+    share: float = 1.0
     first_day: str = Field(validation_alias="from", serialization_alias="from")
     until: str
 

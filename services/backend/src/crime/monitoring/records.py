@@ -12,7 +12,7 @@ import numpy as np
 from crime.classifier.bundle import Prediction
 from crime.features.definitions import ReportFields
 from crime.features.vocabulary import CODED_FIELDS
-from crime.reports.categories import CATEGORIES
+from crime.reports.categories import AREA_ONLY_CATEGORIES, CATEGORIES
 from crime.reports.parsing import OBJECT_FIELDS
 from crime.reports.systems import Code
 
@@ -90,15 +90,16 @@ def encode_records(records: Iterable[PredictionRecord]) -> bytes:
 
 def _csv_row(record: PredictionRecord) -> list[Any]:
     probabilities, fields = record.prediction.probabilities, record.fields
-    mocodes = fields["mocodes"]
+    mocodes, label = fields["mocodes"], int(probabilities.argmax())
+    is_area_only = list(CATEGORIES)[label] in AREA_ONLY_CATEGORIES
     return [
         round(record.time, 3),
         marked_version(record.version, record.shadow),
         record.prediction.level,
-        int(probabilities.argmax()),
+        label,
         *probabilities.round(5).tolist(),
         record.report_number,
-        *(fields[name] for name in NUMBER_FIELDS),
+        *("nan" if name == "rpt_dist_no" and is_area_only else fields[name] for name in NUMBER_FIELDS),
         *(NOT_KNOWN if fields[name] is None else fields[name].key for name in CODED_FIELDS),
         NOT_KNOWN if mocodes is None else " ".join(mocodes),
     ]

@@ -34,6 +34,7 @@ from crime.reports.portal import fetch_reports
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.train import train_category_model
+from crime.training.forecaster.feed_end import complete_history
 from crime.training.forecaster.train import train_forecast
 
 RETRAINING_EXPERIMENT = "retraining"
@@ -81,7 +82,9 @@ def retrain(
             CATEGORY.name: lambda directory, progress: train_category_model(
                 *load_labelled(), directory, executor=executor, progress=progress
             )[0],
-            FORECAST.name: lambda directory, progress: train_forecast(history, history_tally, directory, progress),
+            FORECAST.name: lambda directory, progress: train_forecast(
+                complete_history(history, history_tally), history_tally, directory, progress
+            ),
         }
         results = {}
         for name, trainer in trainers.items():

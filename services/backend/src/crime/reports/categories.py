@@ -18,6 +18,7 @@ CATEGORIES = {
     "sexual": "sexual crimes",
     "miscellaneous": "miscellaneous",
 }
+AREA_ONLY_CATEGORIES = ("sexual",)  # whose places are shown and exported no finer than their area
 CATEGORY_NAMES = tuple(CATEGORIES.values())
 _TABLES: dict[System, str] = {"legacy": "crime", "nibrs": "nibrs_crime"}
 

@@ -56,6 +56,7 @@ def parse_columns(
     parts = []
     for system, numbers in _rows_by_system(columns, rows).items():
         whole = len(numbers) == rows
+        tally.systems[system] += len(numbers)
         encoded = {
             SOURCES[system].field_of[key]: (cells, index if whole else index[numbers])
             for key, (cells, index) in reversed(list(columns.items()))  # of two names of a field the first is read

@@ -55,13 +55,15 @@ class Column:
 class Source:
     """A table of reports that LAPD publishes, and how its rows become reports.
 
-    `datasets`: ids on the portal, oldest years first. `key`: the field that no two rows share.
+    `datasets`: ids on the portal, oldest years first. `complete_until`: the last day of which LAPD wrote all reports
+    to it, None for a table that is kept up.
     """
 
     system: System
     title: str
     datasets: tuple[str, ...]
     columns: tuple[Column, ...]
+    complete_until: str | None = None
 
     @cached_property
     def fields(self) -> Mapping[str, Column]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crime.reports.systems import System
+
 MAX_EXAMPLES = 3  # of each reason
 MAX_EXAMPLE_CHARACTERS = 80  # of an example; the rest is cut off
 
@@ -16,14 +18,15 @@ class Tally:
     """Rows read, cells repaired (by kind), rows rejected (by reason).
 
     `examples` holds up to three (row number, cell) per reason. `misshapen`: numbers of the rows with a wrong number of
-    cells. `merged`: offenses that are one report with another of the same case and category. `simulated`: rows of a
-    simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
+    cells. `merged`: offenses that are one report with another of the same case and category. `systems`: rows by report
+    system. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
     they are in the table, with the reason in front.
     """
 
     rejects: Path | None = None
     rows: int = 0
     merged: int = 0
+    systems: Counter[System] = field(default_factory=Counter)
     simulated: int = 0
     misshapen: list[int] = field(default_factory=list)
     repaired: Counter[str] = field(default_factory=Counter)
@@ -70,6 +73,7 @@ class Tally:
         return {
             "rows": self.rows,
             "merged": self.merged,
+            "systems": dict(self.systems),
             "simulated": self.simulated,
             "repaired": dict(self.repaired.most_common()),
             "rejected": dict(self.rejected.most_common()),

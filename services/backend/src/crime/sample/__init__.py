@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
+SAMPLE_SHARE = 7_888 / 1_004_894  # of LAPD's reports of these years, drawn at random
+
 
 @contextmanager
 def sample_table() -> Iterator[Path]:

@@ -3,6 +3,7 @@
 They are plain dictionaries: a pydantic model of each would take as long as the prediction.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoredReports
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.systems import SYSTEMS
 from crime.serving.explanation_words import reason_text, value_text
 from crime.serving.payloads.report_list import ReportList
 from crime.serving.prediction_service import ExplanationAnswer, FieldContribution, PredictionAnswer
@@ -30,6 +32,7 @@ def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
         "level": answer.prediction.level,
         "missing": answer.missing,
         "unknown_codes": answer.unknown_codes,
+        "warnings": answer.warnings,
         "model_name": answer.model_name,
         "model_version": answer.model_version,
         "inference_time_ms": round(answer.seconds * 1000, MILLISECOND_DECIMALS),
@@ -44,7 +47,11 @@ def prediction_rows(
     milliseconds = round(seconds / len(reports.missing) * 1000, MILLISECOND_DECIMALS)
     labels = scored.probabilities.argmax(1).tolist()
     rounded = scored.probabilities.round(PROBABILITY_DECIMALS).tolist()
-    rows = zip(labels, rounded, scored.level.tolist(), reports.missing, reports.unknown_codes, strict=True)
+    unknown = _with_unmet_codes(model, reports)
+    days, systems = (reports.reports.fields[name].astype(int).tolist() for name in ("date_occ", "system"))
+    warnings_of = cache(model.limits.warnings)  # most reports of a list share their day with others
+    warnings = [warnings_of(day, SYSTEMS[system]) for day, system in zip(days, systems, strict=True)]
+    rows = zip(labels, rounded, scored.level.tolist(), reports.missing, unknown, warnings, strict=True)
     return [
         {
             "label": label,
@@ -54,12 +61,25 @@ def prediction_rows(
             "level": levels[level],
             "missing": missing,
             "unknown_codes": unknown_codes,
+            "warnings": warnings,
             "model_name": name,
             "model_version": version,
             "inference_time_ms": milliseconds,
         }
-        for label, probabilities, level, missing, unknown_codes in rows
+        for label, probabilities, level, missing, unknown_codes, warnings in rows
     ]
+
+
+def _with_unmet_codes(model: CategoryBundle, reports: ReportList) -> list[list[str]]:
+    """For each report the codes that LAPD's tables lack, and those that the model never met."""
+    unknown = reports.unknown_codes
+    for name in model.encoder.vocabularies:
+        codes = reports.reports.fields[name]
+        for row in np.flatnonzero(codes != None).tolist():  # noqa: E711 (elementwise)
+            unmet = model.encoder.unmet_code(name, codes[row])
+            if unmet:
+                unknown[row] = [*unknown[row], unmet]
+    return unknown
 
 
 def explanation_row(explanation: ExplanationAnswer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from crime.classifier.explanation import explain
 from crime.classifier.scoring import ScoredReports, score_reports
 from crime.features.definitions import ReportFields
 from crime.reports.categories import CATEGORY_NAMES
+from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
 from crime.serving.metrics import prediction_counter
 from crime.serving.model_manager import ModelManager
@@ -21,7 +22,8 @@ from crime.serving.recorder import Recorder
 class PredictionAnswer:
     """The answer to one report. `label`: index of the likeliest category; `seconds`: time the prediction took.
 
-    `missing`, `unknown_codes`: as in `ModelInput`. Not frozen: that would take 1 µs more for each answer.
+    `missing`: as in `ModelInput`. `unknown_codes`: those that LAPD's tables or the model lack. `warnings`: what the
+    model did not learn. Not frozen: that would take 1 µs more for each answer.
     """
 
     model_name: str
@@ -30,6 +32,7 @@ class PredictionAnswer:
     label: int
     missing: list[str]
     unknown_codes: list[str]
+    warnings: list[str]
     seconds: float
 
 
@@ -107,4 +110,5 @@ def _answer(model: CategoryBundle, inputs: ModelInput, prediction: Prediction, s
     label, version = int(prediction.probabilities.argmax()), model.version
     prediction_counter(CATEGORY_NAMES[label], version).inc()
     unknown_codes = inputs.unknown_codes + model.encoder.unmet_codes(inputs.fields)
-    return PredictionAnswer(model.name, version, prediction, label, inputs.missing, unknown_codes, seconds)
+    warnings = model.limits.warnings(int(inputs.fields["date_occ"]), SYSTEMS[int(inputs.fields["system"])])
+    return PredictionAnswer(model.name, version, prediction, label, inputs.missing, unknown_codes, warnings, seconds)

@@ -4,6 +4,7 @@ from typing import Literal, NotRequired, TypedDict
 
 DetailLevel = Literal["place_time", "premise", "weapon", "report"]
 CodeKind = Literal["area", "premis", "weapon", "mo"]
+ReportSystem = Literal["legacy", "nibrs"]
 PlaceKind = Literal["area", "district"]
 
 
@@ -23,14 +24,18 @@ class Explanation(TypedDict):
     probabilities: dict[str, float]
     level: DetailLevel
     unknown_codes: list[str]
+    warnings: list[str]
     model_name: str
     model_version: str
     reasons: list[Reason]
 
 
 class Code(TypedDict):
+    """`system`: the report system that a code belongs to."""
+
     code: str
     name: str
+    system: ReportSystem
 
 
 class Feature(TypedDict):
@@ -82,6 +87,7 @@ TrainingData = TypedDict(
         "held_out_from": str,
         "rows": int,
         "rejected": dict[str, int],
+        "share": NotRequired[float],
         "simulated": NotRequired[int],
     },
 )
@@ -191,10 +197,15 @@ class Place(Interval):
 
 
 class Hotspots(TypedDict):
-    """Places with the most expected reports of a day; `first` and `last` are the days the forecast covers."""
+    """Places with the most expected reports of a day; `first` and `last` are the days the forecast covers.
+
+    `share`: of all reports, where the forecast was made from a random draw. `warning`: that the forecast is old.
+    """
 
     made_at: str
     simulated: bool
+    share: NotRequired[float]
+    warning: NotRequired[str | None]
     first: str
     last: str
     places: list[Place]

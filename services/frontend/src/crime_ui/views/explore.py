@@ -15,6 +15,12 @@ def page() -> None:
         f"{total['total']:,} reports from {data['from']} to {data['until']}: those the model was trained and tested "
         "on. Reports are not crimes: what nobody reports is not here."
     )
+    if (share := data.get("share", 1)) < 1:
+        st.info(
+            f"**A random draw.** These are 1 in {1 / share:,.0f} of LAPD's reports of that time, about "
+            f"{total['total'] / share:,.0f} in all. Counts are of the draw: compare shares, not numbers of the city.",
+            icon=":material/filter_1:",
+        )
     areas = {area["name"]: area["code"] for area in cached.codes()["area"]}
     filters = filter_form(areas, list(total["by_month"]))
     counts = cached.report_counts(filters)

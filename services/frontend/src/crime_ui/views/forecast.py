@@ -12,6 +12,7 @@ from crime_ui.client.transport import Refused
 
 SHIFTS = {0: "00 to 08", 1: "08 to 16", 2: "16 to 24"}
 PLACE_KINDS: dict[PlaceKind, str] = {"area": "Areas", "district": "Districts"}
+AREA_ONLY_CATEGORIES = ("sexual",)
 RANKED_PLACES = 15
 ALL_AREAS, ALL_DISTRICTS = 21, 2000  # at most, for the API's `top`
 RECENT_DAYS = 56
@@ -26,6 +27,18 @@ def page() -> None:
         return
     if covered["simulated"]:
         st.warning("**Simulated.** This forecast rests on a simulated city's reports, not on real ones.")
+    if covered.get("warning"):
+        st.error(
+            f"**This forecast is old:** {covered['warning']}. `crime retrain` makes a new one.",
+            icon=":material/hourglass_disabled:",
+        )
+    if (share := covered.get("share", 1)) < 1:
+        st.info(
+            f"**Scaled from a random draw.** It was made from 1 in {1 / share:,.0f} of LAPD's reports. What is "
+            "expected is of all of them, and the ranges are wider for what the draw leaves unknown. Past days are not "
+            "shown: the draw has too few reports of a day.",
+            icon=":material/zoom_in:",
+        )
     st.caption(
         f"Reports expected from {covered['first']} to {covered['last']}, made at the end of {covered['made_at']} from "
         "what had been reported by then. Four times in five the number that comes lies in the 80 % range."
@@ -68,9 +81,11 @@ def cut_form(covered: Hotspots) -> tuple[datetime.date, PlaceKind, Cut]:
         bind="query-params",
         placeholder="All seven",
     )
+    # the API tells places of sexual crimes no finer than their area
+    kinds: list[PlaceKind] = ["area"] if category in AREA_ONLY_CATEGORIES else list(PLACE_KINDS)
     by = columns[3].segmented_control(
         "Places",
-        list(PLACE_KINDS),
+        kinds,
         format_func=lambda kind: PLACE_KINDS[kind],
         default="area",
         required=True,
@@ -120,8 +135,8 @@ def show_days(forecast: PlaceForecast) -> None:
     recent = forecast["recent"][-RECENT_DAYS:]
     st.plotly_chart(charts.forecast_fan(recent, forecast["days"]), key="fan", config=charts.CONFIG)
     st.caption(
-        f"{forecast['total']:,.0f} reports expected in all. Line: expected; bands: 80 % and 95 %; before it, what was "
-        "known."
+        f"{forecast['total']:,.0f} reports expected in all. Line: expected; bands: 80 % and 95 %."
+        + (" Before it, what was known." if recent else "")
     )
     before = forecast["before"]
     if not before:

@@ -10,7 +10,7 @@ LEVEL_LABELS: dict[DetailLevel, str] = {
     "place_time": "Place and time",
     "premise": "+ premise",
     "weapon": "+ weapon",
-    "report": "+ MO codes",
+    "report": "+ MO codes, circumstances",
 }
 
 

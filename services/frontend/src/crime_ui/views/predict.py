@@ -6,18 +6,26 @@ from typing import NamedTuple
 import streamlit as st
 from crime_ui import charts
 from crime_ui.client import cached, predictions
-from crime_ui.client.answers import CodeKind, DetailLevel, Explanation, Reason
+from crime_ui.client.answers import CodeKind, DetailLevel, Explanation, Reason, ReportSystem
 from crime_ui.client.transport import Refused
 
 LEVEL_PHRASES: dict[DetailLevel, str] = {
     "place_time": "place and time",
     "premise": "place, time and premise",
     "weapon": "place, time, premise and weapon",
-    "report": "the whole report, MO codes included",
+    "report": "the whole report",
 }
 SHOWN_REASONS = 9
 UNKNOWN = "Not known yet: type to search"
-NO_WEAPON, NO_MO_CODES = "No weapon", "No MO codes in the report"
+NO_WEAPON, NO_MO_CODES, NO_CIRCUMSTANCES = "No weapon", "No MO codes in the report", "None of these"
+SYSTEMS: dict[ReportSystem, str] = {"legacy": "LAPD codes, until 2025", "nibrs": "NIBRS, since 2024"}
+WHOLE: dict[ReportSystem, str] = {"legacy": "MO codes", "nibrs": "circumstances"}  # what only whole reports have
+CIRCUMSTANCES = {  # labels by column
+    "Victim Shot": "A victim was shot",
+    "Domestic Violence Crime": "Domestic violence",
+    "Gang-related Crime": "Related to a gang",
+    "Transit-related Crime": "Related to public transport",
+}
 
 
 class NextField(NamedTuple):
@@ -46,8 +54,11 @@ def page() -> None:
         except Refused as refusal:
             st.error(str(refusal), icon=":material/error:")
             return
-        show_answer(explanation)
-        show_next_field(explanation["level"])
+        system: ReportSystem = "nibrs" if report.get("System") == "nibrs" else "legacy"
+        show_answer(explanation, system)
+        for warning in explanation.get("warnings", []):
+            st.warning(warning, icon=":material/event_busy:")
+        show_next_field(explanation["level"], system)
         show_reasons(explanation)
         st.caption(
             f"Model {explanation['model_name']} version {explanation['model_version']}. "
@@ -56,9 +67,17 @@ def page() -> None:
 
 
 def codes_by_label(kind: CodeKind) -> dict[str, str]:
-    """Codes by the label that a form shows, `Street (101)`, the most frequent first."""
+    """LAPD's own codes by the label that a form shows, `Street (101)`, the most frequent first."""
     spelling = str if kind in ("area", "mo") else str.capitalize
-    return {f"{spelling(code['name'])} ({code['code']})": code["code"] for code in cached.codes()[kind]}
+    codes = [code for code in cached.codes()[kind] if code.get("system", "legacy") == "legacy"]
+    return {f"{spelling(code['name'])} ({code['code']})": code["code"] for code in codes}
+
+
+def nibrs_names(kind: CodeKind) -> list[str]:
+    """Names of NIBRS codes that the model met, the most frequent first; of LAPD's own codes if it met none."""
+    codes = cached.codes()[kind]
+    met = [code for code in codes if code.get("system") == "nibrs"] or codes
+    return list(dict.fromkeys(code["name"].capitalize() for code in met))
 
 
 def report_form() -> dict[str, str | float]:
@@ -69,10 +88,51 @@ def report_form() -> dict[str, str | float]:
     areas = codes_by_label("area")
     area = st.selectbox("Area", areas, key="area", bind="query-params")
     report: dict[str, str | float] = {"DATE OCC": date.isoformat(), "TIME OCC": f"{time:%H%M}", "AREA": areas[area]}
-    return report | code_fields() | more_fields(date)
+    system = st.segmented_control(
+        "Report system",
+        list(SYSTEMS),
+        format_func=lambda system: SYSTEMS[system],
+        default="legacy",
+        required=True,
+        key="system",
+        bind="query-params",
+        help="LAPD moved from its own crime codes to NIBRS in 2024",
+    )
+    fields = legacy_fields() if system == "legacy" else {"System": system, **nibrs_fields()}
+    return report | fields | more_fields(date)
 
 
-def code_fields() -> dict[str, str]:
+def nibrs_fields() -> dict[str, str]:
+    """Premise and weapon by name, and circumstances. A field that is left out is not known."""
+    premise = st.selectbox(
+        "Premise", nibrs_names("premis"), index=None, key="nibrs-premise", bind="query-params", placeholder=UNKNOWN
+    )
+    weapon = st.selectbox(
+        "Weapon",
+        [NO_WEAPON, *nibrs_names("weapon")],
+        index=None,
+        key="nibrs-weapon",
+        bind="query-params",
+        placeholder=UNKNOWN,
+    )
+    chosen = st.multiselect(
+        "Circumstances",
+        [*CIRCUMSTANCES.values(), NO_CIRCUMSTANCES],
+        key="circumstances",
+        bind="query-params",
+        placeholder="Not known yet",
+    )
+    fields = {}
+    if premise:
+        fields["Premis Desc"] = premise
+    if weapon:
+        fields |= {"Weapon Used Cd": ""} if weapon == NO_WEAPON else {"Weapon Desc": weapon}
+    if chosen:
+        fields |= {column: "Yes" if label in chosen else "No" for column, label in CIRCUMSTANCES.items()}
+    return fields
+
+
+def legacy_fields() -> dict[str, str]:
     """Premise, weapon and MO codes. A field that is left out is not known; an empty one means none was recorded."""
     premises, weapons, mo_codes = codes_by_label("premis"), codes_by_label("weapon"), codes_by_label("mo")
     premise = st.selectbox("Premise", premises, index=None, key="premise", bind="query-params", placeholder=UNKNOWN)
@@ -109,11 +169,14 @@ def more_fields(date: datetime.date) -> dict[str, str | float]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def show_answer(explanation: Explanation) -> None:
+def show_answer(explanation: Explanation, system: ReportSystem) -> None:
+    known = LEVEL_PHRASES[explanation["level"]]
+    if explanation["level"] == "report":
+        known += f", {WHOLE[system]} included"
     st.metric(
         "Most likely",
         explanation["label_name"].capitalize(),
-        f"{explanation['probability']:.0%} sure, from {LEVEL_PHRASES[explanation['level']]}",
+        f"{explanation['probability']:.0%} sure, from {known}",
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -121,10 +184,10 @@ def show_answer(explanation: Explanation) -> None:
     figure = charts.probabilities(explanation["probabilities"], explanation["label_name"])
     st.plotly_chart(figure, key="bars", config=charts.CONFIG)
     if explanation["unknown_codes"]:
-        st.warning("Not in LAPD's tables, so not used: " + ", ".join(explanation["unknown_codes"]))
+        st.warning("Not known to LAPD's tables or the model, so not used: " + ", ".join(explanation["unknown_codes"]))
 
 
-def show_next_field(level: DetailLevel) -> None:
+def show_next_field(level: DetailLevel, system: ReportSystem) -> None:
     """How often such answers are right, and which field would make them better."""
     metrics = cached.category_model()["serving"]["metrics"]
     accuracy, best = metrics[level]["accuracy"], metrics["report"]["accuracy"]
@@ -132,6 +195,8 @@ def show_next_field(level: DetailLevel) -> None:
         st.caption(f"On reports held out of training, answers from whole reports are right {accuracy:.0%} of the time.")
         return
     field = NEXT_FIELDS[level]
+    if field.level == "report":
+        field = field._replace(name=WHOLE[system])
     st.info(
         f"**What would sharpen this:** {field.name}. On reports held out of training, such answers are right "
         f"{accuracy:.0%} of the time; with {field.name} {metrics[field.level]['accuracy']:.0%}, with the whole report "

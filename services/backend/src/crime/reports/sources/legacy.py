@@ -59,4 +59,5 @@ LEGACY = Source(
         Column("LAT", "degrees north", parse_latitude),
         Column("LON", "degrees east", parse_longitude),
     ),
+    complete_until="2024-03-06",
 )

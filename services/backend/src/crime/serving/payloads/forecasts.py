@@ -5,8 +5,9 @@ from typing import TypedDict
 import numpy as np
 from pydantic import BaseModel, Field
 
-from crime.core.days import day_text
+from crime.core.days import day_text, today
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
+from crime.reports.freshness import LONGEST_USUAL_LAG_DAYS, USUAL_LAG_DAYS
 from crime.reports.places import PlaceKind
 
 
@@ -40,12 +41,18 @@ class Recent(BaseModel):
 
 
 class Made(BaseModel):
-    """`made_at`: the forecast origin, the day at whose end it was made. `simulated`: made from simulated reports."""
+    """`made_at`: the forecast origin, the day at whose end it was made. `simulated`: made from simulated reports.
+
+    `share`: of all reports, where it was made from a random draw of them; the forecast is of all. `warning`: how old it
+    is, where that is more than LAPD's usual lag.
+    """
 
     model_name: str
     model_version: str
     made_at: str
     simulated: bool
+    share: float
+    warning: str | None
 
 
 class PlaceForecast(Made):
@@ -94,6 +101,8 @@ class Provenance(TypedDict):
     model_version: str
     made_at: str
     simulated: bool
+    share: float
+    warning: str | None
 
 
 def provenance(forecast: ForecastBundle) -> Provenance:
@@ -103,6 +112,21 @@ def provenance(forecast: ForecastBundle) -> Provenance:
         model_version=forecast.version,
         made_at=day_text(forecast.origin),
         simulated=bool(forecast.spec.data.simulated),
+        share=forecast.spec.data.share,
+        warning=age_warning(forecast),
+    )
+
+
+def age_warning(forecast: ForecastBundle) -> str | None:
+    """How old a forecast is, if older than its reports' usual lag; None for one that is not, or of a simulated city."""
+    days = today() - forecast.origin
+    if days <= LONGEST_USUAL_LAG_DAYS or forecast.spec.data.simulated:
+        return None
+    made, last = day_text(forecast.origin), day_text(forecast.origin + forecast.horizon)
+    over = f", and the days it covers ended on {last}" if days > forecast.horizon else ""
+    return (
+        f"made from reports until {made}, {days} days ago{over}; usual are about {USUAL_LAG_DAYS} days, and at most "
+        f"{LONGEST_USUAL_LAG_DAYS} before LAPD's next update"
     )
 
 

@@ -16,7 +16,8 @@ class Prediction(BaseModel):
     probabilities: dict[str, float]
     level: str = Field(description=", ".join(DETAIL_LEVELS))
     missing: list[str] = Field(description="optional fields that were not given")
-    unknown_codes: list[str] = Field(description="codes that LAPD's tables do not have; they are not used")
+    unknown_codes: list[str] = Field(description="codes that LAPD's tables or the model lack; they are not used")
+    warnings: list[str] = Field(description="what the model did not learn, of this report's time and system")
     model_name: str
     model_version: str
     inference_time_ms: float

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 
 from crime.core.days import day_number, day_text
 from crime.forecaster.bundle import ForecastBundle
-from crime.reports.categories import CATEGORIES
+from crime.reports.categories import AREA_ONLY_CATEGORIES, CATEGORIES
 from crime.reports.codes import code_names
 from crime.reports.places import PlaceKind
 from crime.reports.schema import SHIFTS
@@ -45,8 +45,8 @@ def forecast(
 ) -> PlaceForecast:
     """Expected reports of a place by day, with intervals, and the previous forecast with the reports that came."""
     bundle = loaded_forecast(models)
-    _check_category(category)
     kind: PlaceKind = "district" if district else "area" if area else "city"
+    _check_category(category, kind)
     id_ = district or area or 0
     place = _place_index(bundle, kind, id_)
     mean = bundle.expected(kind, np.arange(horizon), shift, category)[place]
@@ -54,7 +54,8 @@ def forecast(
         Day(date=day_text(bundle.origin + 1 + day), **interval)
         for day, interval in enumerate(intervals(bundle, kind, mean, shift, category))
     ]
-    all_reports = shift is None and category is None  # the past is stored without shifts and categories
+    # the past is stored without shifts and categories, and of a random draw not at all: its days have few reports
+    all_reports = shift is None and category is None and bundle.spec.data.share == 1
     return PlaceForecast(
         **provenance(bundle),
         place=_place_name(kind, id_),
@@ -97,7 +98,7 @@ def hotspots(
 ) -> Hotspots:
     """The places with the most expected reports on a day, the highest first."""
     bundle = loaded_forecast(models)
-    _check_category(category)
+    _check_category(category, by)
     day = _horizon_day(bundle, on)
     if by not in bundle.places:
         raise HTTPException(404, f"the forecast has no {by}s: the table it was made from names none")
@@ -166,9 +167,11 @@ def entity_features(entity: Literal["area", "district"], id: int, models: ModelM
     return EntityFeatures(**provenance(bundle), entity=entity, id=id, features=values)
 
 
-def _check_category(category: str | None) -> None:
+def _check_category(category: str | None, kind: PlaceKind) -> None:
     if category is not None and category not in CATEGORIES:
         raise _query_problem("category", category, f"expected one of {', '.join(CATEGORIES)}")
+    if category in AREA_ONLY_CATEGORIES and kind == "district":
+        raise _query_problem("category", category, "places of sexual crimes are told no finer than their area")
 
 
 def _query_problem(parameter: str, value: Any, message: str) -> RequestValidationError:

@@ -43,6 +43,7 @@ SHOWN_DETAILS = (
     "metrics",
     "confusion",
     "calibration",
+    "by_system",
     "data",
     "parameters",
     "rounds",

@@ -7,13 +7,12 @@ import numpy as np
 
 from crime.classifier.spec import CategoryData
 from crime.core.days import day_text, weekday
-from crime.reports.systems import SYSTEMS, System
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.table import row_blocks
 
 
-def category_data(reports: Reports, held_out: Reports, tally: Tally) -> CategoryData:
+def category_data(reports: Reports, held_out: Reports, tally: Tally, share: float) -> CategoryData:
     """Facts of all reports, in order of time, and of the last of them, which were held out."""
     return CategoryData(
         fingerprint=fingerprint(reports),
@@ -21,8 +20,8 @@ def category_data(reports: Reports, held_out: Reports, tally: Tally) -> Category
         held_out=len(held_out),
         first_day=day_text(int(reports.fields["date_occ"].min())),
         until=day_text(int(reports.fields["date_occ"].max())),
+        share=share,
         held_out_from=day_text(int(held_out.fields["date_occ"].min())),
-        systems=_reports_by_system(reports),
         frequency=_mo_frequency(reports),
         **tally.as_dict(),
     )
@@ -48,11 +47,6 @@ def count_cells(reports: Reports) -> np.ndarray:
     ).astype(np.int32)
     cells, counts = np.unique(keys, axis=0, return_counts=True)
     return np.column_stack([cells, counts]).astype(np.int32)
-
-
-def _reports_by_system(reports: Reports) -> dict[System, int]:
-    counts = np.bincount(reports.fields["system"].astype(int), minlength=len(SYSTEMS)).tolist()
-    return {system: count for system, count in zip(SYSTEMS, counts, strict=True) if count}
 
 
 def _mo_frequency(reports: Reports) -> dict[str, int]:

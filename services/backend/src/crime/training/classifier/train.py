@@ -23,6 +23,7 @@ from crime.metrics.classification import Scores, score_predictions
 from crime.metrics.drift import ReferenceCounts, count_watched_values, drift_reference
 from crime.reports.categories import CATEGORIES
 from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.facts import category_data, count_cells
@@ -30,6 +31,7 @@ from crime.training.classifier.table import TrainingTable, TreeParameters, build
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
+MIN_SYSTEM_REPORTS = 50  # held-out reports of a report system; fewer are not scored apart
 MIN_WHOLE_SHARE = 0.5  # of the reports: if fewer have the fields of the most detailed level, it can't be learnt
 HELD_OUT_SHARE = 0.2  # of the reports, the newest; docs/method.md
 
@@ -46,6 +48,7 @@ def train_category_model(
     tally: Tally,
     directory: Path,
     *,
+    share: float = 1.0,
     seed: int = 0,
     victim: bool = False,
     parameters: TreeParameters | None = None,
@@ -54,9 +57,10 @@ def train_category_model(
 ) -> TrainedModel:
     """Train a model on the first 80 % of the reports by time and judge it on the rest; then train on all reports.
 
-    Both are written to `directory` as one bundle, in which the second answers. Sorts the reports by time. `victim` adds
-    the victim columns; `parameters` of LightGBM replace those of `TREE_PARAMETERS`; `executor` trains the models of the
-    detail levels. Raises `DataError` if the reports are too few or lack columns.
+    Both are written to `directory` as one bundle, in which the second answers. Sorts the reports by time. `share` is
+    that of all reports, where these are a random draw. `victim` adds the victim columns; `parameters` of LightGBM
+    replace those of `TREE_PARAMETERS`; `executor` trains the models of the detail levels. Raises `DataError` if the
+    reports are too few or lack columns.
     """
     _check_trainable(reports)
     reports.sort()  # in place, so that they are not in memory twice
@@ -77,7 +81,7 @@ def train_category_model(
     table, vocabularies = _build_table(directory, "", reports, victim, parameters)
     np.save(directory / COUNTS_FILE, count_cells(reports))
     HeldOutReports.newest(held_out, table.names).save(directory / HELD_OUT_FILE)
-    data, watched = category_data(reports, held_out, tally), count_watched_values(reports.fields)
+    data, watched = category_data(reports, held_out, tally, share), count_watched_values(reports.fields)
     held_out = held_out.take(np.arange(len(held_out)))  # a copy: a view would keep all reports in memory
     del reports  # make room for the trees
     release_free_memory()
@@ -188,6 +192,17 @@ def _draft(
     )
 
 
+def _scores_by_system(model: CategoryBundle, held_out: Reports) -> dict[str, dict[str, dict[str, float]]]:
+    """Scores of each report system's held-out reports at each detail level; none where all are of one system."""
+    by_system: dict[str, dict[str, dict[str, float]]] = {}
+    for number, system in enumerate(SYSTEMS):
+        reports = held_out.take(np.flatnonzero(held_out.fields["system"] == number))
+        if MIN_SYSTEM_REPORTS <= len(reports) < len(held_out):
+            scores = evaluate_levels(model, reports)
+            by_system[system] = {level: level_scores.short() for level, level_scores in scores.items()}
+    return by_system
+
+
 def _write_spec(directory: Path, draft: CategorySpec, held_out: Reports, watched: dict[str, dict[str, int]]) -> None:
     """Measure the judged model on the held-out reports and write the spec. `watched`: counts of all reports."""
     write_spec(directory, draft)
@@ -200,5 +215,6 @@ def _write_spec(directory: Path, draft: CategorySpec, held_out: Reports, watched
         "confusion": confusion,
         "reference": drift_reference(watched, confusion),
         "calibration": {level: level_scores.calibration for level, level_scores in scores.items()},
+        "by_system": _scores_by_system(bundle.judged(), held_out),
     }
     write_spec(directory, draft.model_copy(update=measured))

@@ -48,6 +48,14 @@ class IntervalModel:
         )
         return cls(a, b, (lower, upper))
 
+    def of_whole(self, share: float) -> "IntervalModel":
+        """The intervals of all reports, from those of a random draw of a `share` of them.
+
+        If each report is drawn with probability p, and the draw has mean m and variance m (1 + a) + b m², all reports
+        have mean M = m / p and variance M (1 + a / p) + b M²: what the draw leaves unknown widens them.
+        """
+        return IntervalModel(self.a / share, self.b, self.levels)
+
     def coverage_at(self, level: float, mean: np.ndarray, reports: np.ndarray) -> float:
         """Share of reports (n,) inside the central interval of a nominal level.
 

@@ -30,11 +30,12 @@ INTERVAL_TRIALS = 6  # latest trials of the backtest that intervals are fitted t
 
 
 def train_forecast(
-    history: EventHistory, tally: Tally, directory: Path, progress: Progress = no_progress
+    history: EventHistory, tally: Tally, directory: Path, progress: Progress = no_progress, share: float = 1.0
 ) -> ForecastBundle:
     """Backtest and make the forecast, and write its bundle to `directory`.
 
-    Raises `DataError` if there are too few reports, or they cover too short a time.
+    If the history is a random draw of a `share` of all reports, the forecast is of all reports; the backtest is of the
+    draw. Raises `DataError` if there are too few reports, or they cover too short a time.
     """
     backtest_origins(history)  # fails at once rather than after minutes
     kinds = [kind for kind in PLACE_KINDS if kind != "district" or (history.district > 0).any()]
@@ -50,7 +51,7 @@ def train_forecast(
         trials = cross_validation(forecaster, kind, "day", progress=kind_progress)
         if kind != "city":
             summaries[kind] = summarise(trials, kind, "day")
-        places[kind] = _place_forecasts(forecaster, kind, trials)
+        places[kind] = _place_forecasts(forecaster, kind, trials, share)
         past_origin = trials[-1].origin
     entities = [kind for kind in kinds if kind != "city"]
     online = {entity: forecaster.boosted.store.latest(entity, history.last) for entity in entities}
@@ -65,6 +66,7 @@ def train_forecast(
         backtest=summaries,
         data=ForecastData(
             reports=len(history),
+            share=share,
             first_day=day_text(history.first),
             until=day_text(history.last),
             **tally.as_dict(),
@@ -76,7 +78,10 @@ def train_forecast(
     return ForecastBundle(directory)
 
 
-def _place_forecasts(forecaster: Forecaster, kind: PlaceKind, trials: Sequence[OriginTrial]) -> PlaceForecasts:
+def _place_forecasts(
+    forecaster: Forecaster, kind: PlaceKind, trials: Sequence[OriginTrial], share: float
+) -> PlaceForecasts:
+    """The forecast of each place, scaled to all reports. Past counts of a draw are not: they are of the draw."""
     known, places = forecaster.known, forecaster.known.places[kind]
     origin = known.history.last
     last = trials[-1]
@@ -91,11 +96,11 @@ def _place_forecasts(forecaster: Forecaster, kind: PlaceKind, trials: Sequence[O
     return PlaceForecasts(
         ids=places.ids.astype(np.int32),
         area=places.area.astype(np.int32),
-        mean=forecaster.forecast(kind, origin).astype(np.float32),
+        mean=(forecaster.forecast(kind, origin) / share).astype(np.float32),
         share=shift_category_shares(known.history, known.places, kind, origin).astype(np.float32),
         centre=view.centres[kind].astype(np.float32),
         recent=view.counts[kind][:, -RECENT_DAYS:].astype(np.int32),
-        intervals={cut: model.table().astype(np.float32) for cut, model in intervals.items()},
+        intervals={cut: model.of_whole(share).table().astype(np.float32) for cut, model in intervals.items()},
         past=past,
         outcome=outcome,
     )

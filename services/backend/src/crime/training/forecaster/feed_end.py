@@ -1,0 +1,100 @@
+"""Where a table ends in truth: from which day on reports fell to a trickle because its feed stopped.
+
+A forecast would take the trickle for a fall of crime. The day is found by a likelihood ratio: two rates, one for the
+year before and one for what follows, against one rate for both (Hinkley, Inference about the change-point in a sequence
+of random variables, Biometrika 1970). A table that thins out over months is cut where it began to.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crime.core.days import day_number, day_text
+from crime.core.errors import DataError
+from crime.reports.history import EventHistory
+from crime.reports.sources import SOURCES
+from crime.reports.tally import Tally
+from crime.training.forecaster.cross_validation import backtest_origins
+from crime.training.forecaster.reporting_delay import MAX_DELAY_DAYS, completeness, observed_days
+
+# set by judgement, as docs/method.md says
+YEAR_DAYS = 364  # days before a stop that give the usual rate: every weekday and season once
+MIN_DAYS_BEFORE = 84  # of a history, for a usual rate
+TRICKLE_SHARE = 0.35  # of the usual rate: what is left after a stop is less; a real fall of crime leaves more
+MIN_LOG_RATIO = 12.0  # of the likelihoods: chance gives this less than once in a million tables
+WINDOW_DAYS = 28  # of the search for where a table began to thin out
+THINNED_SHARE, THINNED_LOG_RATIO = 0.95, 2.0  # of such a window's rate, and how clearly it is less
+
+
+@dataclass(frozen=True)
+class FeedEnd:
+    """The last day on which a table is complete, and the rate of reports after it as a share of the usual one."""
+
+    day: int
+    share: float
+
+
+def complete_history(history: EventHistory, tally: Tally) -> EventHistory:
+    """The reports up to where the table's feed stopped. Raises `DataError` if they are too few for a backtest.
+
+    `tally` counted the table's rows; later reports are counted in it as rejected.
+    """
+    end = feed_end(history)
+    reason = ""
+    if end:
+        reason = f"reports fell to {end.share:.0%} of a year's rate after {day_text(end.day)}: the table ends there"
+        complete_until = SOURCES["legacy"].complete_until
+        if complete_until and not tally.simulated and not tally.systems["nibrs"]:
+            moved = day_number(complete_until)
+            if history.first + MIN_DAYS_BEFORE < moved < end.day + YEAR_DAYS:
+                end = FeedEnd(moved, end.share)
+                reason = f"LAPD's areas moved to NIBRS after {complete_until}: without that table, reports end there"
+        for day in history.occurred[history.occurred > end.day]:
+            tally.reject(reason, 0, day_text(int(day)))
+        history = history.take(np.flatnonzero(history.occurred <= end.day))
+    try:
+        backtest_origins(history)
+    except DataError as error:
+        raise DataError(f"{error} ({reason})" if reason else str(error)) from None
+    return history
+
+
+def feed_end(history: EventHistory) -> FeedEnd | None:
+    """Where the table's feed stopped; None for a table that goes on to its last day."""
+    days = np.arange(history.first, history.last + 1)
+    counts = np.bincount(history.occurred - history.first, minlength=len(days)).astype(float)
+    known = completeness(history, history.end)[np.minimum(history.end - days, MAX_DELAY_DAYS)]
+    reports = np.concatenate([[0], np.cumsum(counts)])  # up to the day before each
+    exposure = np.concatenate([[0], np.cumsum(known * observed_days(counts))])
+    # days before which the feed may have stopped: what came before is longer than the rest, so that it is the usual
+    candidates = np.arange(max(MIN_DAYS_BEFORE, len(days) // 2), len(days))
+    if not len(candidates):
+        return None
+    before = np.maximum(candidates - YEAR_DAYS, 0)
+    rate = (reports[candidates] - reports[before]) / np.maximum(exposure[candidates] - exposure[before], 1e-9)
+    after, expected = reports[-1] - reports[candidates], rate * (exposure[-1] - exposure[candidates])
+    ratio = _log_ratio(after, expected)
+    ratio[after >= TRICKLE_SHARE * expected] = 0
+    best = int(ratio.argmax())
+    if ratio[best] < MIN_LOG_RATIO:
+        return None
+    stop = _first_thinned(int(candidates[best]), reports, exposure)
+    return FeedEnd(int(days[stop - 1]), float(after[best] / expected[best]))
+
+
+def _first_thinned(stop: int, reports: np.ndarray, exposure: np.ndarray) -> int:
+    """The day before which the table is complete: a week earlier, as long as four weeks before it are thinned out."""
+    while stop - WINDOW_DAYS > MIN_DAYS_BEFORE:
+        window, year = stop - WINDOW_DAYS, max(stop - WINDOW_DAYS - YEAR_DAYS, 0)
+        rate = (reports[window] - reports[year]) / max(exposure[window] - exposure[year], 1e-9)
+        seen, expected = reports[stop] - reports[window], rate * (exposure[stop] - exposure[window])
+        if seen > THINNED_SHARE * expected or _log_ratio(np.array([seen]), np.array([expected]))[0] < THINNED_LOG_RATIO:
+            break
+        stop -= 7
+    return stop
+
+
+def _log_ratio(seen: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """(n,) log likelihood of Poisson counts under their own rates, less that under the expected ones."""
+    expected = np.maximum(expected, 1e-9)
+    return np.asarray(seen * np.log(np.maximum(seen, 1e-9) / expected) - seen + expected)
