@@ -40,7 +40,7 @@ def print_tally(tally: "Tally") -> None:
     for kind, count in tally.repaired.most_common():
         err.print(f"  repaired {count:,}: {kind}", highlight=False)
     for reason, count in tally.rejected.most_common():
-        examples = ", ".join(f"row {row}: {cell!r}" for row, cell in tally.examples[reason])
+        examples = ", ".join(f"row {row}: {cell!r}" if row else cell for row, cell in tally.examples[reason])
         err.print(f"  rejected {count:,}: {reason} ({examples})", highlight=False, markup=False)
 
 

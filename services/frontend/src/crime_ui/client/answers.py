@@ -48,13 +48,17 @@ class Feature(TypedDict):
 
 
 class ReportCounts(TypedDict):
-    """Reports that match the filters. `by_area` by area number; `by_weekday_hour`: 7 rows (Monday first) of 24."""
+    """Reports that match the filters. `by_area` by area number; `by_weekday_hour`: 7 rows (Monday first) of 24.
+
+    `complete_until`: the last day of which all reports are in the table, where that is not its last.
+    """
 
     total: int
     by_category: dict[str, int]
     by_area: dict[str, int]
     by_month: dict[str, int]
     by_weekday_hour: list[list[int]]
+    complete_until: NotRequired[str | None]
 
 
 class Scores(TypedDict):

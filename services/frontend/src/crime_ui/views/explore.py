@@ -72,6 +72,8 @@ def show_counts(counts: ReportCounts, area_names: dict[str, str], filters: Repor
             if filters["first"] <= month <= filters["last"]
         }
         st.plotly_chart(charts.bars(by_month), key="by-month", config=charts.CONFIG)
+        if complete_until := counts.get("complete_until"):
+            st.caption(f"After {complete_until} LAPD's areas moved to NIBRS: later reports are in another table.")
     st.subheader("By weekday and hour")
     st.plotly_chart(charts.weekday_hour(counts["by_weekday_hour"]), key="by-hour", config=charts.CONFIG)
 

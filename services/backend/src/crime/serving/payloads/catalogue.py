@@ -50,7 +50,10 @@ class Code(BaseModel):
 
 
 class Counts(BaseModel):
-    """Reports that match the filters. `by_weekday_hour`: 7 rows (Monday first) of 24."""
+    """Reports that match the filters. `by_weekday_hour`: 7 rows (Monday first) of 24.
+
+    `complete_until`: the last day of which LAPD wrote all reports to the model's table; None for one that is kept up.
+    """
 
     total: int
     first_month: str
@@ -59,3 +62,4 @@ class Counts(BaseModel):
     by_area: dict[str, int]
     by_month: dict[str, int]
     by_weekday_hour: list[list[int]]
+    complete_until: str | None = None

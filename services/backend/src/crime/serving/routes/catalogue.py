@@ -12,6 +12,7 @@ from crime.features.vocabulary import CODED_FIELDS
 from crime.features.windows import ENTITIES, WINDOW_FEATURES
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES, CRIME_CODES
 from crime.reports.codes import code_names
+from crime.reports.sources import SOURCES
 from crime.reports.systems import Code as ReportCode
 from crime.serving.dependencies import model_of
 from crime.serving.errors import BAD_BODY_RESPONSE, WRONG_INPUT_RESPONSES
@@ -145,8 +146,18 @@ def reports(
         by_category=dict(zip(CATEGORY_NAMES, total_by(category_index, len(CATEGORIES)), strict=True)),
         by_area={str(number): reports for number, reports in enumerate(by_area) if number},
         by_month=dict(zip(month_names, total_by(month - all_months[0], len(all_months)), strict=True)),
+        complete_until=_complete_until(model_of(request)),
         by_weekday_hour=[by_weekday_hour[start : start + 24] for start in range(0, 7 * 24, 24)],
     )
+
+
+def _complete_until(model: CategoryBundle) -> str | None:
+    """The last day of which the model's reports are complete, if they are of a table that LAPD no longer keeps up."""
+    data = model.spec.data
+    if data.simulated or set(data.systems) != {"legacy"}:
+        return None
+    until = SOURCES["legacy"].complete_until
+    return until if until and until < data.until else None
 
 
 def _matches(
