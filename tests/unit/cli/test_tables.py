@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crime.core.days import day_number
 from crime.reports.categories import CATEGORY_NAMES
 from typer.testing import Result
 
@@ -20,13 +21,18 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
 
 
-def test_check_counts_what_was_repaired_and_rejected(crime: RunCommand, table: Path, tmp_path: Path) -> None:
+def test_check_counts_what_was_repaired_and_rejected(
+    crime: RunCommand, table: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("crime.reports.freshness.today", lambda: day_number("2020-02-29"))
     rejects = tmp_path / "rejects.csv"
     result = crime("check", "--data", table, "--rejects", rejects, "--json")
     assert result.stderr.startswith("20 rows read, 2 rejected, 0 cells repaired\n")
     assert "rejected 1: AREA is blank (row 10: '')" in result.stderr
+    assert "newest report 2020-01-20, 40 days behind (usual: about 12, at most 26" in result.stderr
     summary = json.loads(result.stdout)
     assert (summary["rows"], sum(summary["rejected"].values())) == (20, 2)
+    assert (summary["newest"], summary["days_behind"], summary["usual_days_behind"]) == ("2020-01-20", 40, 12)
     rejected = rows_of(rejects)
     assert [row["reason"] for row in rejected] == [
         "TIME OCC: expected a 24-hour time from 0000 to 2359",
@@ -121,16 +127,30 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Portal)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("CRIME_PORTAL_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("CRIME_PORTAL_DATASET", "2nrs-mtv8")
     yield failures
     server.shutdown()
     server.server_close()
 
 
-def test_fetch_writes_the_portals_reports(crime: RunCommand, portal: list[int], tmp_path: Path) -> None:
-    output = tmp_path / "reports.csv"
-    assert "reports.csv: 1 reports, 1 fetched now" in crime("fetch", "--output", output).stdout
-    (row,) = rows_of(output)
+def test_fetch_writes_the_portals_reports(
+    crime: RunCommand, portal: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("crime.reports.freshness.today", lambda: day_number("2024-01-13"))
+    result = crime("fetch", "--json")
+    first, dataset, newest, summary = result.stdout.splitlines()
+    assert first == "reports.csv: 1 reports, 1 fetched now"
+    assert dataset.strip().startswith("2nrs-mtv8 Crime Data from 2020 to 2024: 1 reports, 1 fetched now")
+    assert newest.strip() == "newest report 2024-01-01, 12 days behind (usual: about 12)"
+    assert json.loads(summary)["datasets"][0] | {"note": ""} == {"id": "2nrs-mtv8", "rows": 1, "fetched": 1, "note": ""}
+    (row,) = rows_of(tmp_path / "reports.csv")
     assert (row["DR_NO"], row["AREA"]) == ("1", "03")
+
+
+def test_datasets_are_chosen_by_id(crime: RunCommand, portal: list[int]) -> None:
+    arguments = ("--dataset", "63jg-8b9z", "--dataset", "2nrs-mtv8")
+    assert "reports.csv: 2 reports, 2 fetched now" in crime("fetch", *arguments).stdout
+    assert "got 'all'" in crime("fetch", "--dataset", "all", code=1).stderr
 
 
 def test_a_portal_that_refuses_is_one_line(crime: RunCommand, portal: list[int], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crime.cli.app import app, features_app
-from crime.cli.console import out, progress_bar, readable_errors, table_or_sample
+from crime.cli.console import err, out, progress_bar, readable_errors, table_or_sample
 from crime.cli.options import Data, Json, Rejects, Since
 from crime.cli.rendering import print_tally
 from crime.core.settings import Settings
@@ -18,10 +18,15 @@ from crime.core.settings import Settings
 def fetch(
     output: Annotated[
         Path, typer.Option(help="A CSV file; an interrupted run continues where it stopped.", dir_okay=False)
-    ],
+    ] = Path("reports.csv"),
     since: Since = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="Only the dataset with this id on the portal, such as k7nn-b2ep; may be repeated."),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Fetch LAPD's reports from the city's open-data portal; a second run fetches what was added or changed since."""
+    """Fetch all of LAPD's reports from the city's open-data portal; a second run fetches what was added or changed."""
     from crime.reports.portal import fetch_reports
 
     with readable_errors(), progress_bar() as bar:
@@ -30,23 +35,30 @@ def fetch(
         def show(done: int, total: int) -> None:
             bar.update(task, description=f"{done:,} of {total:,} reports", total=total, completed=done)
 
-        result = fetch_reports(Settings(), output, since, show)
+        result = fetch_reports(Settings(), output, since, show, dataset or ())
     out.print(f"{output}: {result.rows:,} reports, {result.fetched:,} fetched now", highlight=False, soft_wrap=True)
+    for line in result.lines:
+        out.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+    if as_json:
+        typer.echo(json.dumps({"output": str(output)} | result.as_json()))
 
 
 @app.command()
 def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
-    """Read a table and report what was repaired and rejected; nothing is trained or scored."""
+    """Read a table: what was repaired and rejected, and how new its reports are. Nothing is trained or scored."""
     from crime.reports.files import parse_block, read_blocks
+    from crime.reports.freshness import Freshness, newest_by_system
     from crime.reports.tally import Tally
 
     with readable_errors(), table_or_sample(data) as path:
         tally = Tally(rejects)
+        freshness = Freshness({})
         for batch in read_blocks(path, tally):
-            parse_block(batch, tally)
+            freshness = freshness.with_days(newest_by_system(parse_block(batch, tally)))
     print_tally(tally)
+    err.print(freshness.text, highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps(tally.as_dict()))
+        typer.echo(json.dumps(tally.as_dict() | freshness.as_json()))
 
 
 @app.command()

@@ -29,6 +29,6 @@ class Settings(BaseSettings):
     record_share: Annotated[float, Field(ge=0, le=1)] = 1.0  # of predictions that are recorded
     token_file: Path | None = None  # the bearer token of changing calls, which are off without it
     portal_url: str = "https://data.lacity.org"
-    portal_dataset: str = "2nrs-mtv8"
+    portal_dataset: str = ""  # ids of the datasets to fetch, with blanks or commas between; empty: all of LAPD's
     portal_token: str = ""  # Socrata app token; requests without one are throttled sooner
     portal_page: int = 10_000  # rows per request

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -52,18 +52,35 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A table of reports that LAPD publishes, and how its rows become reports.
+class Dataset:
+    """A table on the portal. `last_day`: that of its last event, if no more rows will come: the table is frozen."""
 
-    `datasets`: ids on the portal, oldest years first. `complete_until`: the last day of which LAPD wrote all reports
-    to it, None for a table that is kept up.
+    id: str
+    title: str
+    last_day: str = ""
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A table that is no longer on the portal: the day on which it went, and the id of the one that has its rows."""
+
+    on: str
+    successor: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The reports that LAPD publishes in one system, and how rows become reports.
+
+    `datasets`: on the portal, oldest years first. `complete_until`: the last day of which LAPD wrote all reports to
+    them, None for a system that is kept up. `retired`: datasets of earlier years that are gone, by id.
     """
 
     system: System
-    title: str
-    datasets: tuple[str, ...]
+    datasets: tuple[Dataset, ...]
     columns: tuple[Column, ...]
     complete_until: str | None = None
+    retired: Mapping[str, Retired] = field(default_factory=dict)
 
     @cached_property
     def fields(self) -> Mapping[str, Column]:

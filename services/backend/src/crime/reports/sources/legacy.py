@@ -17,12 +17,14 @@ from crime.reports.parsers import (
     parse_text,
     parse_time,
 )
-from crime.reports.schema import Column, Source
+from crime.reports.schema import Column, Dataset, Source
 
 LEGACY = Source(
     system="legacy",
-    title="Crime Data from 2020 to 2024",
-    datasets=("2nrs-mtv8",),
+    datasets=(
+        Dataset("63jg-8b9z", "Crime Data from 2010 to 2019", last_day="2019-12-31"),
+        Dataset("2nrs-mtv8", "Crime Data from 2020 to 2024", last_day="2025-03-28"),
+    ),
     columns=(
         Column("DR_NO", "report number", parse_text),
         Column("Date Rptd", "date the report was taken", parse_date),

@@ -17,7 +17,7 @@ from crime.reports.parsers import (
     parse_time,
     parse_yes_no,
 )
-from crime.reports.schema import Column, Source
+from crime.reports.schema import Column, Dataset, Retired, Source
 
 _ANSWER = "follows from the offense code: never read"
 _INVESTIGATION = "follows from the investigation: never read"
@@ -25,8 +25,8 @@ _PERSON = "about a victim, suspect or arrestee: never read"
 
 NIBRS = Source(
     system="nibrs",
-    title="LAPD NIBRS Offenses Dataset",
-    datasets=("k7nn-b2ep",),
+    datasets=(Dataset("k7nn-b2ep", "LAPD NIBRS Offenses Dataset"),),
+    retired={"y8y3-fqfu": Retired(on="2026-08-18", successor="k7nn-b2ep")},  # it had 2024 and 2025 alone
     columns=(
         Column("CaseNo", "case number; a case has a row for each of its offenses", parse_text),
         Column("UniqueNIBRNo", "the offense's number: case, offense code, sequence", parse_text, field="dr_no"),
