@@ -1,5 +1,6 @@
 """A portal inside a pod: serves a simulated city's reports up to a day that can be moved, by the city portal's API.
 
+It has one dataset, `twin-2020`, which is none of LAPD's: 404 for any other.
 `POST /until?2020-05-01` moves it; `POST /feed?N` asks backend-service for predictions of the N latest until then.
 """
 
@@ -41,6 +42,9 @@ until = "2020-01-01"
 
 class Portal(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if urlparse(self.path).path != "/resource/twin-2020.json":
+            self.answer({"message": "Not found"}, 404)
+            return
         query = {name: values[0] for name, values in parse_qs(urlparse(self.path).query).items()}
         found = [row for row in reports if row["date_occ"] <= until + "T99"]
         for name, sign, value in re.findall(r"(:?\w+) (>=|>) '([^']*)'", query.get("$where", "")):
@@ -64,9 +68,9 @@ class Portal(BaseHTTPRequestHandler):
             with urllib.request.urlopen(request, timeout=60) as response:
                 self.answer({"answers": len(json.load(response))})
 
-    def answer(self, content: Any) -> None:
+    def answer(self, content: Any, status: int = 200) -> None:
         body = json.dumps(content).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

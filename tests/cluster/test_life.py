@@ -258,6 +258,7 @@ def portal(release: Cluster) -> Iterator[Callable[[str], object]]:
     release.helm(
         "upgrade", "crime", "charts/crime-prediction", "--wait", "--reuse-values", "--timeout", "180s",
         "--set", "training.env.CRIME_PORTAL_URL=http://portal:8000",
+        "--set", "training.env.CRIME_PORTAL_DATASET=twin-2020",
     )  # fmt: skip
     yield tell
     release.kubectl("delete", "pod/portal", "service/portal", "--grace-period=1")

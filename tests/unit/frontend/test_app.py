@@ -1,5 +1,6 @@
-"""What surrounds every view: outages, the warning about simulated data, the release."""
+"""What surrounds every view: outages, the warning about simulated data, how new reports are, the release."""
 
+import pytest
 from recorded import RecordedBackend, recorded
 from streamlit.testing.v1 import AppTest
 
@@ -45,6 +46,20 @@ def test_a_model_of_simulated_reports_is_marked(backend: RecordedBackend, app: A
 def test_the_release_is_below_the_view(backend: RecordedBackend, app: AppTest) -> None:
     app.run()
     assert not app.warning
+    age = "Newest report 2025-02-26, 637 days behind (usual: about 12)"
+    assert captions(app)[-1] == f"{age} · Crime prediction {recorded('root')['version']}"
+
+
+@pytest.mark.parametrize("lacking", ["data", "usual_days_behind", "days_behind", "all"])
+def test_a_backend_that_does_not_tell_how_new_its_reports_are(
+    lacking: str, backend: RecordedBackend, app: AppTest
+) -> None:
+    ready = {} if lacking == "all" else {name: value for name, value in recorded("ready").items() if name != lacking}
+    if lacking == "days_behind":
+        ready["data"]["crime-category"]["days_behind"] = None
+    backend.replace("GET", "/ready", ready)
+    app.run()
+    assert not app.exception
     assert captions(app)[-1] == f"Crime prediction {recorded('root')['version']}"
 
 
@@ -54,4 +69,4 @@ def test_a_backend_that_does_not_tell_its_release(backend: RecordedBackend, app:
     backend.replace("GET", "/", root)
     app.run()
     assert not app.exception
-    assert not any(caption.startswith("Crime prediction") for caption in captions(app))
+    assert not any("Crime prediction" in caption for caption in captions(app))

@@ -1,11 +1,18 @@
 """Health routes: what the service is, whether it lives, and whether it can be sent requests."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import ANY
 
+import pytest
 from crime import __version__
 from crime.classifier.bundle import CategoryBundle
+from crime.core.bundle_files import write_spec
+from crime.core.days import day_number
 from memory_registry import MemoryRegistry
 from starlette.testclient import TestClient
+from written_forecast import write_forecast
 
 NAME = "crime-category"
 StartApp = Callable[..., TestClient]
@@ -49,6 +56,8 @@ def test_with_a_champion_it_is_ready_until_it_drains(
         "serving": {NAME: "1"},
         "trouble": {"crime-risk": answer.json()["trouble"]["crime-risk"]},
         "registry": str(registry),
+        "data": {NAME: {"data_until": small_bundle.spec.data.until, "days_behind": ANY}},
+        "usual_days_behind": 12,
     }
     client.app.state.backend.draining = True  # type: ignore[attr-defined]
     answer = client.get("/ready")
@@ -73,3 +82,37 @@ def test_metrics_are_prometheus_text(start_app: StartApp) -> None:
     answer = start_app().get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     assert "# TYPE crime_requests_total counter" in answer.text
+
+
+def test_how_far_the_data_are_behind_is_told_on_the_day_it_is_asked(
+    start_app: StartApp,
+    registry: MemoryRegistry,
+    small_bundle: CategoryBundle,
+    tmp_path: Path,
+    metric: Callable[..., float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register("crime-risk", write_forecast(tmp_path / "forecast"), "champion")
+    client = start_app()
+    until = small_bundle.spec.data.until
+    for behind in (12, 13):
+        monkeypatch.setattr("crime.reports.freshness.today", lambda: day_number(until) + behind)  # noqa: B023
+        ages = client.get("/ready").json()["data"]
+        assert ages[NAME] == {"data_until": until, "days_behind": behind}
+        assert metric("crime_data_age_days", model=NAME) == behind
+        assert ages["crime-risk"]["data_until"] == "2020-12-31"
+        assert metric("crime_data_age_days", model="crime-risk") == ages["crime-risk"]["days_behind"] > behind
+
+
+def test_a_bundle_whose_last_day_is_none_does_not_stop_the_metrics(
+    start_app: StartApp, registry: MemoryRegistry, small_bundle: CategoryBundle, tmp_path: Path
+) -> None:
+    directory = tmp_path / "bundle"
+    shutil.copytree(small_bundle.directory, directory)
+    spec = small_bundle.spec
+    write_spec(directory, spec.model_copy(update={"data": spec.data.model_copy(update={"until": "some day"})}))
+    registry.register(NAME, directory, "champion")
+    client = start_app()
+    assert client.get("/ready").json()["data"] == {NAME: {"data_until": "some day", "days_behind": None}}
+    assert f'crime_data_age_days{{model="{NAME}"}} NaN' in client.get("/metrics").text

@@ -28,5 +28,11 @@ with outage_message():
     if cached.category_model()["serving"]["data"].get("simulated"):
         st.warning("**Simulated.** The model that answers was trained on a simulated city's reports, not on real ones.")
     page.run()
+    footer = []
+    if age := cached.data_age():
+        days = f"{age['days_behind']:,} day{'' if age['days_behind'] == 1 else 's'}"
+        footer.append(f"Newest report {age['until']}, {days} behind (usual: about {age['usual']})")
     if release := cached.release():
-        st.caption(f"Crime prediction {release}", text_alignment="right")
+        footer.append(f"Crime prediction {release}")
+    if footer:
+        st.caption(" · ".join(footer), text_alignment="right")

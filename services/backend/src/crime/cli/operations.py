@@ -30,14 +30,19 @@ def retrain(
     with readable_errors():
         from crime.core.executors import connect_executor
         from crime.pipelines import retrain
+        from crime.reports.freshness import freshness_text
 
         with progress_bar() as bar:
             task = bar.add_task("fetch", total=None)
             result = retrain.retrain(Settings(), data, since, work, connect_executor(dask), progress_on(bar, task))
+    for line in result.fetched or (freshness_text(result.until),):  # the last line of a fetch tells the same
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
     for name, model in result.models.items():
         out.print(f"{name} version {model.version}: {model.verdict}", highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps(asdict(result)))
+        told = asdict(result)
+        del told["fetched"]  # a second run fetches less, and is otherwise the same
+        typer.echo(json.dumps(told))
 
 
 @app.command()

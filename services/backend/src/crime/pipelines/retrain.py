@@ -15,6 +15,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
+from crime.core.days import day_text
 from crime.core.errors import AlreadyRunningError, BundleError, DataError, RegistryError
 from crime.core.executors import Executor
 from crime.core.progress import Progress
@@ -48,30 +49,37 @@ Trainer = Callable[[Path, Progress], Model]  # trains into a directory
 
 @dataclass(frozen=True)
 class RetrainingResult:
-    """`data`: SHA-256 of the table. `run`: MLflow's id of the run that notes the steps. `models`: results by name."""
+    """`data`: SHA-256 of the table. `run`: MLflow's id of the run that notes the steps. `models`: results by name.
+
+    `until`: the last day of its reports. `fetched`: what the fetch brought, line by line; none if a table was given.
+    """
 
     data: str
     run: str
     models: dict[str, ModelResult]
+    until: str
+    fetched: tuple[str, ...] = ()
 
 
 def retrain(
     settings: Settings, data: Path | None, since: str | None, work: Path, executor: Executor, progress: Progress
 ) -> RetrainingResult:
-    """Fetch reports (or take `data`), build features, train both models, and promote those that pass their gates.
+    """Fetch all of LAPD's reports (or take `data`), build features, train both models, promote what passes its gates.
 
     A model for which there are too few reports is left out. Raises `AlreadyRunningError`, and what fetching, reading
     and the registry raise.
     """
     with _lock_folder(work):
+        fetched: tuple[str, ...] = ()
         if data is None:
             data = work / "reports.csv"
-            fetch_reports(settings, data, since, lambda done, total: progress("fetch", done / max(1, total)))
+            found = fetch_reports(settings, data, since, lambda done, total: progress("fetch", done / max(1, total)))
+            fetched = tuple(found.lines)
         with data.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         registry = open_registry(settings)
         run = _RetrainingRun(registry, digest)
-        run.note(step="features")
+        run.note(step="features", fetch="\n".join(fetched) or "a table was given")
         history_tally = Tally()
         history = read_history(data, history_tally)
         for month in build_feature_store(history, work / "features"):
@@ -95,7 +103,7 @@ def retrain(
             results[name] = result
         run.note(step="done")
         run.end()
-    return RetrainingResult(digest, run.id, results)
+    return RetrainingResult(digest, run.id, results, day_text(history.last), fetched)
 
 
 @contextmanager

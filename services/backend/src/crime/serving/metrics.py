@@ -16,6 +16,7 @@ PREDICTIONS = Counter("crime_predictions_total", "Predictions given", ["category
 SERVED = Gauge("crime_model_info", "1 for the version that answers", ["model", "version"])
 SWAPS = Counter("crime_model_swaps_total", "Versions taken up from the registry without a restart", ["model"])
 TROUBLE = Gauge("crime_model_trouble", "1 while the registry's champion can't be loaded", ["model"])
+DATA_AGE = Gauge("crime_data_age_days", "Days from the last report that the model was made from to today", ["model"])
 RECORDED = Counter("crime_predictions_recorded_total", "Predictions stored in the prediction log")
 LOST = Counter("crime_predictions_unrecorded_total", "Predictions not stored in the prediction log", ["reason"])
 DRIFT = Gauge(

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -16,15 +17,18 @@ import structlog
 from fastapi.concurrency import run_in_threadpool
 
 from crime.classifier.bundle import CategoryBundle
+from crime.classifier.spec import CategorySpec
 from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import BundleError, ModelNotFoundError, RegistryError
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.forecaster.bundle import ForecastBundle
+from crime.forecaster.spec import ForecastSpec
 from crime.registry.kinds import CATEGORY, MODEL_KINDS, Model, ModelKind, ModelT
 from crime.registry.protocol import CHALLENGER, CHAMPION, Registry
-from crime.serving.metrics import SERVED, SWAPS, TROUBLE
+from crime.reports.freshness import days_behind
+from crime.serving.metrics import DATA_AGE, SERVED, SWAPS, TROUBLE
 
 MAX_PAUSE_SECONDS = 60.0  # longest pause before a broken version is fetched again
 FIRST_REFRESH_SECONDS = 3.0  # how long start-up waits for the registry where the image has a model of its own
@@ -50,6 +54,17 @@ class Challenger:
     model: CategoryBundle
     canary: float
     since: float
+
+
+def data_until(model: Model) -> str | None:
+    """The last day of the reports that a model was made from; None if its spec tells none."""
+    return model.spec.data.until if isinstance(model.spec, CategorySpec | ForecastSpec) else None
+
+
+def _age_in_days(until: str | None) -> float:
+    """Days from `until` to the day on which this is asked; NaN if it is no day."""
+    behind = days_behind(until or "")
+    return float("nan") if behind is None else behind
 
 
 class ModelManager:
@@ -210,6 +225,7 @@ class ModelManager:
             SERVED.remove(name, replaced.version)
             SWAPS.labels(name).inc()
         SERVED.labels(name, model.version).set(1)
+        DATA_AGE.labels(name).set_function(partial(_age_in_days, data_until(model)))
         log.info("model loaded", model=name, version=model.version)
 
     def _mark_healthy(self, name: str) -> None:

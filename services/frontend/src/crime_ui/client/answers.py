@@ -262,6 +262,14 @@ class Drift(TypedDict):
     performance: list[WeekOfPerformance]
 
 
+class DataAge(TypedDict):
+    """The last day of the reports that a model was made from, days from it to today, and how many are usual."""
+
+    until: str
+    days_behind: int
+    usual: int
+
+
 class Pod(TypedDict):
     """One backend pod. `serving`: version by model; `seconds`: latency by quantile ("0.5", "0.95")."""
 

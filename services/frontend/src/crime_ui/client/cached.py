@@ -9,6 +9,7 @@ from crime_ui.client.answers import (
     Challenger,
     Code,
     CodeKind,
+    DataAge,
     Drift,
     Feature,
     Hotspots,
@@ -25,6 +26,11 @@ from crime_ui.client.reports import ReportFilters
 @st.cache_data(ttl=30, show_spinner=False)
 def release() -> str | None:
     return monitoring.release()
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def data_age() -> DataAge | None:
+    return monitoring.data_age()
 
 
 @st.cache_data(ttl=30, show_spinner=False)

@@ -5,7 +5,8 @@ import socket
 
 import httpx
 
-from crime_ui.client.answers import Drift, Pod
+from crime_ui.client.answers import DataAge, Drift, Pod
+from crime_ui.client.models import CATEGORY_MODEL
 from crime_ui.client.transport import http_client, send
 
 CHECK_SECONDS = 2
@@ -22,6 +23,16 @@ def release() -> str | None:
     """The backend's release; None if its answer has none."""
     answer: str | None = send("GET", "/").json().get("version")
     return answer
+
+
+def data_age() -> DataAge | None:
+    """How far the category model's reports are behind today; None if the backend does not tell, or not now."""
+    try:
+        answer = http_client().get("/ready", timeout=CHECK_SECONDS).json()  # a pod that is not ready tells it too
+        age = answer["data"][CATEGORY_MODEL]
+        return DataAge(until=age["data_until"], days_behind=int(age["days_behind"]), usual=answer["usual_days_behind"])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None
 
 
 def is_ready() -> bool:
