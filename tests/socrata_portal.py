@@ -3,8 +3,9 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,7 +19,7 @@ class SocrataPortal:
     """`datasets`: rows by id, each with `:id` and `:updated_at`. `trouble` says how the next answers go wrong.
 
     `refusals`: status and body of the answers about a dataset. `moved`: by id, the id that a dataset has now.
-    `asked`: the dataset of each request.
+    `asked`: the dataset of each request. `pause`: seconds before each answer.
     """
 
     url: str = ""
@@ -28,6 +29,7 @@ class SocrataPortal:
     moved: dict[str, str] = field(default_factory=dict)
     tokens: set[str | None] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    pause: float = 0.0
 
 
 @contextmanager
@@ -49,6 +51,7 @@ def _handler(portal: SocrataPortal) -> type[BaseHTTPRequestHandler]:
             query = {name: values[0] for name, values in parse_qs(address.query).items()}
             portal.tokens.add(self.headers.get("X-App-Token"))
             portal.asked.append(dataset)
+            time.sleep(portal.pause)
             what = portal.trouble.pop(0) if portal.trouble else ""
             if what.isdigit():
                 self.answer(int(what), "", {"Retry-After": "0"})
@@ -66,8 +69,9 @@ def _handler(portal: SocrataPortal) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if cut else body)
+            with suppress(ConnectionError):  # the client was killed
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2] if cut else body)
             self.close_connection = cut
 
         def log_message(self, *arguments: Any) -> None: ...

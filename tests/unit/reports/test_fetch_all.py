@@ -2,7 +2,12 @@
 
 import csv
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +139,24 @@ def test_a_killed_fetch_of_all_continues(settings: Settings, portal: SocrataPort
     result = fetch_reports(settings, tmp_path / "cut.csv", None)
     assert 0 < result.fetched < 13
     assert (tmp_path / "cut.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+
+
+def test_a_process_that_was_killed_loses_no_page(settings: Settings, portal: SocrataPortal, tmp_path: Path) -> None:
+    fetch_reports(settings, tmp_path / "plain.csv", None)
+    portal.asked.clear()
+    portal.pause = 0.1
+    command = [sys.executable, "-m", "crime.cli", "fetch", "--output", str(tmp_path / "killed.csv")]
+    environment = {**os.environ, "CRIME_PORTAL_URL": portal.url, "CRIME_PORTAL_PAGE": "4"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as run:
+        while len(portal.asked) < 9 and run.poll() is None:  # three counts, the oldest dataset, a page of the next
+            time.sleep(0.01)
+        run.kill()
+    assert run.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed.csv").exists()
+    portal.pause = 0
+    result = fetch_reports(settings, tmp_path / "killed.csv", None)
+    assert [found.fetched for found in result.datasets] == [0, 5, 13]
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
 
 
 def test_a_day_leaves_out_datasets_that_end_before(settings: Settings, portal: SocrataPortal, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """How far reports are behind today.
 
-LAPD adds to its live table every other Tuesday, and in each such update the last 12 days are a trickle. So a table that
-was fetched right after an update is about 12 days behind, and one that was fetched right before the next, 26.
+LAPD adds to its live table every other Tuesday, and each update brings only a trickle of the 12 days before it. So
+about 12 days behind is usual right after an update, and up to 26 right before the next.
 """
 
 from collections.abc import Iterable, Mapping
