@@ -78,12 +78,25 @@ def test_a_simulated_table_says_so(crime: RunCommand, tmp_path: Path) -> None:
     assert json.loads(crime("check", "--data", output, "--json").stdout)["simulated"] == 30
 
 
+def test_a_simulated_table_of_a_day_says_how_many_rows_it_has(crime: RunCommand, tmp_path: Path) -> None:
+    output = tmp_path / "city.csv"
+    arguments = ("--system", "both", "--seam", "2024-01-01", "--first", "2024-02-01", "--until", "2024-02-01")
+    result = crime("twin", "--rows", "20000", "--output", output, *arguments)
+    rows = rows_of(output)
+    assert f"city.csv: {len(rows):,} simulated reports" in result.stdout
+    assert {row["DATE OCC"][:10] for row in rows} == {"02/01/2024"}
+    assert {bool(row["DR_NO"]) != bool(row["CaseNo"]) for row in rows} == {True}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (("twin", "--rows", "3", "--output", "city.xlsx"), 1, "must end in .csv, .csv.gz or .parquet"),
         (("twin", "--rows", "0", "--output", "city.csv"), 2, "--rows"),
         (("twin", "--drift", "May", "--output", "city.csv"), 2, "--drift"),
+        (("twin", "--system", "fbi", "--output", "city.csv"), 2, "--system"),
+        (("twin", "--seam", "May", "--output", "city.csv"), 2, "--seam"),
+        (("twin", "--until", "", "--output", "city.csv"), 2, "--until"),
         (("features", "build", "--until", "June"), 2, "expected a day as"),
         (("fetch", "--since", "yesterday", "--output", "reports.csv"), 2, "yesterday"),
         (("retrain", "--since", "2020-13-01"), 2, "2020-13-01"),

@@ -1,6 +1,7 @@
 """A simulated table is the same for the same settings, reads like LAPD's, and says that it is simulated."""
 
 import csv
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,11 @@ def table(city: SimulatedCity, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_same_settings_give_the_same_bytes(table: Path, tmp_path: Path) -> None:
     write_city(SimulatedCity(CitySettings(seed=2, rows=ROWS)), tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == table.read_bytes()
+
+
+def test_a_legacy_table_is_what_it_was_before_there_were_two_systems(table: Path) -> None:
+    digest = "f6d6f6b57c2a64ef7d01754ff1fd6d97fb81ad8b61afa0321e478be9b5d8ce42"
+    assert hashlib.sha256(table.read_bytes()).hexdigest() == digest
 
 
 def test_another_seed_gives_another_city(table: Path, tmp_path: Path) -> None:
@@ -91,7 +97,9 @@ def test_a_table_without_settings_is_no_simulated_one(tmp_path: Path) -> None:
     assert read_settings(tmp_path / "reports.csv") is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"seed": 1}', '{"seed": 1, "rows": 2, "shape": 3}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"seed": 1}', '{"seed": 1, "rows": 2, "shape": 3}', '{"seed": 1, "rows": 2, "system": "x"}']
+)
 def test_settings_that_can_not_be_read_are_an_error(tmp_path: Path, text: str) -> None:
     settings_file(tmp_path / "city.csv").write_text(text)
     with pytest.raises(DataError, match=r"city\.csv\.twin\.json can't be read"):

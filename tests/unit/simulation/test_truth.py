@@ -19,6 +19,10 @@ from crime.simulation.tables import write_city
 from crime.simulation.truth import bayes_log_losses, expected_counts, posterior, simulated_city
 
 SETTINGS = CitySettings(seed=4, rows=8_000, drift="2020-01-07")
+NEWER: tuple[CitySettings, ...] = (
+    CitySettings(seed=4, rows=20_000, drift="2025-01-15", system="nibrs"),
+    CitySettings(seed=4, rows=20_000, drift="2024-09-10", system="both", first="2024-09-01"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,39 @@ def test_true_probabilities_are_calibrated(city: SimulatedCity, reports: Reports
             rows = (shares[:, category] >= low) & (shares[:, category] < high)
             expected, variance = shares[rows, category].sum(), (shares * (1 - shares))[rows, category].sum()
             assert abs((reports.label[rows] == category).sum() - expected) <= 4 * variance**0.5 + 1
+
+
+@pytest.fixture(scope="module", params=NEWER, ids=lambda settings: settings.system)
+def newer(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SimulatedCity, Path, Reports]:
+    city, path = SimulatedCity(request.param), tmp_path_factory.mktemp("city") / "city.parquet"
+    write_city(city, path)
+    return city, path, load_reports(path, Tally())
+
+
+@pytest.mark.parametrize("level", DETAIL_LEVELS)
+def test_the_truth_of_nibrs_rows_and_of_both_is_exact(
+    newer: tuple[SimulatedCity, Path, Reports], level: DetailLevel
+) -> None:
+    city, _, reports = newer
+    shares = posterior(city, reports.fields, level)
+    np.testing.assert_allclose(shares.sum(1), 1)
+    loss = -np.log(shares[np.arange(len(reports)), reports.label])
+    surprise = loss + (shares * np.log(shares)).sum(1)  # what the loss is above the truth's own entropy
+    assert abs(surprise.sum()) <= 4 * surprise.std() * len(surprise) ** 0.5
+    for category in range(7):
+        for low, high in ((0, 0.1), (0.1, 0.5), (0.5, 1.01)):
+            rows = (shares[:, category] >= low) & (shares[:, category] < high)
+            expected, variance = shares[rows, category].sum(), (shares * (1 - shares))[rows, category].sum()
+            assert abs((reports.label[rows] == category).sum() - expected) <= 4 * variance**0.5 + 1
+
+
+def test_limits_of_nibrs_fall_as_more_is_known(newer: tuple[SimulatedCity, Path, Reports]) -> None:
+    _, path, reports = newer
+    limits = list(bayes_log_losses(path, reports).values())
+    assert sorted(limits, reverse=True) == limits
+    assert limits[0] > limits[1] + 0.1 > limits[2] + 0.1
 
 
 def test_the_more_is_known_the_smaller_is_the_limit(table: Path, reports: Reports) -> None:

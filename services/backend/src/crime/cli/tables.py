@@ -3,7 +3,7 @@
 import csv
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -64,11 +64,23 @@ def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> 
 @app.command()
 def twin(
     output: Annotated[Path, typer.Option(help="Output file: .csv, .csv.gz or .parquet.", dir_okay=False)],
-    rows: Annotated[int, typer.Option(min=1, max=9_999_999, help="Number of reports, from 2020-01-01 on.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1, max=9_999_999, help="Number of rows at most.")] = 1_000_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same city.")] = 1,
     drift: Annotated[
         str | None,
         typer.Option(help="The day, such as 2021-06-01, from which categories and premises have other shares."),
+    ] = None,
+    system: Annotated[
+        Literal["legacy", "nibrs", "both"],
+        typer.Option(help="LAPD's own crime codes, NIBRS, or both in one table: areas move to NIBRS one by one."),
+    ] = "legacy",
+    seam: Annotated[str, typer.Option(help="With both systems: the day from which areas move.")] = "2024-03-07",
+    first: Annotated[
+        str | None,
+        typer.Option(help="The first day; 2020-01-01, of NIBRS 2025-01-01, of both systems 2023-01-01 if not given."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only what was reported by this day, as a table of that day.")
     ] = None,
 ) -> None:
     """Write a simulated city's reports, whose true distribution is known. Every row says that it is simulated."""
@@ -77,17 +89,18 @@ def twin(
     from crime.simulation.settings import CitySettings
     from crime.simulation.tables import write_city
 
-    if drift:
+    for option, day in (("--drift", drift), ("--seam", seam), ("--first", first), ("--until", until)):
         try:
-            day_number(drift)
+            if day is not None:
+                day_number(day)
         except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--drift") from None
+            raise typer.BadParameter(str(error), param_hint=option) from None
     with readable_errors(), progress_bar() as bar:
         task = bar.add_task("build the city", total=rows)
-        city = SimulatedCity(CitySettings(seed, rows, drift))
+        city = SimulatedCity(CitySettings(seed, rows, drift, system, seam, first, until))
         bar.update(task, description=f"write {output.name}")
-        write_city(city, output, lambda done: bar.update(task, completed=done))
-    out.print(f"{output}: {rows:,} simulated reports, seed {seed}", highlight=False, soft_wrap=True)
+        written = write_city(city, output, lambda done: bar.update(task, completed=done))
+    out.print(f"{output}: {written:,} simulated reports, seed {seed}", highlight=False, soft_wrap=True)
 
 
 @features_app.command("build")

@@ -4,7 +4,7 @@ Shares are estimated from the embedded sample. Given its category, a report has 
 premise, weapon and each MO code are independent; hour and delay depend on the category.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class SimulatedReports:
     """n reports; arrays are (n,), but for `degrees` (n, 2), latitude and longitude.
 
     Days count from 1970-01-01; codes are LAPD's, with 0 for none; `crime_code` is the recorded one, right or wrong.
+    `category` is the true one.
     """
 
     occurred: np.ndarray
@@ -44,6 +45,15 @@ class SimulatedReports:
     sex: np.ndarray
     descent: np.ndarray
     degrees: np.ndarray
+    category: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "SimulatedReports":
+        """The reports at these row numbers."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        mocodes = [self.mocodes[row] for row in rows.tolist()]
+        return SimulatedReports(
+            **{name: value[rows] for name, value in values.items() if name != "mocodes"}, mocodes=mocodes
+        )
 
 
 def code_numbers(codes: np.ndarray) -> np.ndarray:
@@ -113,7 +123,7 @@ class ReportDetails:
     ) -> SimulatedReports:
         """A report for each of `days` (n,) in `district` (n,), an index into `Intensity.district`."""
         n, area = len(days), intensity.area[district]
-        category = _draw_rows(intensity.category_shares_of(days, area), rng)
+        category = draw_rows(intensity.category_shares_of(days, area), rng)
         code, premise, weapon = np.zeros(n, int), np.zeros(n, int), np.zeros(n, int)
         mo = np.zeros((n, len(self.mo)), bool)
         for index in range(CATEGORY_COUNT):
@@ -127,7 +137,7 @@ class ReportDetails:
             rows = np.flatnonzero(code == index)
             weapon[rows] = rng.choice(len(self.weapon), len(rows), p=self.weapon_share[index])
             mo[rows] = rng.random((len(rows), len(self.mo))) < self.mo_share[index]
-        hour, delay = _draw_rows(self.hour[category], rng), _draw_rows(self.delay_share[category], rng)
+        hour, delay = draw_rows(self.hour[category], rng), draw_rows(self.delay_share[category], rng)
         minute = rng.choice(self.minute, n, p=self.minute_share)
         recorded = np.where(rng.random(n) < MISCODED, rng.choice(len(self.code), n, p=self.any_code), code)
         degrees = (intensity.centre[district] + rng.normal(0, SPREAD_DEGREES, (n, 2))).round(4)
@@ -149,10 +159,11 @@ class ReportDetails:
             sex=rng.choice(self._sexes, n),
             descent=rng.choice(self._descents, n),
             degrees=degrees,
+            category=category,
         )
 
 
-def _draw_rows(shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_rows(shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(n,) a column drawn for each row of shares (n, k), which need not add up to 1."""
     columns: np.ndarray = (rng.random((len(shares), 1)) * shares.sum(1, keepdims=True) > np.cumsum(shares, 1)).sum(1)
     return columns

@@ -14,9 +14,10 @@ import numpy as np
 from crime.core.days import day_number, weekday
 from crime.features.calendar import federal_holidays
 from crime.reports.table import Reports
+from crime.simulation.settings import FIRST_DAYS
 from crime.simulation.smoothing import CATEGORY_COUNT, shrink
 
-FIRST_DAY = day_number("2020-01-01")  # of every city
+FIRST_DAY = day_number(FIRST_DAYS["legacy"])
 LAST_WHOLE_YEAR = 2022  # of `area_year.csv`; its level holds for later years, too
 AREAS = 21
 DAYS_PER_BLOCK = 28  # whose background is computed at once
@@ -34,9 +35,9 @@ class Intensity:
     district, area (D,): numbers of the districts and of the areas they lie in. centre (D, 2): latitude and longitude.
     """
 
-    def __init__(self, sample: Reports, drift_day: int | None, rng: np.random.Generator):
+    def __init__(self, sample: Reports, drift_day: int | None, rng: np.random.Generator, first_day: int = FIRST_DAY):
         """Estimate shares from a sample of real reports; draw the districts' shares and the drift."""
-        self.drift_day = drift_day
+        self.drift_day, self.first_day = drift_day, first_day
         area, district = sample.fields["area"].astype(int), sample.fields["rpt_dist_no"]
         known = ~np.isnan(district) & ~np.isnan(sample.fields["lat"]) & ~np.isnan(sample.fields["lon"])
         known &= district // 100 == area
@@ -95,13 +96,13 @@ class Intensity:
 
     def first_near(self) -> np.ndarray:
         """(D,) intensity of near repeats on the first day: the steady state under that day's background."""
-        first = self.background(np.arange(FIRST_DAY, FIRST_DAY + 1))[:, 0]
+        first = self.background(np.arange(self.first_day, self.first_day + 1))[:, 0]
         near: np.ndarray = NEAR_REPEATS * first / (1 - NEAR_REPEATS)
         return near
 
     def simulate(self, rng: np.random.Generator) -> Iterator[tuple[int, np.ndarray]]:
-        """Each day from `FIRST_DAY` on, without end, and its reports by district (D,)."""
-        near, first = self.first_near(), FIRST_DAY
+        """Each day from the first one on, without end, and its reports by district (D,)."""
+        near, first = self.first_near(), self.first_day
         while True:
             block = np.arange(first, first + DAYS_PER_BLOCK)
             for day, background in zip(block, self.background(block).T, strict=True):

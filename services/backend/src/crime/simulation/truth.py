@@ -7,10 +7,12 @@ import numpy as np
 from crime.reports.history import EventHistory
 from crime.reports.places import Places
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
+from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
 from crime.simulation.city import SimulatedCity
 from crime.simulation.details import MAX_DELAY_DAYS, MISCODED, code_numbers
-from crime.simulation.intensity import FIRST_DAY, next_near
+from crime.simulation.intensity import next_near
+from crime.simulation.nibrs_truth import nibrs_posterior
 from crime.simulation.settings import read_settings
 from crime.simulation.smoothing import CATEGORY_COUNT
 
@@ -40,8 +42,23 @@ def bayes_log_losses(table: Path, reports: Reports) -> dict[str, float]:
 def posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: DetailLevel = "report") -> np.ndarray:
     """(rows, 7) probability of each recorded category, given what is known at a detail level (Bayes' rule).
 
-    Fields (rows,) are those of `Reports`, all of them known.
+    Fields (rows,) are those of `Reports`, all of them known but for those that a report's system lacks.
     """
+    is_nibrs = fields["system"] == SYSTEMS.index("nibrs")
+    probabilities = np.empty((len(is_nibrs), CATEGORY_COUNT))
+    for system, rows in (("legacy", np.flatnonzero(~is_nibrs)), ("nibrs", np.flatnonzero(is_nibrs))):
+        known = {name: values[rows] for name, values in fields.items()}
+        if not len(rows):
+            continue
+        if system == "nibrs":
+            probabilities[rows] = nibrs_posterior(city.nibrs, city.intensity, known, level)
+        else:
+            probabilities[rows] = _legacy_posterior(city, known, level)
+    return probabilities
+
+
+def _legacy_posterior(city: SimulatedCity, fields: dict[str, np.ndarray], level: DetailLevel) -> np.ndarray:
+    """`posterior` of reports by the old codes."""
     details, known = city.details, list(DETAIL_LEVELS).index(level)
     days, area = fields["date_occ"].astype(int), fields["area"].astype(int)
     category = city.intensity.category_shares_of(days, area)
@@ -83,8 +100,8 @@ def expected_counts(
     near = intensity.first_near()
     past = (history.occurred <= origin) & np.isin(history.district, intensity.district)
     index = np.searchsorted(intensity.district, history.district[past])
-    counts = np.zeros((origin - FIRST_DAY + 1, len(intensity.district)))
-    np.add.at(counts, (history.occurred[past] - FIRST_DAY, index), 1)
+    counts = np.zeros((origin - intensity.first_day + 1, len(intensity.district)))
+    np.add.at(counts, (history.occurred[past] - intensity.first_day, index), 1)
     for reports in counts:
         near = next_near(near, reports)
     mean = np.zeros((len(intensity.district), horizon))
