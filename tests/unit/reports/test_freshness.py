@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from crime.core.days import day_number
+from crime.core.days import day_number, today
 from crime.reports.files import load_reports
-from crime.reports.freshness import Freshness, days_behind, freshness_text, newest_by_system, newest_past_day, today
+from crime.reports.freshness import Freshness, days_behind, freshness_text, newest_by_system, newest_past_day
 from crime.reports.tally import Tally
 
 

@@ -1,6 +1,5 @@
 """Health routes: what the service is, whether it lives, and whether it can be sent requests."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import ANY
@@ -8,7 +7,6 @@ from unittest.mock import ANY
 import pytest
 from crime import __version__
 from crime.classifier.bundle import CategoryBundle
-from crime.core.bundle_files import write_spec
 from crime.core.days import day_number
 from memory_registry import MemoryRegistry
 from starlette.testclient import TestClient
@@ -106,13 +104,11 @@ def test_how_far_the_data_are_behind_is_told_on_the_day_it_is_asked(
 
 
 def test_a_bundle_whose_last_day_is_none_does_not_stop_the_metrics(
-    start_app: StartApp, registry: MemoryRegistry, small_bundle: CategoryBundle, tmp_path: Path
+    start_app: StartApp, registry: MemoryRegistry, tmp_path: Path
 ) -> None:
-    directory = tmp_path / "bundle"
-    shutil.copytree(small_bundle.directory, directory)
-    spec = small_bundle.spec
-    write_spec(directory, spec.model_copy(update={"data": spec.data.model_copy(update={"until": "some day"})}))
-    registry.register(NAME, directory, "champion")
+    spec = write_forecast(tmp_path / "forecast") / "spec.json"
+    spec.write_text(spec.read_text().replace("2020-12-31", "some day"))
+    registry.register("crime-risk", spec.parent, "champion")
     client = start_app()
-    assert client.get("/ready").json()["data"] == {NAME: {"data_until": "some day", "days_behind": None}}
-    assert f'crime_data_age_days{{model="{NAME}"}} NaN' in client.get("/metrics").text
+    assert client.get("/ready").json()["data"] == {"crime-risk": {"data_until": "some day", "days_behind": None}}
+    assert 'crime_data_age_days{model="crime-risk"} NaN' in client.get("/metrics").text
