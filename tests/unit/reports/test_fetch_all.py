@@ -263,6 +263,7 @@ def test_the_system_of_an_unknown_dataset_is_told_by_its_columns(
 ) -> None:
     portal.datasets["mmmm-2222"] = [nibrs_row(1, "2026-01-02"), legacy_row(2, "2024-01-02")]
     result = fetch_reports(settings, tmp_path / "reports.csv", None, only=["mmmm-2222"])
+    assert result.lines[0] == "mmmm-2222: 2 reports, 2 fetched now, newest report 2026-01-02"
     assert result.freshness.as_json()["newest_by_system"] == {"legacy": "2024-01-02", "nibrs": "2026-01-02"}
     assert load_reports(tmp_path / "reports.csv", Tally()).fields["system"].tolist() == [1, 0]
 

@@ -83,5 +83,5 @@ def freshness_text(until: str | None, frozen: bool = False) -> str:
     usual = f"about {USUAL_LAG_DAYS}"
     if behind > LONGEST_USUAL_LAG_DAYS:
         usual += f", at most {LONGEST_USUAL_LAG_DAYS} just before LAPD's next update"
-    text = f"newest report {until}, {behind} day{'' if behind == 1 else 's'} behind (usual: {usual})"
+    text = f"newest report {until}, {behind:,} day{'' if behind == 1 else 's'} behind (usual: {usual})"
     return f"{text}; {FROZEN}" if frozen and behind > LONGEST_USUAL_LAG_DAYS else text

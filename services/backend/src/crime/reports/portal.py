@@ -60,7 +60,8 @@ class FetchedDataset:
         """One line for people."""
         newest = f", newest report {day_text(max(self.newest.values()))}" if self.newest else ""
         note = f"; {self.note}" if self.note else ""
-        return f"{self.id} {self.title}: {self.rows:,} reports, {self.fetched:,} fetched now{newest}{note}"
+        name = f"{self.id} {self.title}".rstrip()
+        return f"{name}: {self.rows:,} reports, {self.fetched:,} fetched now{newest}{note}"
 
 
 @dataclass(frozen=True)
