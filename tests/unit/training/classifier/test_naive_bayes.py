@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from crime.classifier.naive_bayes import BINNED_FEATURES, NAIVE_BAYES_INPUTS, PROBABILITY_FLOOR
+from crime.classifier.bundle import CategoryBundle
+from crime.classifier.naive_bayes import BINNED_FEATURES, NAIVE_BAYES_INPUTS, PROBABILITY_FLOOR, VALUE_LIMIT
 from crime.features.definitions import choose_features
 from crime.features.encoder import FeatureEncoder
 from crime.reports.categories import CATEGORIES, CRIME_CODES, crime_code_index
@@ -66,12 +67,12 @@ def test_likelihoods_are_shrunk_to_the_category_and_it_to_all_reports() -> None:
     reports: list[dict[str, float]] = [{"area": 1.0}] * 3 + [{"area": 2.0}] * 7
     tables = fit_naive_bayes(counts_of(matrix(*reports), [THEFT] * 3 + [BURGLARY] + [BATTERY] * 6))
     city = 3.5 / 11  # area 1: 3 of 10 reports, each of two areas with half a report more
-    thefts = (3 + 20 * city) / (4 + 20)
-    batteries = 20 * city / (6 + 20)
+    thefts = (3 + 100 * city) / (4 + 100)
+    batteries = 100 * city / (6 + 100)
     wanted = {
-        THEFT: 0.3 * (3 + 10 * thefts) / (3 + 10),
-        BURGLARY: 0.1 * (0 + 10 * thefts) / (1 + 10),
-        BATTERY: 0.6 * (0 + 10 * batteries) / (6 + 10),
+        THEFT: 0.3 * (3 + 20 * thefts) / (3 + 20),
+        BURGLARY: 0.1 * (0 + 20 * thefts) / (1 + 20),
+        BATTERY: 0.6 * (0 + 20 * batteries) / (6 + 20),
     }
     shares = np.zeros(len(CATEGORIES))
     for code, weight in wanted.items():
@@ -80,11 +81,32 @@ def test_likelihoods_are_shrunk_to_the_category_and_it_to_all_reports() -> None:
     np.testing.assert_allclose(answer, np.log(shares / shares.sum() + PROBABILITY_FLOOR), rtol=1e-5)
 
 
+def test_a_rare_premise_speaks_for_what_happens_in_premises_of_its_kind() -> None:
+    """One battery in a shop (4xx), where else only thefts happen, against one in a home (5xx), as the others."""
+    thefts: list[dict[str, float]] = [{"premise": 404.0}] * 60
+    batteries: list[dict[str, float]] = [{"premise": 501.0}] * 58 + [{"premise": 405.0}, {"premise": 502.0}]
+    kinds = {"premise": np.arange(VALUE_LIMIT) // 100}
+    tables = fit_naive_bayes(counts_of(matrix(*thefts, *batteries), [THEFT] * 60 + [BATTERY] * 60), kinds)
+    of_theft = [
+        np.exp(tables.predict_one(matrix({"premise": code})[0])[CRIME_CODES[THEFT].category])
+        for code in (404, 405, 502, 501)
+    ]
+    assert of_theft == sorted(of_theft, reverse=True)
+    assert of_theft[1] > 3 * of_theft[2]
+
+
+def test_shares_of_a_crime_code_add_up_to_one(small_bundle: CategoryBundle) -> None:
+    tables = small_bundle.naive_bayes
+    for lookup in tables.lookup:
+        rows = np.unique(lookup[lookup > 0])
+        np.testing.assert_allclose(np.exp(tables.table[rows]).sum(0), 1, rtol=1e-4)
+
+
 def test_an_mo_code_and_its_absence_are_told_apart() -> None:
     reports: list[dict[str, float]] = [{"mo_0100": 1.0}] * 8 + [{"mo_0100": 0.0}] * 12
     tables = fit_naive_bayes(counts_of(matrix(*reports), [THEFT] * 10 + [BATTERY] * 10))
     city = (8 + 0.5) / (20 + 1)
-    likelihoods = [(count + 10 * (count + 20 * city) / 30) / 20 for count in (8, 0)]
+    likelihoods = [(count + 20 * (count + 100 * city) / 110) / 30 for count in (8, 0)]
     for present in (1, 0):
         theft, battery = (share if present else 1 - share for share in likelihoods)
         answer = np.exp(tables.predict_one(matrix({"mo_0100": present})[0])) - PROBABILITY_FLOOR

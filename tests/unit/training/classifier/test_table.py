@@ -13,6 +13,7 @@ from crime.training.classifier.table import (
     TrainingTable,
     build_training_table,
     fit_encoder,
+    kinds_by_feature,
     row_blocks,
 )
 from crime.training.classifier.trees import TREE_PARAMETERS
@@ -37,13 +38,14 @@ def test_features_are_those_of_the_reports(table: TrainingTable, small_reports: 
 
 
 def test_naive_bayes_inputs_come_from_the_other_folds(table: TrainingTable, small_reports: Reports) -> None:
-    matrix = fit_encoder(small_reports.fields).matrix(small_reports.fields, len(small_reports))
+    encoder = fit_encoder(small_reports.fields)
+    matrix = encoder.matrix(small_reports.fields, len(small_reports))
     inputs = table.inputs("report", masked=False).toarray()[:, -len(NAIVE_BAYES_INPUTS) :]
     rows = np.arange(len(matrix))
     for fold in range(FOLDS):
         others = CodeCounts(table.names)
         others.add(matrix[rows % FOLDS != fold], small_reports.code[rows % FOLDS != fold])
-        wanted = fit_naive_bayes(others).predict(matrix[rows % FOLDS == fold])
+        wanted = fit_naive_bayes(others, kinds_by_feature(encoder)).predict(matrix[rows % FOLDS == fold])
         np.testing.assert_array_equal(inputs[rows % FOLDS == fold], wanted)
 
 

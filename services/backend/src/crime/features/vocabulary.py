@@ -64,9 +64,16 @@ class Vocabulary:
             numbers[row] = number
         return numbers
 
-    def names(self) -> dict[str, str]:
-        """The entries' names by the key of each of their codes."""
-        return {code: entry.name for entry in self.entries for code in entry.codes}
+    def kinds(self) -> np.ndarray:
+        """(entries + 1,) the kind of each number: the hundreds of LAPD's own code, 0 for none recorded, -1 for others.
+
+        LAPD numbers stores from 401, dwellings from 501, firearms from 101.
+        """
+        kinds = [0]
+        for entry in self.entries:
+            legacy = [int(code.removeprefix("legacy:")) for code in entry.codes if code.startswith("legacy:")]
+            kinds.append(legacy[0] // 100 if legacy else -1)
+        return np.array(kinds)
 
 
 def learn_vocabulary(field: Coded, codes: Iterable[Code | None]) -> list[VocabularyEntry]:

@@ -1,10 +1,11 @@
 """Estimate the tables of `crime.classifier.naive_bayes` from counts of reports by crime code.
 
 Shares of a crime code are shrunk towards those of its category, and these towards those of all reports: the posterior
-mean under a Dirichlet prior that weighs as much as a fixed number of reports (for MO codes, a beta prior).
+mean under a Dirichlet prior that weighs as much as a fixed number of reports (for MO codes, a beta prior). Premises and
+weapons have kinds (`Vocabulary.kinds`): shares of kinds are estimated, and shares within each kind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from crime.features.definitions import is_mo_feature
 from crime.reports.categories import CATEGORIES, CRIME_CODES
 
 # weights of the priors, in reports; docs/method.md
-CATEGORY_PRIOR_REPORTS = 10.0  # of a category's shares, for a crime code
-CITY_PRIOR_REPORTS = 20.0  # of all reports' shares, for a category
+CATEGORY_PRIOR_REPORTS = 20.0  # of a category's shares, for a crime code
+CITY_PRIOR_REPORTS = 100.0  # of all reports' shares, for a category
 PSEUDO_COUNT = 0.5  # added to each count of all reports: Jeffreys' prior
 SHARE_FLOOR = 1e-6  # of an MO code's share, which keeps its logarithm finite
 CATEGORY_OF_CODE = np.array([crime.category for crime in CRIME_CODES])
@@ -68,8 +69,12 @@ class CodeCounts:
         return rest
 
 
-def fit_naive_bayes(counts: CodeCounts) -> NaiveBayes:
-    """Tables of log-likelihoods from counts; crime codes without a report are left out."""
+def fit_naive_bayes(counts: CodeCounts, kinds: Mapping[str, np.ndarray] | None = None) -> NaiveBayes:
+    """Tables of log-likelihoods from counts; crime codes without a report are left out.
+
+    `kinds` (VALUE_LIMIT,) of a feature's values: values of the same kind are alike.
+    """
+    kinds = kinds or {}
     present = np.flatnonzero(counts.reports)
     category = CATEGORY_OF_CODE[present]
     codes = present[np.argsort(category, kind="stable")]
@@ -79,9 +84,8 @@ def fit_naive_bayes(counts: CodeCounts) -> NaiveBayes:
     next_row = 3  # after `NOT_KNOWN_ROW`, `PRIOR_ROW` and `MO_KNOWN_ROW`
     for index, (name, bins) in enumerate(zip(counts.binned, counts.bins, strict=True)):
         used = np.flatnonzero(bins.any(0))
-        reports = bins[np.ix_(codes, used)]
-        city = (reports.sum(0) + PSEUDO_COUNT) / (reports.sum() + PSEUDO_COUNT * len(used))
-        rows.append(np.log(_shrunk(reports, reports.sum(1, keepdims=True), city, category)).T)
+        kind = kinds[name][used] if name in kinds else np.zeros(len(used))
+        rows.append(np.log(_shares_by_kind(bins[np.ix_(codes, used)], kind, category)).T)
         row_of_bin = np.zeros(VALUE_LIMIT, np.int32)
         row_of_bin[used] = next_row + np.arange(len(used))
         lookup[index, :VALUE_LIMIT] = row_of_bin[BIN_OF_VALUE[name]]
@@ -92,6 +96,21 @@ def fit_naive_bayes(counts: CodeCounts) -> NaiveBayes:
     rows.insert(2, np.log1p(-share).sum(1)[None])
     rows.append((np.log(share) - np.log1p(-share)).T)
     return NaiveBayes(counts.names, np.concatenate(rows).astype(np.float32), lookup, category)
+
+
+def _shares_by_kind(reports: np.ndarray, kind: np.ndarray, category: np.ndarray) -> np.ndarray:
+    """(codes, bins) shares from counts (codes, bins): the share of a bin's kind times the bin's share in its kind.
+
+    kind (bins,): equal for bins of the same kind. category (codes,): index of each code's category.
+    """
+    city = (reports.sum(0) + PSEUDO_COUNT) / (reports.sum() + PSEUDO_COUNT * len(kind))
+    shares = np.empty(reports.shape)
+    for value in np.unique(kind):
+        bins = kind == value
+        of_kind, city_of_kind = reports[:, bins].sum(1, keepdims=True), city[bins].sum(keepdims=True)
+        share_of_kind = _shrunk(of_kind, reports.sum(1, keepdims=True), city_of_kind, category)
+        shares[:, bins] = share_of_kind * _shrunk(reports[:, bins], of_kind, city[bins] / city_of_kind, category)
+    return shares
 
 
 def _shrunk(counts: np.ndarray, reports: np.ndarray, city: np.ndarray, category: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from crime.classifier.bundle import level_inputs
-from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
+from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, VALUE_LIMIT, NaiveBayes
 from crime.features.definitions import ReportFields, choose_features, describe_feature
 from crime.features.encoder import FeatureEncoder
 from crime.features.vocabulary import CODED_FIELDS, Vocabulary, learn_vocabulary
@@ -97,5 +97,16 @@ def build_training_table(
         if block.stop > len(past) - MAX_TREE_REPORTS:
             newest.append(sparse.csr_matrix(matrix))
     matrix = sparse.vstack(newest, format="csr")
-    folds = [fit_naive_bayes(total.without(part)) for part in parts]
-    return TrainingTable(names, matrix, past.label[-matrix.shape[0] :], folds, parameters), fit_naive_bayes(total)
+    kinds = kinds_by_feature(encoder)
+    folds = [fit_naive_bayes(total.without(part), kinds) for part in parts]
+    table = TrainingTable(names, matrix, past.label[-matrix.shape[0] :], folds, parameters)
+    return table, fit_naive_bayes(total, kinds)
+
+
+def kinds_by_feature(encoder: FeatureEncoder) -> dict[str, np.ndarray]:
+    """(VALUE_LIMIT,) kinds of the values of each feature that is a number of a vocabulary."""
+    kinds = {}
+    for feature, vocabulary in zip(("premise", "weapon"), encoder.vocabularies.values(), strict=True):
+        known = vocabulary.kinds()
+        kinds[feature] = np.pad(known, (0, VALUE_LIMIT - len(known)), constant_values=-1)
+    return kinds
