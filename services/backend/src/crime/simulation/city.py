@@ -15,7 +15,7 @@ from crime.reports.tally import Tally
 from crime.sample import sample_table
 from crime.simulation.details import DRIFT_PREMISE, ReportDetails, SimulatedReports
 from crime.simulation.intensity import Intensity
-from crime.simulation.nibrs_details import NibrsDetails, SimulatedOffenses
+from crime.simulation.nibrs_details import CaseStarts, NibrsDetails, SimulatedOffenses
 from crime.simulation.nibrs_shares import NibrsShares
 from crime.simulation.seam import CasesOfDay, Seam, simulate_cases
 from crime.simulation.settings import CitySettings
@@ -107,5 +107,5 @@ class SimulatedCity:
             legacy = self.details.draw(self.intensity, old_days, old_district, rng)
             twins = legacy.take(np.arange(len(numbers) - len(twice), len(numbers)))
         if len(days):
-            nibrs = self.nibrs.draw(self.intensity, days, district, second, rng, twice, twins)
+            nibrs = self.nibrs.draw(self.intensity, CaseStarts(days, district, second, twice, twins), rng)
         return CityBlock(legacy, numbers, nibrs, first)

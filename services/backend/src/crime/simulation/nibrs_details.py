@@ -46,44 +46,47 @@ class SimulatedOffenses:
     circumstances: np.ndarray
 
 
+@dataclass(frozen=True)
+class CaseStarts:
+    """n cases of which only day and district are known (n,); districts are indices into `Intensity.district`.
+
+    second (n,): whether it has an offense of another category. twins: reports of the old table, each of the same case
+    as one of these, whose index is in `twin` (twins,); None if there are no reports of that table.
+    """
+
+    days: np.ndarray
+    district: np.ndarray
+    second: np.ndarray
+    twin: np.ndarray
+    twins: SimulatedReports | None
+
+
 class NibrsDetails:
     """Draws offenses. `shares`: what they are drawn by; `legacy`: the old table's details, for delays."""
 
     def __init__(self, shares: NibrsShares, legacy: ReportDetails):
         self.shares, self.legacy = shares, legacy
 
-    def draw(
-        self,
-        intensity: Intensity,
-        days: np.ndarray,
-        district: np.ndarray,
-        second: np.ndarray,
-        rng: np.random.Generator,
-        double: np.ndarray,
-        twins: SimulatedReports | None,
-    ) -> SimulatedOffenses:
-        """The offenses of a case for each of `days` (n,) in `district` (n,), an index into `Intensity.district`.
-
-        second (n,): whether it has an offense of another category. double (n,): whether it is one of `twins`, reports
-        of the old table in the same order.
-        """
-        n, area, shares = len(days), intensity.area[district], self.shares
+    def draw(self, intensity: Intensity, start: CaseStarts, rng: np.random.Generator) -> SimulatedOffenses:
+        """The offenses of these cases."""
+        n, days, area, shares = len(start.days), start.days, intensity.area[start.district], self.shares
         category_shares = intensity.category_shares_of(days, area)
         category = draw_rows(category_shares, rng)
         delay = self.legacy.delay[draw_rows(self.legacy.delay_share[category], rng)]
         hour, minute = draw_rows(shares.hour[category], rng), rng.choice(shares.minute, n, p=shares.minute_share)
-        degrees = (intensity.centre[district] + rng.normal(0, SPREAD_DEGREES, (n, 2))).round(4)
-        if twins is not None:
-            category[double], delay[double], degrees[double] = twins.category, twins.delay, twins.degrees
-            hour[double], minute[double] = twins.hour, twins.minute
+        degrees = (intensity.centre[start.district] + rng.normal(0, SPREAD_DEGREES, (n, 2))).round(4)
+        if (twins := start.twins) is not None:
+            twin = start.twin
+            category[twin], delay[twin], degrees[twin] = twins.category, twins.delay, twins.degrees
+            hour[twin], minute[twin] = twins.hour, twins.minute
         self._set_unknown_times(category, hour, minute, rng)
         code = draw_rows(shares.code_share[category], rng)
         drifted = intensity.drifted(days)
         premise = self._draw_premises(code, drifted, rng)
         recorded = self._record(code, rng)
         same = rng.random(n) < SAME_CATEGORY
-        label = shares.category[recorded[same]]
-        further = draw_rows(shares.code_share[label], rng)
+        further = draw_rows(shares.code_share[shares.category[recorded[same]]], rng)
+        second = start.second
         truth = self._code_shares(category_shares, hour, minute, delay, premise, drifted)[second]
         other, other_recorded = self._of_another_category(truth, shares.category[recorded[second]], rng)
         case = np.concatenate([np.arange(n), np.flatnonzero(same), np.flatnonzero(second)])
@@ -96,7 +99,7 @@ class NibrsDetails:
             hour=hour[case],
             minute=minute[case],
             area=area[case],
-            district=intensity.district[district[case]],
+            district=intensity.district[start.district[case]],
             degrees=degrees[case],
             premise=premise[case],
             case=case,
