@@ -65,8 +65,13 @@ def test_each_level_is_as_good_as_a_model_trained_for_it_alone(
 def test_the_model_stays_calibrated_whatever_is_missing(model: CategoryBundle, reports: Reports) -> None:
     _, held_out = split_by_time(reports)
     model = model.judged()
-    unknown = np.full(len(held_out), np.nan)
-    for missing in (["lat", "lon", "rpt_dist_no"], ["date_rptd"], ["premis_cd"], ["weapon_used_cd"]):
+    number, code = np.full(len(held_out), np.nan), np.full(len(held_out), None, object)
+    for missing, unknown in (
+        (["lat", "lon", "rpt_dist_no"], number),
+        (["date_rptd"], number),
+        (["premis_cd"], code),
+        (["weapon_used_cd"], code),
+    ):
         fields = held_out.fields | dict.fromkeys(missing, unknown)
         scores = score_predictions(model.predict(fields, len(held_out)).probabilities, held_out.label)
         assert scores.ece <= 0.03, missing

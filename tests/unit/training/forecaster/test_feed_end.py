@@ -6,7 +6,7 @@ from crime.core.days import day_text
 from crime.core.errors import DataError
 from crime.reports.history import EventHistory
 from crime.reports.tally import Tally
-from crime.training.forecaster.feed_end import complete_history, feed_end
+from crime.training.forecaster.feed_end import complete_history, feed_end, feed_start
 from histories import MONDAY, make_history
 
 
@@ -66,3 +66,23 @@ def test_too_short_a_rest_is_refused_with_the_reason() -> None:
     rates[-100:] *= 0.01
     with pytest.raises(DataError, match=r"too short a time for a backtest.*the table ends there"):
         complete_history(history_of(rates), Tally())
+
+
+@pytest.mark.parametrize("rate", [5, 60])
+def test_a_table_that_is_whole_from_its_first_day_on_has_no_other_start(rate: int) -> None:
+    assert [feed_start(history_of(np.full(400, rate), seed)) for seed in range(10)] == [None] * 10
+
+
+def test_mistyped_dates_before_a_table_are_left_out() -> None:
+    rates = np.full(6_000, 0.01)
+    rates[-900:] = 30
+    start = feed_start(history_of(rates))
+    assert start == pytest.approx(MONDAY + 5_100, abs=28)
+
+
+def test_a_table_that_grew_over_months_begins_where_it_is_whole() -> None:
+    rates = np.full(900, 60.0)
+    rates[:300] *= np.linspace(0, 1, 300)
+    start = feed_start(history_of(rates))
+    assert start is not None
+    assert MONDAY + 240 <= start <= MONDAY + 320

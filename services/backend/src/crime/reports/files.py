@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+LOCATION_NAMES = ("location", "hndrdth_loc_chk")
 SIMULATED_LOCATION = "SIMULATED"  # the LOCATION of every row of a simulated table
 
 
@@ -85,7 +86,7 @@ def _count_simulated(batch: "pa.RecordBatch") -> int:
     import pyarrow as pa
     from pyarrow import compute
 
-    positions = [position for position, name in enumerate(batch.schema.names) if column_key(name) == "location"]
+    positions = [position for position, name in enumerate(batch.schema.names) if column_key(name) in LOCATION_NAMES]
     if not positions:
         return 0
     column = batch.column(positions[0])

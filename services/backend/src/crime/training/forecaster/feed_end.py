@@ -1,8 +1,8 @@
-"""Where a table ends in truth: from which day on reports fell to a trickle because its feed stopped.
+"""Where a table begins and ends in truth: outside, reports are a trickle because its feed had not begun, or stopped.
 
-A forecast would take the trickle for a fall of crime. The day is found by a likelihood ratio: two rates, one for the
-year before and one for what follows, against one rate for both (Hinkley, Inference about the change-point in a sequence
-of random variables, Biometrika 1970). A table that thins out over months is cut where it began to.
+A forecast would take a trickle for a rise or a fall of crime. The end is found by a likelihood ratio: two rates, one
+for the year before and one for what follows, against one rate for both (Hinkley, Inference about the change-point in a
+sequence of random variables, Biometrika 1970). A table that grows or thins out over months is cut to where it is whole.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ YEAR_DAYS = 364  # days before a stop that give the usual rate: every weekday an
 MIN_DAYS_BEFORE = 84  # of a history, for a usual rate
 TRICKLE_SHARE = 0.35  # of the usual rate: what is left after a stop is less; a real fall of crime leaves more
 MIN_LOG_RATIO = 12.0  # of the likelihoods: chance gives this less than once in a million tables
+STRAY_SHARE = 0.1  # of the usual rate: until a table has it, its reports are strays
 WINDOW_DAYS = 28  # of the search for where a table began to thin out
 THINNED_SHARE, THINNED_LOG_RATIO = 0.95, 2.0  # of such a window's rate, and how clearly it is less
 
@@ -35,28 +36,68 @@ class FeedEnd:
 
 
 def complete_history(history: EventHistory, tally: Tally) -> EventHistory:
-    """The reports up to where the table's feed stopped. Raises `DataError` if they are too few for a backtest.
+    """The reports between where the table's feed began and where it stopped.
 
-    `tally` counted the table's rows; later reports are counted in it as rejected.
+    `tally` counted the table's rows; the others are counted in it as rejected. Raises `DataError` if the rest is too
+    short for a backtest.
     """
+    reasons = []
+    start = feed_start(history)
+    if start is not None:
+        reasons.append(f"until {day_text(start)} reports came only by a few: the table begins there")
+        history = _cut(history, history.occurred >= start, reasons[-1], tally)
     end = feed_end(history)
-    reason = ""
     if end:
-        reason = f"reports fell to {end.share:.0%} of a year's rate after {day_text(end.day)}: the table ends there"
-        complete_until = SOURCES["legacy"].complete_until
-        if complete_until and not tally.simulated and not tally.systems["nibrs"]:
-            moved = day_number(complete_until)
-            if history.first + MIN_DAYS_BEFORE < moved < end.day + YEAR_DAYS:
-                end = FeedEnd(moved, end.share)
-                reason = f"LAPD's areas moved to NIBRS after {complete_until}: without that table, reports end there"
-        for day in history.occurred[history.occurred > end.day]:
-            tally.reject(reason, 0, day_text(int(day)))
-        history = history.take(np.flatnonzero(history.occurred <= end.day))
+        day, reason = _end_and_reason(end, history, tally)
+        reasons.append(reason)
+        history = _cut(history, history.occurred <= day, reason, tally)
     try:
         backtest_origins(history)
     except DataError as error:
-        raise DataError(f"{error} ({reason})" if reason else str(error)) from None
+        raise DataError(f"{error} ({'; '.join(reasons)})" if reasons else str(error)) from None
     return history
+
+
+def _cut(history: EventHistory, inside: np.ndarray, reason: str, tally: Tally) -> EventHistory:
+    for day in history.occurred[~inside]:
+        tally.reject(reason, 0, day_text(int(day)))
+    return history.take(np.flatnonzero(inside))
+
+
+def _end_and_reason(end: FeedEnd, history: EventHistory, tally: Tally) -> tuple[int, str]:
+    """The last complete day, and why: LAPD's own table is known to end where the areas began to move to NIBRS."""
+    complete_until = SOURCES["legacy"].complete_until
+    if complete_until and not tally.simulated and not tally.systems["nibrs"]:
+        moved = day_number(complete_until)
+        if history.first + MIN_DAYS_BEFORE < moved < end.day + YEAR_DAYS:
+            return moved, f"LAPD's areas moved to NIBRS after {complete_until}: without that table, reports end there"
+    text = f"reports fell to {end.share:.0%} of a year's rate after {day_text(end.day)}: the table ends there"
+    return end.day, text
+
+
+def feed_start(history: EventHistory) -> int | None:
+    """The first day of a table that begins with a trickle, such as mistyped dates, or that grew over months.
+
+    None for a table that has its usual rate from the first day on. The usual rate is that of the later half of reports.
+    """
+    counts = np.bincount(history.occurred - history.first).astype(float)
+    reports = np.concatenate([[0], np.cumsum(counts)])  # up to the day before each
+    middle = int(np.searchsorted(reports, reports[-1] / 2))
+    usual = WINDOW_DAYS * (reports[-1] - reports[middle - 1]) / (len(counts) - middle + 1)
+    windows = reports[WINDOW_DAYS:] - reports[:-WINDOW_DAYS]
+    if not len(windows) or windows[0] >= TRICKLE_SHARE * usual:
+        return None
+    begun = int(np.argmax(windows >= STRAY_SHARE * usual))
+    start = begun + int(np.flatnonzero(counts[begun : begun + WINDOW_DAYS])[0])
+    while start + WINDOW_DAYS < middle and _is_thinned(reports[start + WINDOW_DAYS] - reports[start], usual):
+        start += 7
+    return history.first + start
+
+
+def _is_thinned(seen: float, expected: float) -> bool:
+    """Whether a window of days has clearly fewer reports than expected."""
+    ratio = float(_log_ratio(np.array([seen]), np.array([expected]))[0])
+    return seen < THINNED_SHARE * expected and ratio > THINNED_LOG_RATIO
 
 
 def feed_end(history: EventHistory) -> FeedEnd | None:
@@ -88,7 +129,7 @@ def _first_thinned(stop: int, reports: np.ndarray, exposure: np.ndarray) -> int:
         window, year = stop - WINDOW_DAYS, max(stop - WINDOW_DAYS - YEAR_DAYS, 0)
         rate = (reports[window] - reports[year]) / max(exposure[window] - exposure[year], 1e-9)
         seen, expected = reports[stop] - reports[window], rate * (exposure[stop] - exposure[window])
-        if seen > THINNED_SHARE * expected or _log_ratio(np.array([seen]), np.array([expected]))[0] < THINNED_LOG_RATIO:
+        if not _is_thinned(seen, expected):
             break
         stop -= 7
     return stop
