@@ -236,6 +236,19 @@ def test_an_id_that_is_gone_is_told_before_others_come(
     assert portal.asked == [OLD, LEGACY, LIVE]
 
 
+def test_the_years_before_2020_are_left_out_with_the_reason_if_they_are_gone(
+    settings: Settings, portal: SocrataPortal, tmp_path: Path
+) -> None:
+    portal.refusals[OLD] = (404, "<html>gone</html>")
+    result = fetch_reports(settings, tmp_path / "reports.csv", None)
+    assert (result.rows, [found.id for found in result.datasets]) == (22, [LEGACY, LIVE])
+    (line,) = [line for line in result.lines if line.startswith("left out: ")]
+    assert f"dataset {OLD}: " in line
+    assert "answered 404" in line
+    with pytest.raises(PortalError, match=f"dataset {OLD}: .* answered 404"):
+        fetch_reports(settings, tmp_path / "chosen.csv", None, only=[OLD])
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_an_id_that_moved_is_told_with_the_new_one(
     there: bool, settings: Settings, portal: SocrataPortal, tmp_path: Path

@@ -65,6 +65,10 @@ class PortalError(CrimeError):
     """The open-data portal can't be reached, or refuses. Fetched rows are kept; the next fetch continues after them."""
 
 
+class DatasetGoneError(PortalError):
+    """The portal no longer has a dataset."""
+
+
 class AlreadyRunningError(CrimeError):
     """Another retraining works in the same folder."""
 

@@ -21,7 +21,7 @@ import httpx
 from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from crime.core.days import day_text
-from crime.core.errors import PortalError
+from crime.core.errors import DatasetGoneError, PortalError
 from crime.core.settings import Settings
 from crime.reports.fetched_table import WrittenTable, write_table
 from crime.reports.freshness import Freshness
@@ -68,11 +68,13 @@ class FetchedDataset:
 class FetchResult:
     """The datasets in the output. `unknown`: rows with a value that no column of the output takes, by its name.
 
-    `left_out`: datasets that end before the first day that was asked for.
+    `left_out`: datasets that end before the first day that was asked for. `gone`: what the portal said of those that it
+    no longer has.
     """
 
     datasets: tuple[FetchedDataset, ...]
     left_out: tuple[Dataset, ...] = ()
+    gone: tuple[str, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -95,6 +97,7 @@ class FetchResult:
         """The result for people: a line for each dataset, what is not in the table, how new it is."""
         lines = [dataset.text for dataset in self.datasets]
         lines += [f"{dataset.id} {dataset.title}: left out, it ends on {dataset.last_day}" for dataset in self.left_out]
+        lines += [f"left out: {text}" for text in self.gone]
         if self.unknown:
             counts = (f"{name} ({rows:,} row{'' if rows == 1 else 's'})" for name, rows in self.unknown.items())
             lines.append(f"not in the table: {', '.join(counts)}")
@@ -108,7 +111,8 @@ class FetchResult:
         left_out = [dataset.id for dataset in self.left_out]
         counts = {"rows": self.rows, "fetched": self.fetched}
         freshness = self.freshness.as_json()
-        return counts | {"datasets": datasets, "left_out": left_out, "unknown": dict(self.unknown)} | freshness
+        told = {"datasets": datasets, "left_out": left_out, "gone": list(self.gone), "unknown": dict(self.unknown)}
+        return counts | told | freshness
 
 
 def known_datasets() -> dict[str, tuple[System, Dataset]]:
@@ -136,21 +140,24 @@ def fetch_reports(
     ):
         fetch = _Fetch(_Portal(client, settings.portal_url, settings.portal_page, since), store, progress)
         # all are counted first: one that is gone is told before the others come
-        plans = [plan for dataset in chosen if (plan := fetch.plan(dataset))]
+        plans, gone = fetch.plan_all(chosen, may_lack=not only and not settings.portal_dataset)
+        chosen = [dataset for dataset in chosen if dataset.id not in gone]
         for plan in plans:
             fetch.run(plan)
         known = known_datasets()
         systems = {dataset.id: known[dataset.id][0] if dataset.id in known else None for dataset in chosen}
-        return _result(chosen, left_out, fetch, write_table(store, systems, output))
+        return _result(chosen, left_out, gone, fetch, write_table(store, systems, output))
 
 
-def _result(chosen: list[Dataset], left_out: list[Dataset], fetch: "_Fetch", written: WrittenTable) -> FetchResult:
+def _result(
+    chosen: list[Dataset], left_out: list[Dataset], gone: Mapping[str, str], fetch: "_Fetch", written: WrittenTable
+) -> FetchResult:
     found = []
     for dataset in chosen:
         contents, fetched = written.datasets[dataset.id], fetch.fetched.get(dataset.id, 0)
         note = fetch.notes.get(dataset.id, "")
         found.append(FetchedDataset(dataset.id, dataset.title, contents.rows, fetched, contents.newest, note))
-    return FetchResult(tuple(found), tuple(left_out), written.unknown)
+    return FetchResult(tuple(found), tuple(left_out), tuple(gone.values()), written.unknown)
 
 
 def _choose(only: Collection[str], since: str | None) -> tuple[list[Dataset], list[Dataset]]:
@@ -185,6 +192,20 @@ class _Fetch:
         self._done = self._total = 0
         self.fetched: dict[str, int] = {}
         self.notes: dict[str, str] = {}
+
+    def plan_all(self, datasets: list[Dataset], may_lack: bool) -> tuple[list[_Plan], dict[str, str]]:
+        """The plans, and if `may_lack` what the portal said of optional datasets that are gone, by id."""
+        plans, gone = [], {}
+        for dataset in datasets:
+            try:
+                plan = self.plan(dataset)
+            except DatasetGoneError as error:
+                if not (may_lack and dataset.optional):
+                    raise
+                gone[dataset.id] = str(error)
+            else:
+                plans += [plan] if plan else []
+        return plans, gone
 
     def plan(self, dataset: Dataset) -> _Plan | None:
         """What to ask for; None for a frozen dataset that is here as a whole."""
@@ -278,6 +299,7 @@ def _refusal(url: str, dataset: str, response: httpx.Response) -> PortalError:
             return PortalError(f"{text}. It was retired on {retired.on}: its reports are in {retired.successor}")
     if response.status_code in GONE_STATUSES:
         text += ". No successor is known; `--dataset` or CRIME_PORTAL_DATASET names the datasets to fetch"
+        return DatasetGoneError(text)
     return PortalError(text)
 
 

@@ -53,11 +53,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A table on the portal. `last_day`: that of its last event, if no more rows will come: the table is frozen."""
+    """A table on the portal. `last_day`: that of its last event, if no more rows will come: the table is frozen.
+
+    `optional`: a fetch of all tables goes on without it, should the portal no longer have it.
+    """
 
     id: str
     title: str
     last_day: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)

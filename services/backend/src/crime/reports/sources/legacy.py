@@ -22,7 +22,7 @@ from crime.reports.schema import Column, Dataset, Source
 LEGACY = Source(
     system="legacy",
     datasets=(
-        Dataset("63jg-8b9z", "Crime Data from 2010 to 2019", last_day="2019-12-31"),
+        Dataset("63jg-8b9z", "Crime Data from 2010 to 2019", last_day="2019-12-31", optional=True),
         Dataset("2nrs-mtv8", "Crime Data from 2020 to 2024", last_day="2025-03-28"),
     ),
     columns=(
