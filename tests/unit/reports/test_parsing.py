@@ -144,3 +144,8 @@ def test_report_numbers_read_alike_one_by_one_and_all_at_once(cells: list[str]) 
     text = parse(Tally(), len(cells), dr_no=cells)
     raw = parse(Tally(), len(cells), dr_no=[cell.encode() for cell in cells])
     assert text.fields["dr_no"].tolist() == raw.fields["dr_no"].tolist()
+
+
+def test_of_two_columns_of_one_field_the_filled_cell_is_read() -> None:
+    reports = parse(Tally(), 3, premis_cd=["", "101", "102"], premise_cd=["103", "", "104"])
+    assert [code.code for code in reports.fields["premis_cd"]] == ["103", "101", "102"]

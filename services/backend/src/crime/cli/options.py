@@ -17,7 +17,8 @@ def _check_day(text: str | None) -> str | None:
     return text
 
 
-def _parse_share(text: str) -> float:
+def parse_share(text: str) -> float:
+    """A share of all reports, more than 0 and at most 1. Raises `typer.BadParameter`."""
     from fractions import Fraction
 
     try:
@@ -47,7 +48,7 @@ Since = Annotated[
 Share = Annotated[
     float | None,
     typer.Option(
-        parser=_parse_share,
+        parser=parse_share,
         metavar="SHARE",
         help="The table is a random draw of this share of all reports, such as 1/127: counts are scaled to all.",
     ),

@@ -8,10 +8,11 @@ CrimeError                    status  500, exit code 1
 │   └── ModelNotFoundError            404
 ├── BackupError
 ├── PortalError
+│   └── DatasetGoneError
 ├── AlreadyRunningError
 └── ExecutorError
 
-The last four come from commands only. A cell that can't be read is not an exception: see `reports.table.CellError`.
+The last five come from commands only. A cell that can't be read is not an exception: see `reports.table.CellError`.
 """
 
 from typing import ClassVar

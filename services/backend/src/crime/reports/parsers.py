@@ -64,7 +64,7 @@ def parse_legacy_code(text: str) -> Parsed:
     """A premise, weapon or crime code of LAPD's own, written `501`, `501.0` or `0501`; 0 is none recorded."""
     match = _CODE.fullmatch(text)
     if not match:
-        raise ValueError("expected an LAPD code, a whole number")
+        raise ValueError("expected an LAPD code, a whole number; `System` nibrs tells a NIBRS report")
     repair = (
         "decimal point in a code"
         if match[2]

@@ -57,15 +57,22 @@ def parse_columns(
     for system, numbers in _rows_by_system(columns, rows).items():
         whole = len(numbers) == rows
         tally.systems[system] += len(numbers)
-        encoded = {
-            SOURCES[system].field_of[key]: (cells, index if whole else index[numbers])
-            for key, (cells, index) in reversed(list(columns.items()))  # of two names of a field the first is read
-            if key in SOURCES[system].field_of
-        }
+        encoded: dict[str, EncodedColumn] = {}
+        for key, (cells, index) in columns.items():
+            if name := SOURCES[system].field_of.get(key):
+                column = (cells, index if whole else index[numbers])
+                encoded[name] = _first_filled(encoded[name], column) if name in encoded else column
         errors = np.full(len(numbers), None, object)
         block = _Block(SOURCES[system], numbers, first_row, labelled, strict, tally, errors)
         parts.append((numbers, _parse_rows(block, encoded, only)))
     return parts[0][1] if len(parts) == 1 else _interleave(parts, rows)
+
+
+def _first_filled(first: EncodedColumn, second: EncodedColumn) -> EncodedColumn:
+    """Of two columns that fill the same field, each row's cell of the first, or of the second if that is blank."""
+    (cells, index), (others, other_index) = first, second
+    blank = np.array([not _text(cell) for cell in cells], bool)
+    return [*cells, *others], np.where(blank[index], len(cells) + other_index, index)
 
 
 def _rows_by_system(columns: Mapping[str, EncodedColumn], rows: int) -> dict[System, np.ndarray]:
