@@ -23,7 +23,7 @@ BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
 NAME_OF_CODE = {"premis_cd": "premis_desc", "weapon_used_cd": "weapon_desc"}  # the field that names another's code
 CIRCUMSTANCES = ("victim_shot", "domestic_violence_crime", "gang_related_crime", "transit_related_crime")
 # Columns that one source alone has: a row that fills one of them belongs to it.
-_OWN = {"legacy": LEGACY.names - NIBRS.names, "nibrs": NIBRS.names - LEGACY.names}
+_OWN = {"legacy": LEGACY.names - NIBRS.names, "nibrs": NIBRS.names - LEGACY.names - {"group"}}  # a common name
 
 
 def systems_of(columns: Collection[str]) -> tuple[System, ...]:
