@@ -21,6 +21,7 @@ from crime.reports.systems import Code, comparable_text
 Coded = Literal["premis_cd", "weapon_used_cd"]
 CODED_FIELDS: dict[Coded, str] = {"premis_cd": "premis", "weapon_used_cd": "weapon"}  # and the table of LAPD's codes
 MAX_LEARNT = 1_000  # entries learnt in training, the most frequent: a table of nonsense must not fill a bundle
+MAX_REMEMBERED = 10_000  # codes whose number is remembered: more come only from a table of nonsense
 NO_NAMES = ("not specified", "retired duplicate do not use this code")  # several codes of LAPD's have these
 
 
@@ -42,10 +43,19 @@ class Vocabulary:
     def __init__(self, entries: list[VocabularyEntry]):
         self.entries = entries
         self._by_code = {code: number for number, entry in enumerate(entries, 1) for code in entry.codes}
+        self._numbers: dict[Code | None, float] = {}
         self._by_text = {text: number for number, entry in enumerate(entries, 1) for text in entry.texts}
 
     def number(self, code: Code | None) -> float:
         """The entry of a code, or of its name where the code is not known; NaN for neither and for None."""
+        number = self._numbers.get(code)
+        if number is None:
+            number = self._find(code)
+            if len(self._numbers) < MAX_REMEMBERED:
+                self._numbers[code] = number
+        return number
+
+    def _find(self, code: Code | None) -> float:
         if code is None:
             return np.nan
         if not code.code and not code.text:
@@ -55,14 +65,7 @@ class Vocabulary:
 
     def numbers(self, codes: np.ndarray) -> np.ndarray:
         """(n,) numbers of codes (n,)."""
-        known: dict[Code | None, float] = {}
-        numbers = np.empty(len(codes))
-        for row, code in enumerate(codes.tolist()):
-            number = known.get(code)
-            if number is None:
-                number = known[code] = self.number(code)
-            numbers[row] = number
-        return numbers
+        return np.fromiter(map(self.number, codes.tolist()), float, len(codes))
 
     def kinds(self) -> np.ndarray:
         """(entries + 1,) the kind of each number: the hundreds of LAPD's own code, 0 for none recorded, -1 for others.
