@@ -35,7 +35,7 @@ def test_data_facts_are_those_of_the_reports(small_bundle: CategoryBundle) -> No
     data = small_bundle.spec.data
     assert (data.trained_on, data.held_out) == (1578, 316)
     assert data.first_day < data.held_out_from < data.until
-    assert (data.systems, data.share) == ({}, 1)
+    assert (data.systems, data.share) == ({"legacy": 1578}, 1)
     premises = small_bundle.spec.vocabularies["premis_cd"]
     assert 1500 < sum(entry.reports for entry in premises) <= 1578
 

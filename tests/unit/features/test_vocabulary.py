@@ -37,3 +37,16 @@ def test_nibrs_codes_are_learnt_and_joined_only_where_they_are_the_same_place() 
 def test_a_table_of_nonsense_does_not_fill_the_vocabulary() -> None:
     codes = [Code("nibrs", f"X{number}", "") for number in range(3_000)]
     assert len(learn_vocabulary("weapon_used_cd", codes)) < 1_500
+
+
+def test_a_rare_wording_of_a_code_does_not_break_its_join() -> None:
+    codes = [HOME] * 50 + [Code("nibrs", "RA", ""), Code("nibrs", "RA", "single family homme")]
+    premises = Vocabulary(learn_vocabulary("premis_cd", codes))
+    home = premises.number(Code("legacy", "501", ""))
+    assert [premises.number(code) for code in codes] == [home] * 52
+
+
+def test_names_without_codes_are_learnt() -> None:
+    place = Code("nibrs", "", "a new kind of place")
+    premises = Vocabulary(learn_vocabulary("premis_cd", [place] * 3))
+    assert premises.number(place) == len(legacy_entries("premis_cd")) + 1

@@ -22,11 +22,18 @@ def write_table(path: Path, dates: list[str]) -> Path:
 
 
 def test_mistyped_dates_are_left_out_and_counted(tmp_path: Path) -> None:
-    dates = ["01/01/1950", *(f"{1 + n % 12:02}/{1 + n % 28:02}/2020" for n in range(2000)), "06/01/2031"]
+    dates = ["01/01/1950", *(f"{1 + n % 12:02}/{1 + n % 28:02}/2020" for n in range(2000)), "06/01/2024"]
     tally = Tally()
     history = read_history(write_table(tmp_path / "reports.csv", dates), tally)
     assert (day_text(history.first), len(history)) == ("2020-01-01", 2000)
     assert tally.rejected["DATE OCC is 28 days or more from all other reports"] == 2
+
+
+def test_days_after_today_are_mistyped(tmp_path: Path) -> None:
+    tally = Tally()
+    history = read_history(write_table(tmp_path / "reports.csv", [*["01/01/2020"] * 50, "06/01/2099"]), tally)
+    assert len(history) == 50
+    assert tally.rejected == {"DATE OCC: expected a day up to today": 1}
 
 
 def test_many_reports_beyond_a_silence_are_kept(tmp_path: Path) -> None:

@@ -121,3 +121,41 @@ def test_report_numbers_are_kept_for_monitoring() -> None:
     ).reports
     assert reports.fields["dr_no"].tolist() == ["1", None, "x" * 20]
     assert np.isnan(reports.fields["lat"]).all()
+
+
+NIBRS = SMALLEST_REPORT | {"Premis Cd": "RA", "Premis Desc": "Single Family Home", "Victim Shot": "No"}
+
+
+@pytest.mark.parametrize(
+    ("change", "system"),
+    [
+        ({}, 1),
+        ({"System": None}, 1),
+        ({"System": ""}, 1),
+        ({"System": "nibrs", "Victim Shot": None}, 1),
+        ({"Victim Shot": None, "CaseNo": "1"}, 1),
+        ({"Victim Shot": None, "CaseNo": [1]}, 1),
+        ({"Victim Shot": None, "TotalVictimCount": {}}, 1),
+        ({"System": "legacy", "Premis Cd": "101"}, 0),
+        ({"Victim Shot": " ", "Premis Cd": "101"}, 0),
+    ],
+)
+def test_a_reports_system_is_told_alike_alone_and_in_a_list(change: dict[str, Any], system: int) -> None:
+    report = NIBRS | change
+    alone = model_input(Report.model_validate(report))
+    (listed,) = (parse_report_list([report]).reports.fields["system"].tolist(),)
+    assert (alone.fields["system"], listed) == (system, [system])
+    assert alone.fields["premis_cd"] == parse_report_list([report]).reports.fields["premis_cd"][0]
+
+
+def test_a_system_that_is_none_is_refused_alone_and_in_a_list() -> None:
+    with pytest.raises(ValidationError, match="expected a report system, legacy or nibrs"):
+        Report.model_validate(SMALLEST_REPORT | {"System": "srs"})
+    with pytest.raises(RequestValidationError) as caught:
+        parse_report_list([SMALLEST_REPORT | {"System": "srs"}])
+    assert caught.value.errors()[0]["msg"] == "expected a report system, legacy or nibrs"
+
+
+def test_of_two_names_of_a_field_the_filled_one_is_read_alone_and_in_a_list() -> None:
+    report = SMALLEST_REPORT | {"hndrdth_lat": 34.05, "LAT": None, "CaseNo": "1"}
+    assert Report.model_validate(report).lat == parse_report_list([report]).reports.fields["lat"][0] == 34.05

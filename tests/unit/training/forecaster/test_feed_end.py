@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from crime.core.days import day_text
+from crime.core.days import day_number, day_text
 from crime.core.errors import DataError
 from crime.reports.history import EventHistory
 from crime.reports.tally import Tally
@@ -86,3 +86,33 @@ def test_a_table_that_grew_over_months_begins_where_it_is_whole() -> None:
     start = feed_start(history_of(rates))
     assert start is not None
     assert MONDAY + 240 <= start <= MONDAY + 320
+
+
+def legacy_tally(history: EventHistory) -> Tally:
+    tally = Tally(rows=len(history))
+    tally.systems["legacy"] = len(history)
+    return tally
+
+
+@pytest.mark.parametrize("left", [0.03, 0.5])
+def test_lapds_own_table_ends_where_the_areas_began_to_move(left: float) -> None:
+    days = day_number("2024-12-31") - MONDAY + 1
+    rates = np.full(days, 30.0)
+    rates[day_number("2024-03-07") - MONDAY :] *= left
+    history = history_of(rates)
+    tally = legacy_tally(history)
+    assert day_text(complete_history(history, tally).last) == "2024-03-06"
+    (reason,) = tally.rejected
+    assert reason.startswith("LAPD's areas moved to NIBRS after 2024-03-06")
+
+
+def test_lapds_own_table_that_stopped_earlier_ends_there() -> None:
+    rates = np.full(day_number("2023-09-30") - MONDAY + 1, 30.0)
+    rates[-90:] *= 0.03
+    history = history_of(rates)
+    whole = complete_history(history, legacy_tally(history))
+    assert whole.last == pytest.approx(day_number("2023-09-30") - 90, abs=1)
+
+
+def test_a_city_that_grows_is_not_cut() -> None:
+    assert feed_start(history_of(np.linspace(10, 40, 730))) is None

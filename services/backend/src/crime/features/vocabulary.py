@@ -83,26 +83,31 @@ def learn_vocabulary(field: Coded, codes: Iterable[Code | None]) -> list[Vocabul
     """The entries of a field: those of LAPD's own table, and what else reports have, the most frequent first."""
     entries = [entry.model_copy(deep=True) for entry in legacy_entries(field)]
     legacy = Vocabulary(entries)
-    learnt: dict[str, int] = {}  # positions of further entries, by name, or by code where there is no name
+    positions: dict[str, int] = {}  # of entries, by the keys and names that reports were found to have
+    learnt = 0
     reports = Counter[int]()
     counts = Counter(code for code in codes if code is not None and (code.code or code.text))
     for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         key = f"{code.system}:{code.code}" if code.code else ""
         number = legacy.number(code)
-        if number == number:
+        # the most frequent wording of a code decides which entry it is
+        found = positions.get(key, positions.get(code.text)) if key else positions.get(code.text)
+        if found is not None:
+            position = found
+        elif number == number:
             position = int(number) - 1
-        elif (code.text or key) in learnt:
-            position = learnt[code.text or key]
-        elif key and len(learnt) < MAX_LEARNT:
-            position = learnt[code.text or key] = len(entries)
+        elif learnt < MAX_LEARNT:
+            position, learnt = len(entries), learnt + 1
             entries.append(VocabularyEntry(name=code.text or code.code, codes=[], texts=[]))
         else:
             continue
+        for name in filter(None, (key, code.text)):
+            positions.setdefault(name, position)
         reports[position] += count
         entry = entries[position]
-        if key and key not in entry.codes:
+        if key and key not in entry.codes:  # a key has one position
             entry.codes.append(key)
-        if code.text and code.text not in entry.texts:
+        if code.text and positions[code.text] == position and code.text not in entry.texts:
             entry.texts.append(code.text)
     return [entry.model_copy(update={"reports": reports[position]}) for position, entry in enumerate(entries)]
 

@@ -12,11 +12,12 @@ import numpy as np
 from crime.classifier.bundle import Prediction
 from crime.features.definitions import ReportFields
 from crime.features.vocabulary import CODED_FIELDS
-from crime.reports.categories import AREA_ONLY_CATEGORIES, CATEGORIES
+from crime.reports.categories import CATEGORIES
 from crime.reports.parsing import OBJECT_FIELDS
 from crime.reports.systems import Code
 
-NUMBER_FIELDS = ("system", "date_occ", "date_rptd", "time_occ", "area", "rpt_dist_no")
+# districts are left out: nothing is compared by them, and places of sexual crimes are told no finer than their area
+NUMBER_FIELDS = ("system", "date_occ", "date_rptd", "time_occ", "area")
 RECORDED_FIELDS = (*NUMBER_FIELDS, *CODED_FIELDS, "mocodes")
 RECORD_COLUMNS = (
     "at",
@@ -28,7 +29,8 @@ RECORD_COLUMNS = (
     *RECORDED_FIELDS,
 )
 # of the release before, with codes as numbers
-EARLIER_COLUMNS = tuple(name for name in RECORD_COLUMNS if name != "system")
+EARLIER_FIELDS = ("date_occ", "date_rptd", "time_occ", "area", "rpt_dist_no", *CODED_FIELDS, "mocodes")
+EARLIER_COLUMNS = (*RECORD_COLUMNS[: -len(RECORDED_FIELDS)], *EARLIER_FIELDS)
 SHADOW_SUFFIX = " (shadow)"  # how files and the API mark the version of a shadow prediction
 NOT_KNOWN = "?"  # a code or the MO codes were not known; a blank cell means that none were recorded
 
@@ -91,7 +93,6 @@ def encode_records(records: Iterable[PredictionRecord]) -> bytes:
 def _csv_row(record: PredictionRecord) -> list[Any]:
     probabilities, fields = record.prediction.probabilities, record.fields
     mocodes, label = fields["mocodes"], int(probabilities.argmax())
-    is_area_only = list(CATEGORIES)[label] in AREA_ONLY_CATEGORIES
     return [
         round(record.time, 3),
         marked_version(record.version, record.shadow),
@@ -99,7 +100,7 @@ def _csv_row(record: PredictionRecord) -> list[Any]:
         label,
         *probabilities.round(5).tolist(),
         record.report_number,
-        *("nan" if name == "rpt_dist_no" and is_area_only else fields[name] for name in NUMBER_FIELDS),
+        *(fields[name] for name in NUMBER_FIELDS),
         *(NOT_KNOWN if fields[name] is None else fields[name].key for name in CODED_FIELDS),
         NOT_KNOWN if mocodes is None else " ".join(mocodes),
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crime.core.days import day_text, today
 from crime.core.errors import DataError
 from crime.core.memory import release_free_memory
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
@@ -77,9 +78,7 @@ def _wanted_columns(keys: list[str], only: Collection[str] | None) -> set[str]:
         for key, field in SOURCES[system].field_of.items()
         if only is None or field in only or field == "crime_code"
     }
-    if len(systems) > 1:
-        wanted |= {"system", *own_columns("nibrs") & SOURCES["nibrs"].field_of.keys()}
-    return wanted
+    return wanted | {"system", *own_columns("nibrs")}  # which tell the rows of the two systems apart
 
 
 def _count_simulated(batch: "pa.RecordBatch") -> int:
@@ -117,7 +116,8 @@ def good_reports(
         first_row = tally.rows - len(tally.misshapen) + 1
         reports = parse_block(batch, tally, labelled, fields and {*fields, "dr_no", "caseno"})
         duplicates = _reject_duplicates(reports, numbers, first_row, tally)
-        _write_rejected(batch, reports, duplicates, tally)
+        late = _reject_future(reports, first_row, tally) if labelled and not tally.simulated else duplicates[:0]
+        _write_rejected(batch, reports, np.concatenate([duplicates, late]), tally)
         keep = reports.accepted
         if labelled:
             keep &= ~_repeated_in_case(reports, cases, tally)
@@ -146,6 +146,16 @@ def _reject_duplicates(reports: Reports, numbers: set[int | str], first_row: int
             duplicates.append(row)
         numbers.add(number)
     return np.array(duplicates, int)
+
+
+def _reject_future(reports: Reports, first_row: int, tally: Tally) -> np.ndarray:
+    """Reject reports of days after today, whose dates are mistyped, and return their rows."""
+    rows = np.flatnonzero(reports.accepted & (reports.fields["date_occ"] > today()))
+    error = CellError("DATE OCC", "order", "expected a day up to today")
+    for row in rows.tolist():
+        reports.errors[row] = error
+        tally.reject(str(error), first_row + row, day_text(int(reports.fields["date_occ"][row])))
+    return rows
 
 
 def _repeated_in_case(reports: Reports, cases: set[tuple[str, int]], tally: Tally) -> np.ndarray:

@@ -12,6 +12,7 @@ from crime.core.days import EPOCH_ORDINAL
 from crime.reports.codes import code_names
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code, comparable_text
 
+MAX_NAME_CHARACTERS = 100  # of the name of a premise or weapon; the rest is cut off
 YEARS = range(1900, 2101)
 Parsed = tuple[Any, str | None]  # a value and a repair
 _TIME = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d{2}:?\d{2})?)?"
@@ -22,7 +23,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _CODE = re.compile(r"(\d{1,9})(\.0*)?", re.ASCII)
 _MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
 _NIBRS_CODE = re.compile(r"([A-Z0-9]{1,8})(?:\.0+)?", re.ASCII | re.IGNORECASE)
-_YES_NO = {"yes": 1, "y": 1, "true": 1, "1": 1, "no": 0, "n": 0, "false": 0, "0": 0}
+_YES_NO = {"yes": 1, "y": 1, "true": 1, "t": 1, "1": 1, "1.0": 1, "no": 0, "n": 0, "false": 0, "f": 0, "0": 0, "0.0": 0}
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?", re.ASCII)
 
 
@@ -95,7 +96,7 @@ def parse_system(text: str) -> Parsed:
 
 def parse_name(text: str) -> Parsed:
     """The name of a code as comparable text, None if it has no letter or digit."""
-    return comparable_text(text) or None, None
+    return comparable_text(text[:MAX_NAME_CHARACTERS]) or None, None
 
 
 def parse_yes_no(text: str) -> Parsed:

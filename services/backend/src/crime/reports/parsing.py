@@ -54,7 +54,8 @@ def parse_columns(
     first_row = tally.rows - len(tally.misshapen) + 1
     tally.rows += rows
     parts = []
-    for system, numbers in _rows_by_system(columns, rows).items():
+    columns, wrong_system = _known_systems(columns)
+    for system, numbers in _rows_by_system(columns, rows, strict).items():
         whole = len(numbers) == rows
         tally.systems[system] += len(numbers)
         encoded: dict[str, EncodedColumn] = {}
@@ -65,7 +66,36 @@ def parse_columns(
         errors = np.full(len(numbers), None, object)
         block = _Block(SOURCES[system], numbers, first_row, labelled, strict, tally, errors)
         parts.append((numbers, _parse_rows(block, encoded, only)))
-    return parts[0][1] if len(parts) == 1 else _interleave(parts, rows)
+    reports = parts[0][1] if len(parts) == 1 else _interleave(parts, rows)
+    if wrong_system is not None:
+        _tell_wrong_systems(reports, wrong_system, first_row, strict, tally)
+    return reports
+
+
+def _known_systems(
+    columns: Mapping[str, EncodedColumn],
+) -> tuple[Mapping[str, EncodedColumn], EncodedColumn | None]:
+    """The columns without texts in `system` that name no system, and the column of these texts, if there are any."""
+    if "system" not in columns:
+        return columns, None
+    cells, index = columns["system"]
+    known = [text if (text := _text(cell).lower()) in SYSTEMS else "" for cell in cells]
+    wrong = ["" if text in SYSTEMS else text for text in (_text(cell).lower() for cell in cells)]
+    return {**columns, "system": (known, index)}, (wrong, index) if any(wrong) else None
+
+
+def _tell_wrong_systems(reports: Reports, wrong: EncodedColumn, first_row: int, strict: bool, tally: Tally) -> None:
+    """Reject the rows whose `system` is none if `strict`; else the other columns told their system."""
+    texts, index = wrong
+    rows = np.flatnonzero(np.array([bool(text) for text in texts])[index])
+    if not strict:
+        tally.repaired["System unreadable, told by the other columns"] += len(rows)
+        return
+    error = CellError("System", "unreadable", f"expected a report system, {' or '.join(SYSTEMS)}")
+    for row in rows.tolist():
+        if reports.errors[row] is None:
+            reports.errors[row] = error
+            tally.reject(str(error), first_row + row, texts[index[row]])
 
 
 def _first_filled(first: EncodedColumn, second: EncodedColumn) -> EncodedColumn:
@@ -75,10 +105,13 @@ def _first_filled(first: EncodedColumn, second: EncodedColumn) -> EncodedColumn:
     return [*cells, *others], np.where(blank[index], len(cells) + other_index, index)
 
 
-def _rows_by_system(columns: Mapping[str, EncodedColumn], rows: int) -> dict[System, np.ndarray]:
-    """The numbers of each system's rows. Where a table can hold both, a row that fills a NIBRS column is NIBRS."""
+def _rows_by_system(columns: Mapping[str, EncodedColumn], rows: int, each: bool) -> dict[System, np.ndarray]:
+    """The numbers of each system's rows. Where a table can hold both, a row that fills a NIBRS column is NIBRS.
+
+    `each`: the rows are reports of their own, and not a table of one system.
+    """
     systems = systems_of(columns)
-    if len(systems) == 1:
+    if len(systems) == 1 and not (each and systems[0] == "nibrs"):
         return {systems[0]: np.arange(rows)}
     is_nibrs = np.zeros(rows, bool)
     for key in own_columns("nibrs") & columns.keys():
@@ -86,8 +119,7 @@ def _rows_by_system(columns: Mapping[str, EncodedColumn], rows: int) -> dict[Sys
         is_nibrs |= np.array([bool(_text(cell)) for cell in cells], bool)[index]
     if "system" in columns:
         cells, index = columns["system"]
-        texts = [_text(cell).lower() for cell in cells]
-        told = np.array([SYSTEMS.index(text) if text in SYSTEMS else -1 for text in texts])[index]
+        told = np.array([SYSTEMS.index(text) if text in SYSTEMS else -1 for text in cells])[index]
         is_nibrs = np.where(told >= 0, told == SYSTEMS.index("nibrs"), is_nibrs)
     by_system: dict[System, np.ndarray] = {"legacy": np.flatnonzero(~is_nibrs), "nibrs": np.flatnonzero(is_nibrs)}
     return {system: numbers for system, numbers in by_system.items() if len(numbers)} or {"legacy": np.arange(0)}

@@ -309,7 +309,7 @@ def _check_not_moved(dataset: str, response: httpx.Response) -> None:
         other = DATASET_ID.search(response.url.path)
         status = response.history[0].status_code
         where = f"{other[0]}: `--dataset` or CRIME_PORTAL_DATASET names it" if other else str(response.url)[:MAX_SAID]
-        raise PortalError(f"dataset {dataset} has moved ({status}) to {where}")
+        raise DatasetGoneError(f"dataset {dataset} has moved ({status}) to {where}")
 
 
 def _is_transient(error: BaseException) -> bool:

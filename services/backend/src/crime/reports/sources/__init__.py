@@ -14,16 +14,19 @@ SYSTEM_COLUMN = Column(
 )
 # The fields of a report, of whichever system, with the column that fills it: LAPD's older one where both have one.
 FIELDS: Mapping[str, Column] = {"system": SYSTEM_COLUMN, **NIBRS.fields, **LEGACY.fields}
-FIELD_OF_NAME: Mapping[str, str] = {column.name: column.key for source in SOURCES.values() for column in source.columns}
+FIELD_OF_NAME: Mapping[str, str] = {"System": "system"} | {
+    column.name: column.key for source in SOURCES.values() for column in source.columns
+}
 REQUIRED_FIELDS = tuple(key for key, column in LEGACY.fields.items() if column.required)
-# The keys of all columns that are read, in any dialect.
-READ_COLUMNS = frozenset({"system"}.union(*(source.field_of for source in SOURCES.values())))
 # A blank cell in these means "none was recorded" if the table has the column; elsewhere it means "not known".
 BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
 NAME_OF_CODE = {"premis_cd": "premis_desc", "weapon_used_cd": "weapon_desc"}  # the field that names another's code
 CIRCUMSTANCES = ("victim_shot", "domestic_violence_crime", "gang_related_crime", "transit_related_crime")
 # Columns that one source alone has: a row that fills one of them belongs to it.
 _OWN = {"legacy": LEGACY.names - NIBRS.names, "nibrs": NIBRS.names - LEGACY.names - {"group"}}  # a common name
+
+# The keys of all columns that are read, in any dialect, or that tell a row's system.
+READ_COLUMNS = frozenset({"system"}.union(_OWN["nibrs"], *(source.field_of for source in SOURCES.values())))
 
 
 def systems_of(columns: Collection[str]) -> tuple[System, ...]:
@@ -45,6 +48,11 @@ def system_of(cells: Iterable[tuple[str, object]]) -> System:
     for key, value in cells:
         if key == "system" and isinstance(value, str) and value.strip().lower() in SOURCES:
             return "nibrs" if value.strip().lower() == "nibrs" else "legacy"
-        if key in _OWN["nibrs"] and value is not None and value == value and str(value).strip():
+        if key in _OWN["nibrs"] and is_filled(value):
             marked = "nibrs"
     return marked
+
+
+def is_filled(value: object) -> bool:
+    """Whether a payload's value is more than null, NaN or blank."""
+    return value is not None and value == value and bool(str(value).strip())

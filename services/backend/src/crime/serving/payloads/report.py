@@ -23,7 +23,7 @@ from crime.reports.parsers import (
     parse_yes_no,
 )
 from crime.reports.schema import column_key
-from crime.reports.sources import FIELDS, NAME_OF_CODE, SOURCES, system_of
+from crime.reports.sources import FIELDS, NAME_OF_CODE, SOURCES, is_filled, system_of
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code
 
 EXAMPLE_REPORT: dict[str, Any] = {
@@ -129,7 +129,7 @@ _MOCODES_SCHEMA = {
         {"type": "null"},
     ]
 }
-_SYSTEM_SCHEMA = {"type": "string", "enum": list(SYSTEMS)}
+_SYSTEM_SCHEMA = {"type": ["string", "null"], "enum": [*SYSTEMS, "", None]}
 _REPORT_NUMBER_SCHEMA = {"description": "text or a number, kept to compare answers with later labels"}
 
 Day = Annotated[int, _required(parse_date)]
@@ -196,14 +196,19 @@ class Report(BaseModel):
         renamed: dict[str, Any] = {}
         number: str | int | None = None
         keys = {name: column_key(name) for name in data}
-        field_of = SOURCES[system_of(zip(keys.values(), data.values(), strict=True))].field_of
+        system = system_of(zip(keys.values(), data.values(), strict=True))
+        key_of: dict[str, str] = {}  # that has filled a field
         for name, key in keys.items():
-            field = "system" if key == "system" else field_of.get(key)
-            if field in REPORT_COLUMNS:
+            field = key if key in ("system", "dr_no") else SOURCES[system].field_of.get(key)
+            if field == "dr_no":
+                if number is None and isinstance(data[name], str | int):
+                    number = data[name]
+            elif field in REPORT_COLUMNS and key_of.get(field, key) == key:
                 renamed[REPORT_COLUMNS[field].name] = data[name]
-            elif field == "dr_no" and number is None and isinstance(data[name], str | int):
-                number = data[name]
-        renamed.setdefault("System", SYSTEMS[0] if field_of is SOURCES["legacy"].field_of else "nibrs")
+                if is_filled(data[name]):
+                    key_of[field] = key
+        if not is_filled(renamed.get("System")):
+            renamed["System"] = system
         renamed["DR_NO"] = "" if number is None else str(number)[:MAX_REPORT_NUMBER_CHARACTERS]
         return renamed
 

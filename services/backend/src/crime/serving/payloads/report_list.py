@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from crime.reports.cells import OMITTED
 from crime.reports.parsing import OBJECT_FIELDS, parse_columns
 from crime.reports.schema import column_key
-from crime.reports.sources import CIRCUMSTANCES, FIELD_OF_NAME, SOURCES, own_columns
+from crime.reports.sources import CIRCUMSTANCES, FIELD_OF_NAME, SOURCES, is_filled, own_columns
 from crime.reports.systems import SYSTEMS, System
 from crime.reports.table import CellError, EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
@@ -87,6 +87,8 @@ def _cells_by_column(reports: list[dict[str, Any]]) -> dict[str, list[Any]]:
             ]
         elif key == "mocodes" and list in set(map(type, column)):
             column = [" ".join(map(str, cell)) if isinstance(cell, list) else cell for cell in column]
+        elif key in MARKS and _field(key) not in REPORT_COLUMNS:  # not read: only whether it is filled matters
+            column = ["1" if is_filled(cell) else OMITTED for cell in column]
         cells[key] = column
     return cells
 

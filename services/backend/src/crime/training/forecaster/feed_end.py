@@ -24,6 +24,8 @@ TRICKLE_SHARE = 0.35  # of the usual rate: what is left after a stop is less; a 
 MIN_LOG_RATIO = 12.0  # of the likelihoods: chance gives this less than once in a million tables
 STRAY_SHARE = 0.1  # of the usual rate: until a table has it, its reports are strays
 WINDOW_DAYS = 28  # of the search for where a table began to thin out
+REMAINDER_SHARE = 0.75  # of the usual rate: LAPD's own table has clearly less once areas have moved
+MAX_STRAY_ROWS = 0.01  # share of NIBRS rows in a table of LAPD's own codes
 THINNED_SHARE, THINNED_LOG_RATIO = 0.95, 2.0  # of such a window's rate, and how clearly it is less
 
 
@@ -46,11 +48,10 @@ def complete_history(history: EventHistory, tally: Tally) -> EventHistory:
     if start is not None:
         reasons.append(f"until {day_text(start)} reports came only by a few: the table begins there")
         history = _cut(history, history.occurred >= start, reasons[-1], tally)
-    end = feed_end(history)
-    if end:
-        day, reason = _end_and_reason(end, history, tally)
+    end, reason = _end_and_reason(history, tally)
+    if end is not None:
         reasons.append(reason)
-        history = _cut(history, history.occurred <= day, reason, tally)
+        history = _cut(history, history.occurred <= end, reason, tally)
     try:
         backtest_origins(history)
     except DataError as error:
@@ -64,15 +65,34 @@ def _cut(history: EventHistory, inside: np.ndarray, reason: str, tally: Tally) -
     return history.take(np.flatnonzero(inside))
 
 
-def _end_and_reason(end: FeedEnd, history: EventHistory, tally: Tally) -> tuple[int, str]:
-    """The last complete day, and why: LAPD's own table is known to end where the areas began to move to NIBRS."""
-    complete_until = SOURCES["legacy"].complete_until
-    if complete_until and not tally.simulated and not tally.systems["nibrs"]:
-        moved = day_number(complete_until)
-        if history.first + MIN_DAYS_BEFORE < moved < end.day + YEAR_DAYS:
-            return moved, f"LAPD's areas moved to NIBRS after {complete_until}: without that table, reports end there"
+def _end_and_reason(history: EventHistory, tally: Tally) -> tuple[int | None, str]:
+    """The last complete day and why; None for a table that goes on to its last day.
+
+    LAPD's own table, where it is alone, is known to be a remainder from the day on which the areas began to move.
+    """
+    end = feed_end(history)
+    moved = _moved_after(history, tally)
+    if moved is not None and (end is None or end.day >= moved - WINDOW_DAYS):
+        day = day_text(moved)
+        return moved, f"LAPD's areas moved to NIBRS after {day}: without that table, reports end there"
+    if end is None:
+        return None, ""
     text = f"reports fell to {end.share:.0%} of a year's rate after {day_text(end.day)}: the table ends there"
     return end.day, text
+
+
+def _moved_after(history: EventHistory, tally: Tally) -> int | None:
+    """The last complete day of LAPD's own table, if this is one and has clearly fewer reports after it."""
+    complete_until = SOURCES["legacy"].complete_until
+    if not complete_until or tally.simulated or tally.systems["nibrs"] > MAX_STRAY_ROWS * tally.rows:
+        return None
+    moved = day_number(complete_until)
+    if not history.first + MIN_DAYS_BEFORE < moved < history.last:
+        return None
+    year = (history.occurred <= moved) & (history.occurred > moved - YEAR_DAYS)
+    rate = year.sum() / min(YEAR_DAYS, moved - history.first + 1)
+    after, expected = (history.occurred > moved).sum(), rate * (history.last - moved)
+    return moved if after < REMAINDER_SHARE * expected and _is_thinned(float(after), float(expected)) else None
 
 
 def feed_start(history: EventHistory) -> int | None:
@@ -85,13 +105,20 @@ def feed_start(history: EventHistory) -> int | None:
     middle = int(np.searchsorted(reports, reports[-1] / 2))
     usual = WINDOW_DAYS * (reports[-1] - reports[middle - 1]) / (len(counts) - middle + 1)
     windows = reports[WINDOW_DAYS:] - reports[:-WINDOW_DAYS]
-    if not len(windows) or windows[0] >= TRICKLE_SHARE * usual:
+    if not len(windows):
         return None
     begun = int(np.argmax(windows >= STRAY_SHARE * usual))
-    start = begun + int(np.flatnonzero(counts[begun : begun + WINDOW_DAYS])[0])
-    while start + WINDOW_DAYS < middle and _is_thinned(reports[start + WINDOW_DAYS] - reports[start], usual):
-        start += 7
-    return history.first + start
+    start = begun + int(np.argmax(counts[begun:] > 0))
+    if windows[start] < TRICKLE_SHARE * _window_of_next_year(reports, start):
+        while start + WINDOW_DAYS < middle and _is_thinned(windows[start], _window_of_next_year(reports, start)):
+            start += 7
+    return history.first + start if start else None
+
+
+def _window_of_next_year(reports: np.ndarray, start: int) -> float:
+    """The mean reports of four weeks in the year after the four weeks from `start` on."""
+    first, last = start + WINDOW_DAYS, min(start + WINDOW_DAYS + YEAR_DAYS, len(reports) - 1)
+    return float(WINDOW_DAYS * (reports[last] - reports[first]) / max(last - first, 1))
 
 
 def _is_thinned(seen: float, expected: float) -> bool:
