@@ -1,7 +1,8 @@
 """The features of the category model: training and serving compute them by the same functions.
 
 A feature is a function of a report's fields (see `reports.table.Reports`), which are scalars for one report and arrays
-for many. No feature may read a column that follows from the answer (`Crm Cd*`, `Part 1-2`, `Status`).
+for many. No feature may read a column that follows from the answer (`Crm Cd*`, `Part 1-2`, `Status`; of NIBRS
+`NIBR Description`, `Group`, `Crime Against`, `Hate Crime`, `UniqueNIBRNo`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -70,7 +70,7 @@ class RowStore:
         self._database.execute("INSERT INTO query VALUES (?, ?)", (portal, since or ""))
 
     def _take_over(self, path: Path) -> None:
-        """Take over the rows of release 0.2, which kept those of one dataset, and how far it had come."""
+        """Take over the rows of release 0.1, which kept those of one dataset, and how far it had come."""
         notes = dict(self._database.execute("SELECT name, value FROM note"))
         if "query" in notes:
             url, since = json.loads(notes["query"])
