@@ -27,18 +27,6 @@ def city() -> SimulatedCity:
     return SimulatedCity(SETTINGS)
 
 
-@pytest.fixture(scope="module")
-def table(city: SimulatedCity, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("city") / "both.parquet"
-    write_city(city, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def reports(table: Path) -> Reports:
-    return load_reports(table, Tally())
-
-
 def test_areas_move_one_after_another_and_central_first() -> None:
     seam, day = Seam(SETTINGS, np.random.default_rng(0)), day_number(SEAM)
     share = seam.share(np.arange(day - 1, day + MOVES[1] + RAMP_DAYS))

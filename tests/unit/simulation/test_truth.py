@@ -31,18 +31,6 @@ def city() -> SimulatedCity:
 
 
 @pytest.fixture(scope="module")
-def table(city: SimulatedCity, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("city") / "city.parquet"
-    write_city(city, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def reports(table: Path) -> Reports:
-    return load_reports(table, Tally())
-
-
-@pytest.fixture(scope="module")
 def history(table: Path) -> EventHistory:
     return read_history(table, Tally())
 

@@ -164,10 +164,10 @@ def _has_code(codes: Any, code: str) -> Any:
 
 
 def choose_features(fields: ReportFields, victim: bool = False, at_least: int = 3) -> list[str]:
-    """Names of a model's features for reports with these fields (rows,).
+    """Choose a model's features from the fields of its training reports (rows,).
 
-    The fixed ones, those aside that no report has; one for each MO code that at least `at_least` reports have; and the
-    report system where there are two.
+    The fixed features, but for those that no report has; one for each MO code that at least `at_least` reports have;
+    and the report system, if there are two.
     """
     counts: dict[str, int] = {}
     for codes in fields["mocodes"].tolist():

@@ -60,11 +60,11 @@ class FeatureEncoder:
         return vector
 
     def unmet_codes(self, fields: ReportFields) -> list[str]:
-        """The premise and weapon of one report that the model never met, so that it can't use them: `Premis Cd RB`."""
+        """Codes of one report's premise and weapon that the vocabularies lack, such as `Premis Cd RB`; not used."""
         unmet = (self.unmet_code(name, fields[name]) for name in self.vocabularies)
         return [text for text in unmet if text]
 
     def unmet_code(self, name: Coded, code: Code | None) -> str:
-        """The column and code if the field's vocabulary lacks the code; blank for one that it has, and for None."""
+        """The column and code, such as `Premis Cd RB`, if the vocabulary lacks it; blank if it has it, or for None."""
         is_unmet = code is not None and np.isnan(self.vocabularies[name].number(code))
         return f"{FIELDS[name].name} {code.shown}" if code is not None and is_unmet else ""

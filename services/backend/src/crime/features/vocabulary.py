@@ -38,7 +38,7 @@ class VocabularyEntry(SpecPart):
 
 
 class Vocabulary:
-    """Numbers of premises or weapons: 0 for none recorded, then each entry's position from 1 on."""
+    """Maps premises or weapons to numbers: 0 for none recorded, else the position of their entry, from 1."""
 
     def __init__(self, entries: list[VocabularyEntry]):
         self.entries = entries
@@ -91,7 +91,7 @@ def learn_vocabulary(field: Coded, codes: Iterable[Code | None]) -> list[Vocabul
         key = f"{code.system}:{code.code}" if code.code else ""
         number = legacy.number(code)
         # the most frequent wording of a code decides which entry it is
-        found = positions.get(key, positions.get(code.text)) if key else positions.get(code.text)
+        found = positions.get(key or code.text, positions.get(code.text))
         if found is not None:
             position = found
         elif number == number:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+import numpy as np
+
 from crime.reports.systems import System
 
 # names by key; labels are indices into this order
@@ -45,6 +47,7 @@ def _read_codes() -> tuple[CrimeCode, ...]:
 
 
 CRIME_CODES = _read_codes()  # `Reports.code` are indices into it
+CATEGORY_OF_CODE = np.array([crime.category for crime in CRIME_CODES])  # (codes,) index into `CATEGORIES`
 
 
 @cache

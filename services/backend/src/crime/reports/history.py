@@ -15,6 +15,7 @@ HISTORY_FIELDS = ("date_rptd", "date_occ", "time_occ", "area", "rpt_dist_no", "l
 # Reports before or after a gap of STRAY_GAP days have mistyped dates if they are at most STRAY_SHARE of all.
 STRAY_GAP = 28  # days
 STRAY_SHARE = 0.001
+WINDOW_DAYS, DENSE_SHARE = 28, 0.1  # of the search for the first day; set by judgement: docs/method.md
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,19 @@ def read_history(path: Path, tally: Tally) -> EventHistory:
         tally.reject(f"DATE OCC is {STRAY_GAP} days or more from all other reports", 0, day_text(int(day)))
     rows = np.flatnonzero(inside)
     return history.take(rows[np.argsort(history.occurred[rows], kind="stable")])
+
+
+def first_dense_day(counts: np.ndarray, usual_rate: float) -> int:
+    """The first day with a report from which on four weeks have a tenth of their usual reports or more.
+
+    `counts` (days,) are reports by day, `usual_rate` reports a day; 0 for less than four weeks. Before it are late
+    reports and mistyped dates, back to the year 1900.
+    """
+    windows = np.convolve(counts, np.ones(WINDOW_DAYS), "valid") if len(counts) >= WINDOW_DAYS else np.empty(0)
+    if not len(windows):
+        return 0
+    begun = int(np.argmax(windows >= DENSE_SHARE * WINDOW_DAYS * usual_rate))
+    return begun + int(np.argmax(counts[begun:] > 0))
 
 
 def _events(reports: Reports) -> EventHistory:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from crime.core.errors import DataError
-from crime.reports.categories import CRIME_CODES, crime_code_index
+from crime.reports.categories import CATEGORY_OF_CODE, crime_code_index
 from crime.reports.cells import MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, cell_text, parse_cell
 from crime.reports.schema import Source, column_key
 from crime.reports.sources import FIELDS, NAME_OF_CODE, REQUIRED_FIELDS, SOURCES, own_columns, systems_of
@@ -54,7 +54,6 @@ def parse_columns(
     first_row = tally.rows - len(tally.misshapen) + 1
     tally.rows += rows
     parts = []
-    columns, wrong_system = _known_systems(columns)
     for system, numbers in _rows_by_system(columns, rows, strict).items():
         whole = len(numbers) == rows
         tally.systems[system] += len(numbers)
@@ -67,27 +66,18 @@ def parse_columns(
         block = _Block(SOURCES[system], numbers, first_row, labelled, strict, tally, errors)
         parts.append((numbers, _parse_rows(block, encoded, only)))
     reports = parts[0][1] if len(parts) == 1 else _interleave(parts, rows)
-    if wrong_system is not None:
-        _tell_wrong_systems(reports, wrong_system, first_row, strict, tally)
+    if "system" in columns:
+        _tell_wrong_systems(reports, columns["system"], first_row, strict, tally)
     return reports
 
 
-def _known_systems(
-    columns: Mapping[str, EncodedColumn],
-) -> tuple[Mapping[str, EncodedColumn], EncodedColumn | None]:
-    """The columns without texts in `system` that name no system, and the column of these texts, if there are any."""
-    if "system" not in columns:
-        return columns, None
-    cells, index = columns["system"]
-    known = [text if (text := _text(cell).lower()) in SYSTEMS else "" for cell in cells]
-    wrong = ["" if text in SYSTEMS else text for text in (_text(cell).lower() for cell in cells)]
-    return {**columns, "system": (known, index)}, (wrong, index) if any(wrong) else None
-
-
-def _tell_wrong_systems(reports: Reports, wrong: EncodedColumn, first_row: int, strict: bool, tally: Tally) -> None:
-    """Reject the rows whose `system` is none if `strict`; else the other columns told their system."""
-    texts, index = wrong
-    rows = np.flatnonzero(np.array([bool(text) for text in texts])[index])
+def _tell_wrong_systems(reports: Reports, column: EncodedColumn, first_row: int, strict: bool, tally: Tally) -> None:
+    """Reject the rows whose `System` is unreadable if `strict`; else count it, since other columns told the system."""
+    cells, index = column
+    texts = [_text(cell).lower() for cell in cells]
+    rows = np.flatnonzero(np.array([bool(text) and text not in SYSTEMS for text in texts], bool)[index])
+    if not len(rows):
+        return
     if not strict:
         tally.repaired["System unreadable, told by the other columns"] += len(rows)
         return
@@ -119,7 +109,8 @@ def _rows_by_system(columns: Mapping[str, EncodedColumn], rows: int, each: bool)
         is_nibrs |= np.array([bool(_text(cell)) for cell in cells], bool)[index]
     if "system" in columns:
         cells, index = columns["system"]
-        told = np.array([SYSTEMS.index(text) if text in SYSTEMS else -1 for text in cells])[index]
+        texts = [_text(cell).lower() for cell in cells]
+        told = np.array([SYSTEMS.index(text) if text in SYSTEMS else -1 for text in texts])[index]
         is_nibrs = np.where(told >= 0, told == SYSTEMS.index("nibrs"), is_nibrs)
     by_system: dict[System, np.ndarray] = {"legacy": np.flatnonzero(~is_nibrs), "nibrs": np.flatnonzero(is_nibrs)}
     return {system: numbers for system, numbers in by_system.items() if len(numbers)} or {"legacy": np.arange(0)}
@@ -160,8 +151,7 @@ def _parse_rows(block: _Block, columns: Mapping[str, EncodedColumn], only: Colle
         if is_field and key not in block.fields:
             block.fields[key] = _unknown(key, rows)
     _check_date_order(block)
-    category = np.array([crime.category for crime in CRIME_CODES] + [-1])  # -1, the last one, for an unknown code
-    return Reports(block.fields, code, category[code], block.errors)
+    return Reports(block.fields, code, np.where(code < 0, -1, CATEGORY_OF_CODE[code]), block.errors)
 
 
 def _crime_code(value: Code | None) -> int:

@@ -71,14 +71,13 @@ def prediction_rows(
 
 
 def _with_unmet_codes(model: CategoryBundle, reports: ReportList) -> list[list[str]]:
-    """For each report the codes that LAPD's tables lack, and those that the model never met."""
-    unknown = reports.unknown_codes
-    for name in model.encoder.vocabularies:
+    """For each report the codes that LAPD's tables lack, and those that the model's vocabularies lack."""
+    unknown = list(reports.unknown_codes)
+    for name, vocabulary in model.encoder.vocabularies.items():
         codes = reports.reports.fields[name]
-        for row in np.flatnonzero(codes != None).tolist():  # noqa: E711 (elementwise)
-            unmet = model.encoder.unmet_code(name, codes[row])
-            if unmet:
-                unknown[row] = [*unknown[row], unmet]
+        unmet = np.isnan(vocabulary.numbers(codes)) & (codes != None)  # noqa: E711 (elementwise)
+        for row in np.flatnonzero(unmet).tolist():
+            unknown[row] = [*unknown[row], model.encoder.unmet_code(name, codes[row])]
     return unknown
 
 

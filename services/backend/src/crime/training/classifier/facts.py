@@ -7,12 +7,11 @@ import numpy as np
 
 from crime.classifier.spec import CategoryData
 from crime.core.days import day_text, weekday
+from crime.reports.history import first_dense_day
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.table import row_blocks
-
-WINDOW_DAYS, DENSE_SHARE = 28, 0.1  # of the search for the first day; set by judgement: docs/method.md
 
 
 def category_data(reports: Reports, held_out: Reports, tally: Tally, share: float) -> CategoryData:
@@ -21,7 +20,7 @@ def category_data(reports: Reports, held_out: Reports, tally: Tally, share: floa
         fingerprint=fingerprint(reports),
         trained_on=len(reports),
         held_out=len(held_out),
-        first_day=day_text(first_dense_day(reports.fields["date_occ"].astype(int))),
+        first_day=day_text(first_whole_day(reports.fields["date_occ"].astype(int))),
         until=day_text(int(reports.fields["date_occ"].max())),
         share=share,
         held_out_from=day_text(int(held_out.fields["date_occ"].min())),
@@ -43,7 +42,7 @@ def fingerprint(reports: Reports) -> str:
 
 def count_cells(reports: Reports) -> np.ndarray:
     """(cells, 6) int32: month since 1970-01, area, category, weekday (Monday 0), hour, and the number of reports."""
-    reports = reports.take(reports.fields["date_occ"] >= first_dense_day(reports.fields["date_occ"].astype(int)))
+    reports = reports.take(reports.fields["date_occ"] >= first_whole_day(reports.fields["date_occ"].astype(int)))
     days = reports.fields["date_occ"].astype("int64")
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
     keys = np.column_stack(
@@ -53,19 +52,11 @@ def count_cells(reports: Reports) -> np.ndarray:
     return np.column_stack([cells, counts]).astype(np.int32)
 
 
-def first_dense_day(days: np.ndarray) -> int:
-    """The day from which on reports of these days (n,) come at a tenth of their usual rate or more.
-
-    Before it are late reports and mistyped dates, back to the year 1900. The usual rate is that of nine in ten reports.
-    """
+def first_whole_day(days: np.ndarray) -> int:
+    """The first day of reports of these days (n,), stray ones aside. Nine in ten of them give their usual rate."""
     low, high = np.quantile(days, [0.05, 0.95])
-    counts = np.concatenate([[0], np.cumsum(np.bincount(days - days.min()))])
-    windows = counts[WINDOW_DAYS:] - counts[:-WINDOW_DAYS]
-    usual = 0.9 * WINDOW_DAYS * len(days) / (high - low + 1)
-    if not len(windows) or windows[0] >= DENSE_SHARE * usual:
-        return int(days.min())
-    first = int(days.min()) + int(np.argmax(windows >= DENSE_SHARE * usual))
-    return int(days[days >= first].min())
+    first = int(days.min())
+    return first + first_dense_day(np.bincount(days - first), 0.9 * len(days) / (high - low + 1))
 
 
 def _reports_by_system(reports: Reports) -> dict[str, int]:

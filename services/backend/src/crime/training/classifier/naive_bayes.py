@@ -11,14 +11,13 @@ import numpy as np
 
 from crime.classifier.naive_bayes import BINNED_FEATURES, VALUE_LIMIT, NaiveBayes, binned_features
 from crime.features.definitions import is_mo_feature
-from crime.reports.categories import CATEGORIES, CRIME_CODES
+from crime.reports.categories import CATEGORIES, CATEGORY_OF_CODE, CRIME_CODES
 
 # weights of the priors, in reports; docs/method.md
 CATEGORY_PRIOR_REPORTS = 20.0  # of a category's shares, for a crime code
 CITY_PRIOR_REPORTS = 100.0  # of all reports' shares, for a category
 PSEUDO_COUNT = 0.5  # added to each count of all reports: Jeffreys' prior
 SHARE_FLOOR = 1e-6  # of an MO code's share, which keeps its logarithm finite
-CATEGORY_OF_CODE = np.array([crime.category for crime in CRIME_CODES])
 # the bin of each value (VALUE_LIMIT,), by feature
 BIN_OF_VALUE = {
     name: np.searchsorted(bounds, np.arange(VALUE_LIMIT), "right") if bounds else np.arange(VALUE_LIMIT)

@@ -11,7 +11,7 @@ import numpy as np
 
 from crime.core.days import day_number, day_text
 from crime.core.errors import DataError
-from crime.reports.history import EventHistory
+from crime.reports.history import WINDOW_DAYS, EventHistory, first_dense_day
 from crime.reports.sources import SOURCES
 from crime.reports.tally import Tally
 from crime.training.forecaster.cross_validation import backtest_origins
@@ -22,8 +22,6 @@ YEAR_DAYS = 364  # days before a stop that give the usual rate: every weekday an
 MIN_DAYS_BEFORE = 84  # of a history, for a usual rate
 TRICKLE_SHARE = 0.35  # of the usual rate: what is left after a stop is less; a real fall of crime leaves more
 MIN_LOG_RATIO = 12.0  # of the likelihoods: chance gives this less than once in a million tables
-STRAY_SHARE = 0.1  # of the usual rate: until a table has it, its reports are strays
-WINDOW_DAYS = 28  # of the search for where a table began to thin out
 REMAINDER_SHARE = 0.75  # of the usual rate: LAPD's own table has clearly less once areas have moved
 MAX_STRAY_ROWS = 0.01  # share of NIBRS rows in a table of LAPD's own codes
 THINNED_SHARE, THINNED_LOG_RATIO = 0.95, 2.0  # of such a window's rate, and how clearly it is less
@@ -66,7 +64,7 @@ def _cut(history: EventHistory, inside: np.ndarray, reason: str, tally: Tally) -
 
 
 def _end_and_reason(history: EventHistory, tally: Tally) -> tuple[int | None, str]:
-    """The last complete day and why; None for a table that goes on to its last day.
+    """The last complete day, and why later reports are left out; None if the table is complete to its last day.
 
     LAPD's own table, where it is alone, is known to be a remainder from the day on which the areas began to move.
     """
@@ -96,27 +94,25 @@ def _moved_after(history: EventHistory, tally: Tally) -> int | None:
 
 
 def feed_start(history: EventHistory) -> int | None:
-    """The first day of a table that begins with a trickle, such as mistyped dates, or that grew over months.
+    """The first day on which the table is complete; None if that is its first day.
 
-    None for a table that has its usual rate from the first day on. The usual rate is that of the later half of reports.
+    Before it are mistyped dates, and the months in which its feed was still growing.
     """
     counts = np.bincount(history.occurred - history.first).astype(float)
+    if len(counts) < WINDOW_DAYS:
+        return None
     reports = np.concatenate([[0], np.cumsum(counts)])  # up to the day before each
     middle = int(np.searchsorted(reports, reports[-1] / 2))
-    usual = WINDOW_DAYS * (reports[-1] - reports[middle - 1]) / (len(counts) - middle + 1)
+    start = first_dense_day(counts, (reports[-1] - reports[middle - 1]) / (len(counts) - middle + 1))
     windows = reports[WINDOW_DAYS:] - reports[:-WINDOW_DAYS]
-    if not len(windows):
-        return None
-    begun = int(np.argmax(windows >= STRAY_SHARE * usual))
-    start = begun + int(np.argmax(counts[begun:] > 0))
-    if windows[start] < TRICKLE_SHARE * _window_of_next_year(reports, start):
-        while start + WINDOW_DAYS < middle and _is_thinned(windows[start], _window_of_next_year(reports, start)):
+    if start < len(windows) and windows[start] < TRICKLE_SHARE * _mean_window_of_next_year(reports, start):
+        while start + WINDOW_DAYS < middle and _is_thinned(windows[start], _mean_window_of_next_year(reports, start)):
             start += 7
     return history.first + start if start else None
 
 
-def _window_of_next_year(reports: np.ndarray, start: int) -> float:
-    """The mean reports of four weeks in the year after the four weeks from `start` on."""
+def _mean_window_of_next_year(reports: np.ndarray, start: int) -> float:
+    """Mean reports in four weeks, over the year that follows the first four weeks from `start`."""
     first, last = start + WINDOW_DAYS, min(start + WINDOW_DAYS + YEAR_DAYS, len(reports) - 1)
     return float(WINDOW_DAYS * (reports[last] - reports[first]) / max(last - first, 1))
 
@@ -128,7 +124,7 @@ def _is_thinned(seen: float, expected: float) -> bool:
 
 
 def feed_end(history: EventHistory) -> FeedEnd | None:
-    """Where the table's feed stopped; None for a table that goes on to its last day."""
+    """Find where the table's feed stopped; None if it is complete to its last day."""
     days = np.arange(history.first, history.last + 1)
     counts = np.bincount(history.occurred - history.first, minlength=len(days)).astype(float)
     known = completeness(history, history.end)[np.minimum(history.end - days, MAX_DELAY_DAYS)]
@@ -151,7 +147,7 @@ def feed_end(history: EventHistory) -> FeedEnd | None:
 
 
 def _first_thinned(stop: int, reports: np.ndarray, exposure: np.ndarray) -> int:
-    """The day before which the table is complete: a week earlier, as long as four weeks before it are thinned out."""
+    """Go back from `stop`, a week at a time, while the four weeks before it have clearly fewer reports than usual."""
     while stop - WINDOW_DAYS > MIN_DAYS_BEFORE:
         window, year = stop - WINDOW_DAYS, max(stop - WINDOW_DAYS - YEAR_DAYS, 0)
         rate = (reports[window] - reports[year]) / max(exposure[window] - exposure[year], 1e-9)
