@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crime.core.days import day_number
+from crime.core.days import day_number, day_text
 from crime.reports.categories import CATEGORY_NAMES
 from typer.testing import Result
 
@@ -39,6 +39,17 @@ def test_check_counts_what_was_repaired_and_rejected(
         "AREA is blank",
     ]
     assert rejected[0]["TIME OCC"] == "9999"
+
+
+def test_check_tells_where_a_feed_stopped(crime: RunCommand, tmp_path: Path) -> None:
+    path, day = tmp_path / "reports.csv", day_number("2025-01-01")
+    days = [day + number for number in range(200) for _ in range(20 if number < 150 else number % 2)]
+    rows = [f"{day_text(day)},1430,1\n" for day in days]
+    path.write_text("DATE OCC,TIME OCC,AREA\n" + "".join(rows))
+    result = crime("check", "--data", path, "--json")
+    told = "reports fell to 2% of a year's rate after 2025-05-30: the table ends there"
+    assert told in result.stderr
+    assert json.loads(result.stdout)["feed"] == [told]
 
 
 def test_without_a_table_the_embedded_sample_is_read(crime: RunCommand) -> None:

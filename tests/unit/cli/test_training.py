@@ -46,6 +46,24 @@ def test_a_model_is_trained_with_tuned_parameters(crime: RunCommand, half_year: 
     assert summary(result)["version"] == registry.version("crime-category") == "1"
 
 
+def test_figures_are_told_by_system(crime: RunCommand, tmp_path: Path) -> None:
+    city = tmp_path / "city.csv"
+    settings = ("--system", "both", "--rows", "3000", "--seam", "2023-10-01", "--first", "2024-03-01")
+    crime("twin", *settings, "--output", city)
+    trained = crime("train", "--data", city, "--json")
+    assert "of these, by LAPD NIBRS (since 2024)" in trained.stdout
+    by_system = summary(trained)["by_system"]
+    assert isinstance(by_system, dict)
+    assert by_system.keys() == {"legacy", "nibrs"}
+    evaluated = summary(crime("evaluate", "--data", city, "--json"))["by_system"]
+    assert isinstance(evaluated, dict)
+    assert evaluated["nibrs"].keys() == by_system["nibrs"].keys()
+
+
+def test_a_share_of_the_portals_reports_is_refused(crime: RunCommand) -> None:
+    assert "only with --data" in crime("retrain", "--share", "1/127", code=2).stderr
+
+
 def test_a_backtest_ends_with_one_object(crime: RunCommand, half_year: Path) -> None:
     result = crime("backtest", "--data", half_year, "--every", "week", "--json")
     scores = summary(result)

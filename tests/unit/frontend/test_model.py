@@ -22,6 +22,20 @@ def test_the_figures_of_the_model(backend: RecordedBackend, open_view: OpenView)
     assert "Rows read 7,888, rejected 0; fingerprint da5018ed37f7." in view.caption[-1].value
 
 
+def test_the_figures_of_each_system_where_reports_are_of_both(backend: RecordedBackend, open_view: OpenView) -> None:
+    model = recorded("model_category")
+    metrics = model["serving"]["metrics"]
+    nibrs = {level: {**scores, "accuracy": 0.25} for level, scores in metrics.items()}
+    serving = model["serving"] | {"by_system": {"legacy": metrics, "nibrs": nibrs}}
+    backend.replace("GET", "/models/crime-category", model | {"serving": serving})
+    view = open_view("model")
+    assert [text.value for text in view.markdown][:2] == [
+        "**Of these, LAPD codes, until 2025**",
+        "**Of these, NIBRS, since 2024**",
+    ]
+    assert list(view.dataframe[2].value["Accuracy"]) == [0.25] * 4
+
+
 def test_features_are_ranked_by_their_share_of_gain(backend: RecordedBackend, open_view: OpenView) -> None:
     features = open_view("model").dataframe[1].value
     assert list(features["share_of_gain"]) == sorted(features["share_of_gain"], reverse=True)

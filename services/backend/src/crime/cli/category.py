@@ -60,10 +60,11 @@ def train(
     scores = model.spec.metrics
     rendering.print_tally(tally)
     rendering.print_scores(scores, f"{model.name} version {published.version}: {len(held_out):,} held-out reports")
+    rendering.print_scores_by_system(model.spec.by_system)
     rendering.print_bayes_limits(limits, scores)
     out.print(published.verdict, highlight=False, soft_wrap=True)
     if as_json:
-        rendering.print_score_json(model, len(held_out), tally, scores, limits)
+        rendering.print_score_json(model, len(held_out), tally, scores, model.spec.by_system, limits)
 
 
 @app.command()
@@ -102,7 +103,7 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
     from crime.reports.files import load_reports
     from crime.reports.tally import Tally
     from crime.simulation.truth import bayes_log_losses
-    from crime.training.classifier.train import evaluate_levels
+    from crime.training.classifier.train import evaluate_levels, scores_by_system
 
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
         tally = Tally(rejects)
@@ -111,14 +112,16 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
         reports = load_reports(path, tally)
         bar.update(task, description="evaluate")
         scores = {level: score.short() for level, score in evaluate_levels(model, reports).items()}
+        by_system = scores_by_system(model, reports)
         limits = bayes_log_losses(path, reports)
     rendering.print_tally(tally)
     title = f"{rendering.simulated(tally)}{model.name} version {model.version}: {len(reports):,} reports"
     rendering.print_scores(scores, title)
+    rendering.print_scores_by_system(by_system)
     rendering.print_bayes_limits(limits, scores)
     rendering.print_seen(model, reports)
     if as_json:
-        rendering.print_score_json(model, len(reports), tally, scores, limits)
+        rendering.print_score_json(model, len(reports), tally, scores, by_system, limits)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 from crime.cli import rendering
 from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors
-from crime.cli.options import Json, Since, Workers
+from crime.cli.options import Json, Share, Since, Workers
 from crime.core.settings import Settings
 
 
@@ -23,18 +23,21 @@ def retrain(
         Path | None, typer.Option(help="Train on this table, not on the portal's reports.", exists=True, dir_okay=False)
     ] = None,
     since: Since = None,
+    share: Share = None,
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Fetch, build features, train both models, promote those that pass their gates. A second run changes nothing."""
+    if share and data is None:
+        raise typer.BadParameter("only with --data: the portal's reports are all", param_hint="--share")
     with readable_errors():
         from crime.core.executors import connect_executor
         from crime.pipelines import retrain
         from crime.reports.freshness import freshness_text
 
         with progress_bar() as bar:
-            task = bar.add_task("fetch", total=None)
-            result = retrain.retrain(Settings(), data, since, work, connect_executor(dask), progress_on(bar, task))
+            show = progress_on(bar, bar.add_task("fetch", total=None))
+            result = retrain.retrain(Settings(), data, since, work, connect_executor(dask), show, share or 1.0)
     for line in result.fetched or (freshness_text(result.until),):  # the last line of a fetch tells the same
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     for name, model in result.models.items():

@@ -53,6 +53,15 @@ def print_scores(scores: Scores, title: str) -> None:
     out.print(table)
 
 
+def print_scores_by_system(by_system: dict[str, Scores]) -> None:
+    """A table for each report system; none where all reports are of one."""
+    from crime.reports.systems import SYSTEM_NAMES
+
+    for system, name in SYSTEM_NAMES.items():
+        if system in by_system:
+            print_scores(by_system[system], f"of these, by {name}")
+
+
 def print_bayes_limits(limits: dict[str, float], scores: Scores) -> None:
     """On a simulated table: the log loss beside that of a model that knows how the reports were drawn."""
     for level, limit in limits.items():
@@ -78,7 +87,12 @@ def print_seen(model: "CategoryBundle", reports: "Reports") -> None:
 
 
 def print_score_json(
-    model: "CategoryBundle", reports: int, tally: "Tally", scores: Scores, limits: dict[str, float]
+    model: "CategoryBundle",
+    reports: int,
+    tally: "Tally",
+    scores: Scores,
+    by_system: dict[str, Scores],
+    limits: dict[str, float],
 ) -> None:
     summary: dict[str, Any] = {
         "model": model.name,
@@ -88,7 +102,8 @@ def print_score_json(
         "overall": scores["overall"],
         "levels": {level: metrics for level, metrics in scores.items() if level != "overall"},
     }
-    typer.echo(json.dumps(summary | ({"bayes_log_loss": limits} if limits else {})))
+    optional = {"by_system": by_system, "bayes_log_loss": limits}
+    typer.echo(json.dumps(summary | {name: value for name, value in optional.items() if value}))
 
 
 def print_tuning(result: "TuningResult") -> None:

@@ -45,20 +45,29 @@ def fetch(
 
 @app.command()
 def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
-    """Read a table: what was repaired and rejected, and how new its reports are. Nothing is trained or scored."""
+    """Read a table: what was repaired and rejected, where its feed begins and ends, how new its reports are."""
+    import numpy as np
+
     from crime.reports.files import parse_block, read_blocks
     from crime.reports.freshness import Freshness, newest_by_system
+    from crime.reports.history import EventHistory, occurred_and_known
     from crime.reports.tally import Tally
+    from crime.training.forecaster.feed_end import feed_bounds
 
     with readable_errors(), table_or_sample(data) as path:
         tally = Tally(rejects)
-        freshness = Freshness({})
+        freshness, days = Freshness({}), []
         for batch in read_blocks(path, tally):
-            freshness = freshness.with_days(newest_by_system(parse_block(batch, tally)))
+            reports = parse_block(batch, tally)
+            freshness = freshness.with_days(newest_by_system(reports))
+            days.append(occurred_and_known(reports.take(np.flatnonzero(reports.accepted))))
+        occurred, known = (np.concatenate(part) for part in zip(*days, strict=True)) if days else (np.empty(0),) * 2
+        feed = feed_bounds(EventHistory.of_days(occurred, known), tally).notes if len(occurred) else ()
     print_tally(tally)
-    err.print(freshness.text, highlight=False, soft_wrap=True)
+    for line in (*feed, freshness.text):
+        err.print(line, highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps(tally.as_dict() | freshness.as_json()))
+        typer.echo(json.dumps(tally.as_dict() | freshness.as_json() | {"feed": feed}))
 
 
 @app.command()

@@ -62,12 +62,18 @@ class RetrainingResult:
 
 
 def retrain(
-    settings: Settings, data: Path | None, since: str | None, work: Path, executor: Executor, progress: Progress
+    settings: Settings,
+    data: Path | None,
+    since: str | None,
+    work: Path,
+    executor: Executor,
+    progress: Progress,
+    share: float = 1.0,
 ) -> RetrainingResult:
     """Fetch all of LAPD's reports (or take `data`), build features, train both models, promote what passes its gates.
 
-    A model for which there are too few reports is left out. Raises `AlreadyRunningError`, and what fetching, reading
-    and the registry raise.
+    `share`: of all reports, where `data` is a random draw of them. A model for which there are too few reports is left
+    out. Raises `AlreadyRunningError`, and what fetching, reading and the registry raise.
     """
     with _lock_folder(work):
         fetched: tuple[str, ...] = ()
@@ -88,10 +94,10 @@ def retrain(
         run.note(step="performance", performance=_update_performance(settings, load_labelled))
         trainers: dict[str, Trainer] = {
             CATEGORY.name: lambda directory, progress: train_category_model(
-                *load_labelled(), directory, executor=executor, progress=progress
+                *load_labelled(), directory, share=share, executor=executor, progress=progress
             )[0],
             FORECAST.name: lambda directory, progress: train_forecast(
-                complete_history(history, history_tally), history_tally, directory, progress
+                complete_history(history, history_tally), history_tally, directory, progress, share
             ),
         }
         results = {}

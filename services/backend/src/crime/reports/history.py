@@ -39,6 +39,14 @@ class EventHistory:
     def __len__(self) -> int:
         return len(self.occurred)
 
+    @classmethod
+    def of_days(cls, occurred: np.ndarray, known: np.ndarray) -> "EventHistory":
+        """Reports (n,) of which only the days count, as for where a table ends. Mistyped dates are left out."""
+        low, high = _main_period(occurred)
+        inside = (occurred >= low) & (occurred <= high)
+        unread = np.broadcast_to(np.int8(0), int(inside.sum()))  # takes no memory
+        return cls(occurred[inside], known[inside], *[unread] * 6)
+
     def take(self, rows: np.ndarray) -> "EventHistory":
         """The reports at these row numbers."""
         return EventHistory(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -93,12 +101,18 @@ def first_dense_day(counts: np.ndarray, usual_rate: float) -> int:
     return begun + int(np.argmax(counts[begun:] > 0))
 
 
+def occurred_and_known(reports: Reports) -> tuple[np.ndarray, np.ndarray]:
+    """Days (n,) on which reports happened and became known, as in `EventHistory`."""
+    occurred, reported = reports.fields["date_occ"].astype(np.int32), reports.fields["date_rptd"]
+    return occurred, np.where(np.isnan(reported), occurred, reported).astype(np.int32)
+
+
 def _events(reports: Reports) -> EventHistory:
-    occurred = reports.fields["date_occ"].astype(np.int32)
-    reported, district = reports.fields["date_rptd"], reports.fields["rpt_dist_no"]
+    occurred, known = occurred_and_known(reports)
+    district = reports.fields["rpt_dist_no"]
     return EventHistory(
         occurred=occurred,
-        known=np.where(np.isnan(reported), occurred, reported).astype(np.int32),
+        known=known,
         area=reports.fields["area"].astype(np.int16),
         district=np.where(np.isnan(district), 0, district).astype(np.int16),
         category=reports.label.astype(np.int8),

@@ -98,10 +98,14 @@ TrainingData = TypedDict(
 
 
 class ServingModel(TypedDict):
-    """The version of the category model that answers. Scores by detail level, and `overall`."""
+    """The version of the category model that answers. Scores by detail level, and `overall`.
+
+    `by_system`: those of each report system's reports, where they are of both.
+    """
 
     version: str
     metrics: dict[str, Scores]
+    by_system: NotRequired[dict[ReportSystem, dict[str, Scores]]]
     confusion: dict[str, list[list[int]]]
     calibration: dict[str, list[CalibrationBin]]
     data: TrainingData

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from crime_ui.client.answers import Code, CodeKind, Feature, ReportCounts
+from crime_ui.client.answers import Code, CodeKind, Feature, ReportCounts, ReportSystem
 from crime_ui.client.transport import send
+
+SYSTEM_NAMES: dict[ReportSystem, str] = {"legacy": "LAPD codes, until 2025", "nibrs": "NIBRS, since 2024"}
 
 
 class ReportFilters(TypedDict, total=False):

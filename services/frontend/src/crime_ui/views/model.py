@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 from crime_ui import charts
 from crime_ui.client import cached
-from crime_ui.client.answers import DetailLevel, ServingModel, TrainingData
+from crime_ui.client.answers import DetailLevel, Scores, ServingModel, TrainingData
+from crime_ui.client.reports import SYSTEM_NAMES
 
 LEVEL_LABELS: dict[DetailLevel, str] = {
     "place_time": "Place and time",
@@ -31,29 +32,29 @@ def page() -> None:
         f"model trained only on those before. The model that answers was trained on {data['trained_on']:,}. The less "
         "is known of a report, the less sure the answer, and it says so."
     )
-    table = score_table(serving)
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="%.3f") for name in table.columns[1:]},
-    )
+    show_scores(serving["metrics"])
+    for system, metrics in serving.get("by_system", {}).items():
+        st.markdown(f"**Of these, {SYSTEM_NAMES[system]}**")
+        show_scores(metrics)
     show_level(serving)
     show_features(data)
 
 
-def score_table(serving: ServingModel) -> pd.DataFrame:
+def show_scores(scores: dict[str, Scores]) -> None:
     """Scores by how much of a report is known."""
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "Known": name,
-            "Accuracy": serving["metrics"][level]["accuracy"],
-            "Weighted F1": serving["metrics"][level]["weighted_f1"],
-            "Macro AUC": serving["metrics"][level]["macro_auc"],
-            "Log loss": serving["metrics"][level]["log_loss"],
-            "Calibration error": serving["metrics"][level]["ece"],
+            "Accuracy": scores[level]["accuracy"],
+            "Weighted F1": scores[level]["weighted_f1"],
+            "Macro AUC": scores[level]["macro_auc"],
+            "Log loss": scores[level]["log_loss"],
+            "Calibration error": scores[level]["ece"],
         }
         for level, name in LEVEL_LABELS.items()
     )
+    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in table.columns[1:]}
+    st.dataframe(table, hide_index=True, column_config=numbers)
 
 
 def show_level(serving: ServingModel) -> None:

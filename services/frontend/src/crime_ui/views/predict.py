@@ -7,6 +7,7 @@ import streamlit as st
 from crime_ui import charts
 from crime_ui.client import cached, predictions
 from crime_ui.client.answers import CodeKind, DetailLevel, Explanation, Reason, ReportSystem
+from crime_ui.client.reports import SYSTEM_NAMES
 from crime_ui.client.transport import Refused
 
 LEVEL_PHRASES: dict[DetailLevel, str] = {
@@ -18,7 +19,6 @@ LEVEL_PHRASES: dict[DetailLevel, str] = {
 SHOWN_REASONS = 9
 UNKNOWN = "Not known yet: type to search"
 NO_WEAPON, NO_MO_CODES, NO_CIRCUMSTANCES = "No weapon", "No MO codes in the report", "None of these"
-SYSTEMS: dict[ReportSystem, str] = {"legacy": "LAPD codes, until 2025", "nibrs": "NIBRS, since 2024"}
 WHOLE: dict[ReportSystem, str] = {"legacy": "MO codes", "nibrs": "circumstances"}  # what only whole reports have
 CIRCUMSTANCES = {  # labels by column
     "Victim Shot": "A victim was shot",
@@ -90,8 +90,8 @@ def report_form() -> dict[str, str | float]:
     report: dict[str, str | float] = {"DATE OCC": date.isoformat(), "TIME OCC": f"{time:%H%M}", "AREA": areas[area]}
     system = st.segmented_control(
         "Report system",
-        list(SYSTEMS),
-        format_func=lambda system: SYSTEMS[system],
+        list(SYSTEM_NAMES),
+        format_func=lambda system: SYSTEM_NAMES[system],
         default="legacy",
         required=True,
         key="system",

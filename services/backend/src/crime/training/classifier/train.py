@@ -31,7 +31,7 @@ from crime.training.classifier.table import TrainingTable, TreeParameters, build
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
-MIN_SYSTEM_REPORTS = 50  # held-out reports of a report system; fewer are not scored apart
+MIN_SYSTEM_REPORTS = 50  # of a report system; fewer are not scored apart
 MIN_WHOLE_SHARE = 0.5  # of the reports: if fewer have the fields of the most detailed level, it can't be learnt
 HELD_OUT_SHARE = 0.2  # of the reports, the newest; docs/method.md
 
@@ -192,13 +192,13 @@ def _draft(
     )
 
 
-def _scores_by_system(model: CategoryBundle, held_out: Reports) -> dict[str, dict[str, dict[str, float]]]:
-    """Scores of each report system's held-out reports at each detail level; none where all are of one system."""
+def scores_by_system(model: CategoryBundle, reports: Reports) -> dict[str, dict[str, dict[str, float]]]:
+    """Scores of each report system's reports at each detail level; none where all are of one system."""
     by_system: dict[str, dict[str, dict[str, float]]] = {}
     for number, system in enumerate(SYSTEMS):
-        reports = held_out.take(np.flatnonzero(held_out.fields["system"] == number))
-        if MIN_SYSTEM_REPORTS <= len(reports) < len(held_out):
-            scores = evaluate_levels(model, reports)
+        chosen = reports.take(np.flatnonzero(reports.fields["system"] == number))
+        if MIN_SYSTEM_REPORTS <= len(chosen) < len(reports):
+            scores = evaluate_levels(model, chosen)
             by_system[system] = {level: level_scores.short() for level, level_scores in scores.items()}
     return by_system
 
@@ -215,6 +215,6 @@ def _write_spec(directory: Path, draft: CategorySpec, held_out: Reports, watched
         "confusion": confusion,
         "reference": drift_reference(watched, confusion),
         "calibration": {level: level_scores.calibration for level, level_scores in scores.items()},
-        "by_system": _scores_by_system(bundle.judged(), held_out),
+        "by_system": scores_by_system(bundle.judged(), held_out),
     }
     write_spec(directory, draft.model_copy(update=measured))

@@ -6,6 +6,7 @@ sequence of random variables, Biometrika 1970). A table that grows or thins out 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,32 +36,45 @@ class FeedEnd:
     share: float
 
 
+class FeedBounds(NamedTuple):
+    """First and last day on which a table is complete. `notes`: why reports outside are left out, for each side."""
+
+    first: int
+    last: int
+    notes: tuple[str, ...]
+
+
 def complete_history(history: EventHistory, tally: Tally) -> EventHistory:
     """The reports between where the table's feed began and where it stopped.
 
     `tally` counted the table's rows; the others are counted in it as rejected. Raises `DataError` if the rest is too
     short for a backtest.
     """
-    reasons = []
-    start = feed_start(history)
-    if start is not None:
-        reasons.append(f"until {day_text(start)} reports came only by a few: the table begins there")
-        history = _cut(history, history.occurred >= start, reasons[-1], tally)
-    end, reason = _end_and_reason(history, tally)
-    if end is not None:
-        reasons.append(reason)
-        history = _cut(history, history.occurred <= end, reason, tally)
+    first, last, notes = feed_bounds(history, tally)
+    too_early, too_late = history.occurred < first, history.occurred > last
+    for day in history.occurred[too_early]:
+        tally.reject(notes[0], 0, day_text(int(day)))
+    for day in history.occurred[too_late]:
+        tally.reject(notes[-1], 0, day_text(int(day)))
+    history = history.take(np.flatnonzero(~too_early & ~too_late))
     try:
         backtest_origins(history)
     except DataError as error:
-        raise DataError(f"{error} ({'; '.join(reasons)})" if reasons else str(error)) from None
+        raise DataError(f"{error} ({'; '.join(notes)})" if notes else str(error)) from None
     return history
 
 
-def _cut(history: EventHistory, inside: np.ndarray, reason: str, tally: Tally) -> EventHistory:
-    for day in history.occurred[~inside]:
-        tally.reject(reason, 0, day_text(int(day)))
-    return history.take(np.flatnonzero(inside))
+def feed_bounds(history: EventHistory, tally: Tally) -> FeedBounds:
+    """The days between which a table is complete; `tally` counted its rows."""
+    notes = []
+    start = feed_start(history)
+    if start is not None:
+        notes.append(f"until {day_text(start)} reports came only by a few: the table begins there")
+        history = history.take(np.flatnonzero(history.occurred >= start))
+    end, reason = _end_and_reason(history, tally)
+    if end is not None:
+        notes.append(reason)
+    return FeedBounds(history.first if start is None else start, history.last if end is None else end, tuple(notes))
 
 
 def _end_and_reason(history: EventHistory, tally: Tally) -> tuple[int | None, str]:
@@ -126,14 +140,14 @@ def _is_thinned(seen: float, expected: float) -> bool:
 def feed_end(history: EventHistory) -> FeedEnd | None:
     """Find where the table's feed stopped; None if it is complete to its last day."""
     days = np.arange(history.first, history.last + 1)
-    counts = np.bincount(history.occurred - history.first, minlength=len(days)).astype(float)
-    known = completeness(history, history.end)[np.minimum(history.end - days, MAX_DELAY_DAYS)]
-    reports = np.concatenate([[0], np.cumsum(counts)])  # up to the day before each
-    exposure = np.concatenate([[0], np.cumsum(known * observed_days(counts))])
     # days before which the feed may have stopped: what came before is longer than the rest, so that it is the usual
     candidates = np.arange(max(MIN_DAYS_BEFORE, len(days) // 2), len(days))
     if not len(candidates):
         return None
+    counts = np.bincount(history.occurred - history.first, minlength=len(days)).astype(float)
+    known = completeness(history, history.end)[np.minimum(history.end - days, MAX_DELAY_DAYS)]
+    reports = np.concatenate([[0], np.cumsum(counts)])  # up to the day before each
+    exposure = np.concatenate([[0], np.cumsum(known * observed_days(counts))])
     before = np.maximum(candidates - YEAR_DAYS, 0)
     rate = (reports[candidates] - reports[before]) / np.maximum(exposure[candidates] - exposure[before], 1e-9)
     after, expected = reports[-1] - reports[candidates], rate * (exposure[-1] - exposure[candidates])
