@@ -69,7 +69,7 @@ def hostile_files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
     bomb = tmp_path / "bomb.csv.gz"
     _write_bomb(bomb, HEAD.encode(), b"1," * (1 << 19), 4_000)  # 4 GB in one line
     yield "a gzip bomb without a line's end", bomb, "can't be read"
-    yield "a zip in a zip", write("zip.zip", zip_file(KINDS["zip"], "inner.zip")), "expected one CSV file in the zip"
+    yield "a zip in a zip", write("zip.zip", zip_file(KINDS["zip"], "inner.zip")), "expected one table in the zip"
     yield "a truncated gzip", write("cut.csv.gz", gzip.compress(TABLE * 999)[:-9]), "can't be read"
     yield "a truncated Parquet file", write("cut.parquet", KINDS["parquet"][:-9]), "can't be read"
     yield "NULs", write("nul.csv", b"\0" * 10_000), "not an LAPD table"

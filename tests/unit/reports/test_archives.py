@@ -33,7 +33,7 @@ def test_a_table_comes_out_of_any_archive(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", [zipped(a_csv=b"", b_TXT=b""), zipped(readme_md=b"")])
 def test_a_zip_must_hold_one_table(content: bytes) -> None:
-    with pytest.raises(DataError, match="expected one CSV file in the zip, found"):
+    with pytest.raises(DataError, match="expected one table in the zip, found"):
         unpack(content)
 
 

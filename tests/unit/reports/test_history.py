@@ -31,13 +31,13 @@ def test_mistyped_dates_are_left_out_and_counted(tmp_path: Path) -> None:
 
 def test_days_after_today_are_mistyped(tmp_path: Path) -> None:
     tally = Tally()
-    history = read_history(write_table(tmp_path / "reports.csv", [*["01/01/2020"] * 50, "06/01/2099"]), tally)
+    history = read_history(write_table(tmp_path / "reports.csv", [*["2020-01-01"] * 50, "2099-06-01"]), tally)
     assert len(history) == 50
     assert tally.rejected == {"DATE OCC: expected a day up to today": 1}
 
 
 def test_many_reports_beyond_a_silence_are_kept(tmp_path: Path) -> None:
-    history = read_history(write_table(tmp_path / "reports.csv", ["01/01/2020"] * 50 + ["06/01/2020"] * 50), Tally())
+    history = read_history(write_table(tmp_path / "reports.csv", ["2020-01-01"] * 50 + ["2020-06-01"] * 50), Tally())
     assert (day_text(history.first), day_text(history.last)) == ("2020-01-01", "2020-06-01")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from crime.reports import parsers
+from crime.reports.dates import parse_date
 from crime.reports.parsers import Parsed
 from crime.reports.systems import NONE_RECORDED, Code
 from hypothesis import given
@@ -18,15 +19,39 @@ DAY = (date(2020, 1, 31) - date(1970, 1, 1)).days
 @pytest.mark.parametrize(
     ("parse", "text", "value", "repair"),
     [
-        (parsers.parse_date, "01/31/2020", DAY, None),
-        (parsers.parse_date, "1/31/2020 0:00", DAY, None),
-        (parsers.parse_date, "01/31/2020 12:00:00 AM", DAY, None),
-        (parsers.parse_date, "2020-01-31", DAY, None),
-        (parsers.parse_date, "2020 Jan 31 12:00:00 AM", DAY, None),
-        (parsers.parse_date, "2020-01-31T23:57:39", DAY, None),
-        (parsers.parse_date, "2020-01-31T23:59:59.000", DAY, None),
-        (parsers.parse_date, "2020-01-31 00:00:00+00:00", DAY, None),
+        (parse_date, "01/31/2020", DAY, None),
+        (parse_date, "1/31/2020 0:00", DAY, None),
+        (parse_date, "01/31/2020 12:00:00 AM", DAY, None),
+        (parse_date, "2020-01-31", DAY, None),
+        (parse_date, "2020 Jan 31 12:00:00 AM", DAY, None),
+        (parse_date, "2020-01-31T23:57:39", DAY, None),
+        (parse_date, "2020-01-31T23:59:59.000", DAY, None),
+        (parse_date, "2020-01-31 00:00:00+00:00", DAY, None),
+        (parse_date, "2020/01/31", DAY, None),
+        (parse_date, "2020-1-31", DAY, None),
+        (parse_date, "2020-01-31T00:00:00.000Z", DAY, None),
+        (parse_date, "2020-01-31 00:00:00 UTC", DAY, None),
+        (parse_date, "20200131", DAY, None),
+        (parse_date, "31.01.2020", DAY, None),
+        (parse_date, "1/31/20", DAY, "year of two digits"),
+        (parse_date, "31-JAN-2020", DAY, None),
+        (parse_date, "31-JAN-20 12.00.00.000000 AM", DAY, None),
+        (parse_date, "31 January 2020", DAY, None),
+        (parse_date, "Jan 31, 2020", DAY, None),
+        (parse_date, "Fri, 31 Jan 2020 00:00:00 GMT", DAY, None),
+        (parse_date, "43861", DAY, "date as a spreadsheet's day number"),
+        (parse_date, "43861.9375", DAY, "date as a spreadsheet's day number"),
+        (parse_date, "1580428800000", DAY, "date as seconds since 1970"),
         (parsers.parse_time, "2230", 1350, None),
+        (parsers.parse_time, "10:30 PM", 1350, "12-hour time"),
+        (parsers.parse_time, "10:30:00 p.m.", 1350, "12-hour time"),
+        (parsers.parse_time, "1230 AM", 30, "12-hour time"),
+        (parsers.parse_time, "22:30:00.000000", 1350, "time written with a colon"),
+        (parsers.parse_time, "0 days 22:30:00", 1350, "time written with a colon"),
+        (parsers.parse_time, "1899-12-30T22:30:00", 1350, "time written with a colon"),
+        (parsers.parse_time, "0.9375", 1350, "time as a fraction of a day"),
+        (parsers.parse_time, "43861.9375", 1350, "time as a fraction of a day"),
+        (parsers.parse_time, "6.944444E-4", 1, "time as a fraction of a day"),
         (parsers.parse_time, "330", 210, "short time"),
         (parsers.parse_time, "0", 0, "short time"),
         (parsers.parse_time, "2230.0", 1350, "decimal point in a time"),
@@ -52,6 +77,10 @@ DAY = (date(2020, 1, 31) - date(1970, 1, 1)).days
         (parsers.parse_longitude, "-118.25", -118.25, None),
         (parsers.parse_mocodes, "1822 0344 1822", ("1822", "0344"), None),
         (parsers.parse_mocodes, "344, 1822", ("0344", "1822"), "short MO code"),
+        (parsers.parse_mocodes, "['1822', '0344']", ("1822", "0344"), None),
+        (parsers.parse_mocodes, "{1822,0344}", ("1822", "0344"), None),
+        (parsers.parse_mocodes, '["1822","344"]', ("1822", "0344"), "short MO code"),
+        (parsers.parse_latitude, "34,05", 34.05, None),
         (parsers.parse_age, "34", 34.0, None),
         (parsers.parse_age, "0", None, None),
         (parsers.parse_age, "-2", None, None),
@@ -69,14 +98,14 @@ def test_what_people_write_is_parsed(parse: Callable[[str], Parsed], text: str, 
 @pytest.mark.parametrize(
     ("parse", "text", "expected"),
     [
-        (parsers.parse_date, "2020 Foo 31", "a date as"),
+        (parse_date, "2020 Foo 31", "a date as"),
         (parsers.parse_nibrs_code, "R A", "a NIBRS code of letters and digits"),
         (parsers.parse_yes_no, "perhaps", "Yes or No"),
         (parsers.parse_system, "srs", "a report system, legacy or nibrs"),
-        (parsers.parse_date, "yesterday", "a date as 01/31/2020 or 2020-01-31"),
-        (parsers.parse_date, "31.01.2020", "a date as"),
-        (parsers.parse_date, "02/30/2020", "a day that exists"),
-        (parsers.parse_date, "01/31/1899", "a year from 1900 to 2100"),
+        (parse_date, "yesterday", "a date as 01/31/2020 or 2020-01-31"),
+        (parse_date, "31,01,2020", "a date as"),
+        (parse_date, "02/30/2020", "a day that exists"),
+        (parse_date, "01/31/1899", "a year from 1900 to 2100"),
         (parsers.parse_time, "2400", "a 24-hour time from 0000 to 2359"),
         (parsers.parse_time, "1260", "a 24-hour time"),
         (parsers.parse_time, "noon", "a 24-hour time"),
@@ -104,7 +133,7 @@ def test_anything_else_says_what_was_expected(parse: Callable[[str], Parsed], te
 @given(st.text().map(str.strip).filter(bool))
 def test_no_text_does_anything_but_parse_or_raise_a_value_error(text: str) -> None:
     for parse in (
-        parsers.parse_date,
+        parse_date,
         parsers.parse_time,
         parsers.parse_legacy_code,
         parsers.parse_area,
@@ -126,5 +155,5 @@ def test_no_text_does_anything_but_parse_or_raise_a_value_error(text: str) -> No
 
 @given(st.dates(date(1900, 1, 1), date(2100, 12, 31)))
 def test_both_ways_to_write_a_date_give_the_same_day(day: date) -> None:
-    assert parsers.parse_date(day.isoformat()) == parsers.parse_date(f"{day:%m/%d/%Y}")
-    assert parsers.parse_date(day.isoformat())[0] == (day - date(1970, 1, 1)).days
+    assert parse_date(day.isoformat()) == parse_date(f"{day:%m/%d/%Y}")
+    assert parse_date(day.isoformat())[0] == (day - date(1970, 1, 1)).days

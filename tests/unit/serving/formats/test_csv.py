@@ -8,10 +8,10 @@ import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, score_columns, score_reports
 from crime.core.errors import DataError
-from crime.serving.formats.csv import MAX_LINE_CHARACTERS, answer_csv, csv_lines
+from crime.serving.formats.csv import MAX_LINE_CHARACTERS, answer_csv, csv_lines, open_csv
 
 HEADER = ["DATE OCC", "TIME OCC", "AREA", "Mocodes"]
-ROWS = [["01/02/2020", "1200", "3", "0344 1822"], ["2020-01-03", "30", "21", ""], ["01/04/2020", "noon", "4", ""]]
+ROWS = [["01/22/2020", "1200", "3", "0344 1822"], ["2020-01-03", "30", "21", ""], ["01/04/2020", "noon", "4", ""]]
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def table(rows: list[list[str]], header: list[str] = HEADER) -> bytes:
     return text.getvalue().encode()
 
 
-def answer(body: bytes, score: ScoreBlock, block_rows: int = 2) -> list[dict[str, str]]:
-    pieces = answer_csv(csv_lines(io.BytesIO(body)), score, block_rows)
+def answer(body: bytes, score: ScoreBlock, block_rows: int = 2, day_first: bool | None = None) -> list[dict[str, str]]:
+    pieces = answer_csv(open_csv(io.BytesIO(body), day_first), score, block_rows)
     return list(csv.DictReader(io.StringIO("".join(pieces), newline="")))
 
 
@@ -45,22 +45,20 @@ def test_the_answer_does_not_depend_on_the_size_of_blocks(score: ScoreBlock) -> 
 
 
 def test_the_header_is_answered_before_the_rows_are_read(score: ScoreBlock) -> None:
-    def lines() -> io.StringIO:
-        return io.StringIO("DATE OCC,TIME OCC,AREA\n" + "01/02/2020,1200,3\n" * 5)
-
-    pieces = list(answer_csv(lines(), score, 2))
+    table = io.BytesIO(b"DATE OCC,TIME OCC,AREA\n" + b"01/22/2020,1200,3\n" * 5)
+    pieces = list(answer_csv(open_csv(table), score, 2))
     assert [piece.count("\n") for piece in pieces] == [1, 2, 2, 1]
 
 
 def test_misshapen_rows_are_kept_and_empty_lines_left_out(score: ScoreBlock) -> None:
     found = answer(table([ROWS[0], ["a", "b"], ["1", "2", "3", "4", "5"], [], ROWS[1]]), score, 10)
     assert [row["error"] for row in found] == ["", "expected 4 cells, found 2", "expected 4 cells, found 5", ""]
-    assert [row["DATE OCC"] for row in found] == ["01/02/2020", "a", "1", "2020-01-03"]
+    assert [row["DATE OCC"] for row in found] == ["01/22/2020", "a", "1", "2020-01-03"]
     assert list(found[2].values())[:4] == ["1", "2", "3", "4"]
 
 
 def test_no_cell_comes_back_as_a_formula(score: ScoreBlock) -> None:
-    (row,) = answer(table([["01/02/2020", "1200", "3", "=1+1"]], [*HEADER[:3], "=HYPERLINK"]), score)
+    (row,) = answer(table([["01/22/2020", "1200", "3", "=1+1"]], [*HEADER[:3], "=HYPERLINK"]), score)
     assert row["'=HYPERLINK"] == "'=1+1"
     assert row["error"] == ""
 
@@ -82,3 +80,47 @@ def test_what_is_no_table_is_refused(body: bytes, score: ScoreBlock) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(score: ScoreBlock) -> None:
     assert answer("\ufeff".encode() + table(ROWS), score) == answer(table(ROWS), score)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"sep=;\r\nDATE OCC;TIME OCC;AREA\r\n01/22/2020;1200;3\r\n",
+        b"Reports of January\n\nDATE OCC,TIME OCC,AREA\n22/01/2020,12:00 PM,3\n",
+        "DATE OCC\tTIME OCC\tAREA\n22.01.2020\t0.5\t3\n".encode("utf-16"),
+    ],
+)
+def test_a_table_is_read_as_spreadsheets_write_it(body: bytes, score: ScoreBlock) -> None:
+    plain = answer(b"DATE OCC,TIME OCC,AREA\n2020-01-22,1200,3\n", score)
+    assert [row["probability"] for row in answer(body, score)] == [row["probability"] for row in plain]
+
+
+def test_dates_that_may_be_either_are_refused_until_the_order_is_told(score: ScoreBlock) -> None:
+    body = b"DATE OCC,TIME OCC,AREA\n03/02/2020,1200,3\n"
+    with pytest.raises(DataError, match=r"DATE OCC: 03/02/2020 may have .* \?day_first=true"):
+        open_csv(io.BytesIO(body))
+    (told,) = answer(body, score, day_first=True)
+    (march,) = answer(b"DATE OCC,TIME OCC,AREA\n2020-02-03,1200,3\n", score)
+    assert told["probability"] == march["probability"]
+
+
+def test_a_row_far_down_tells_the_order_of_dates(score: ScoreBlock) -> None:
+    days = ["03/02/2020"] * 3_000 + ["23/02/2020"]
+    found = answer(table([[day, "1200", "3", ""] for day in days]), score, 1_000)
+    (march,) = answer(table([["2020-02-03", "1200", "3", ""]]), score)
+    assert {row["error"] for row in found} == {""}
+    assert found[0]["probability"] == march["probability"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"DATE OCC,TIME OCC,AREA\n", "no report could be read of 0 rows"),
+        (b"DATE OCC,TIME OCC,AREA\n" + b"x,1200,3\n" * 1_200, "no report could be read of 1,200 rows"),
+        (b"PAR1", "a Parquet file: this server reads tables as CSV"),
+        (b'[{"DATE OCC": "2020-01-22"}]', "a JSON table: this server reads tables as CSV"),
+    ],
+)
+def test_a_table_without_a_readable_row_is_refused(body: bytes, told: str, score: ScoreBlock) -> None:
+    with pytest.raises(DataError, match=told):
+        open_csv(io.BytesIO(body))

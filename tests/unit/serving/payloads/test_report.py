@@ -96,7 +96,7 @@ def test_the_report_number_is_shortened_and_never_wrong() -> None:
         ({"AREA": ""}, "required: expected area, 1 to 21"),
         ({"DATE OCC": None}, "required: expected date it happened"),
         ({"DATE OCC": math.nan}, "required: expected date it happened"),
-        ({"DATE OCC": "15.01.2023"}, "expected a date as 01/31/2020 or 2020-01-31"),
+        ({"DATE OCC": "15,01,2023"}, "expected a date as 01/31/2020 or 2020-01-31"),
         ({"Premis Cd": "street"}, "expected an LAPD code, a whole number; `System` nibrs tells a NIBRS report"),
         ({"Mocodes": "abc"}, "expected MO codes of four digits, separated by spaces"),
         ({"Mocodes": {"a": 1}}, "expected a string or a number"),

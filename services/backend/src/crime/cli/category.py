@@ -10,7 +10,7 @@ import typer
 from crime.cli import rendering
 from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors, share_of_all, table_or_sample
-from crime.cli.options import Data, Json, Rejects, Share, Workers
+from crime.cli.options import Data, DayFirst, Json, Rejects, Share, Workers
 from crime.core.settings import Settings
 
 
@@ -18,6 +18,7 @@ from crime.core.settings import Settings
 def train(
     data: Data = None,
     rejects: Rejects = None,
+    day_first: DayFirst = None,
     share: Share = None,
     seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
     victim: Annotated[bool, typer.Option("--victim", help="Use the victim columns too.")] = False,
@@ -37,7 +38,7 @@ def train(
     from crime.training.classifier.train import train_category_model
 
     with readable_errors():
-        tally, executor, registry = Tally(rejects), connect_executor(dask), open_registry(Settings())
+        tally, executor, registry = Tally(rejects, day_first), connect_executor(dask), open_registry(Settings())
         parameters = best_parameters(registry) if tuned else None
         with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
@@ -71,6 +72,7 @@ def train(
 def tune(
     data: Data = None,
     rejects: Rejects = None,
+    day_first: DayFirst = None,
     trials: Annotated[int, typer.Option(min=1, help="Number of trials in all, including those of earlier runs.")] = 30,
     seed: Annotated[int, typer.Option(help="Seed of the search and of the trees.")] = 0,
     dask: Workers = None,
@@ -84,7 +86,7 @@ def tune(
     from crime.reports.tally import Tally
 
     with readable_errors(), progress_bar() as bar, table_or_sample(data) as path:
-        tally = Tally(rejects)
+        tally = Tally(rejects, day_first)
         task = bar.add_task(f"read {path.name}", total=None)
         registry, executor = open_registry(Settings()), connect_executor(dask)
         result = tune.tune(
@@ -97,7 +99,7 @@ def tune(
 
 
 @app.command()
-def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
+def evaluate(data: Data = None, rejects: Rejects = None, day_first: DayFirst = None, as_json: Json = False) -> None:
     """Evaluate the champion on a table with crime codes; on a simulated table also show the Bayes limit."""
     from crime.registry.lookup import load_champion
     from crime.reports.files import load_reports
@@ -106,7 +108,7 @@ def evaluate(data: Data = None, rejects: Rejects = None, as_json: Json = False) 
     from crime.training.classifier.train import evaluate_levels, scores_by_system
 
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
-        tally = Tally(rejects)
+        tally = Tally(rejects, day_first)
         model = load_champion(Settings())
         task = bar.add_task(f"read {path.name}", total=None)
         reports = load_reports(path, tally)
@@ -129,6 +131,7 @@ def predict(
     output: Annotated[Path, typer.Option(help="Output file: .csv, .parquet or .ndjson.", dir_okay=False)],
     data: Data = None,
     rejects: Rejects = None,
+    day_first: DayFirst = None,
     as_json: Json = False,
 ) -> None:
     """Score every report of a table with the champion; the table's own columns are followed by the prediction's."""
@@ -137,7 +140,7 @@ def predict(
     from crime.reports.tally import Tally
 
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
-        tally = Tally(rejects)
+        tally = Tally(rejects, day_first)
         model = load_champion(Settings())
         task = bar.add_task(f"score {path.name}", total=None)
 

@@ -10,7 +10,7 @@ import typer
 from crime.cli import rendering
 from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors, share_of_all, table_or_sample
-from crime.cli.options import Data, Json, Rejects, Share
+from crime.cli.options import Data, DayFirst, Json, Rejects, Share
 from crime.core.settings import Settings
 
 
@@ -18,6 +18,7 @@ from crime.core.settings import Settings
 def forecast(
     data: Data = None,
     rejects: Rejects = None,
+    day_first: DayFirst = None,
     share: Share = None,
     horizon: Annotated[int, typer.Option(min=1, max=28, help="Days ahead to show.")] = 28,
     as_json: Json = False,
@@ -31,7 +32,7 @@ def forecast(
     from crime.training.forecaster.train import train_forecast
 
     with readable_errors():
-        tally = Tally(rejects)
+        tally = Tally(rejects, day_first)
         with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
             directory = Path(parent) / "bundle"
@@ -51,6 +52,7 @@ def forecast(
 def backtest(
     data: Data = None,
     rejects: Rejects = None,
+    day_first: DayFirst = None,
     by: Annotated[Literal["area", "district"], typer.Option(help="Kind of place.")] = "area",
     every: Annotated[Literal["day", "week"], typer.Option(help="Length of a step.")] = "day",
     as_json: Json = False,
@@ -65,7 +67,7 @@ def backtest(
     from crime.training.forecaster.scores import summarise
 
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
-        tally = Tally(rejects)
+        tally = Tally(rejects, day_first)
         task = bar.add_task(f"read {path.name}", total=None)
         history = complete_history(read_history(path, tally), tally)
         city = simulated_city(path)

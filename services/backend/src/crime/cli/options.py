@@ -32,7 +32,13 @@ def parse_share(text: str) -> float:
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="LAPD table: CSV, gzip, zip or Parquet. Default: the embedded sample.", dir_okay=False),
+    typer.Option(
+        help="LAPD table: CSV, workbook, JSON, Parquet or a folder of it, Feather; packed or not. Default: the sample."
+    ),
+]
+DayFirst = Annotated[
+    bool | None,
+    typer.Option("--day-first/--month-first", help="Of dates as 01/02/2020, where the table's other rows do not tell."),
 ]
 Rejects = Annotated[Path | None, typer.Option(help="CSV file for rejected rows, each with its reason first.")]
 Workers = Annotated[

@@ -35,6 +35,8 @@ def simulated(tally: "Tally") -> str:
 
 def print_tally(tally: "Tally") -> None:
     err.print(f"{tally.rows:,} rows read, {tally.rejected_rows:,} rejected, {tally.repaired.total():,} cells repaired")
+    if tally.unread:
+        err.print(f"  columns not read: {', '.join(tally.unread)}", highlight=False, markup=False)
     if tally.merged:
         err.print(f"  {tally.merged:,} offenses are one report with another of the same case and category")
     for kind, count in tally.repaired.most_common():

@@ -9,7 +9,7 @@ import typer
 
 from crime.cli.app import app, features_app
 from crime.cli.console import err, out, progress_bar, readable_errors, table_or_sample
-from crime.cli.options import Data, Json, Rejects, Since
+from crime.cli.options import Data, DayFirst, Json, Rejects, Since
 from crime.cli.rendering import print_tally
 from crime.core.settings import Settings
 
@@ -44,7 +44,7 @@ def fetch(
 
 
 @app.command()
-def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> None:
+def check(data: Data = None, rejects: Rejects = None, day_first: DayFirst = None, as_json: Json = False) -> None:
     """Read a table: what was repaired and rejected, where its feed begins and ends, how new its reports are."""
     import numpy as np
 
@@ -55,7 +55,7 @@ def check(data: Data = None, rejects: Rejects = None, as_json: Json = False) -> 
     from crime.training.forecaster.feed_end import feed_bounds
 
     with readable_errors(), table_or_sample(data) as path:
-        tally = Tally(rejects)
+        tally = Tally(rejects, day_first)
         freshness, days = Freshness({}), []
         for batch in read_blocks(path, tally):
             reports = parse_block(batch, tally)
@@ -116,6 +116,7 @@ def twin(
 def build_features(
     data: Data = None,
     rejects: Rejects = None,
+    day_first: DayFirst = None,
     until: Annotated[str | None, typer.Option(help="Only what was reported by this day, such as 2020-12-31.")] = None,
     output: Annotated[Path, typer.Option(help="A folder; months up to date are kept.", file_okay=False)] = Path(
         "features"
@@ -133,7 +134,7 @@ def build_features(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--until") from None
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
-        tally = Tally(rejects)
+        tally = Tally(rejects, day_first)
         task = bar.add_task(f"read {path.name}", total=None)
         written = unchanged = 0
         for month in build_feature_store(read_history(path, tally), output, last):

@@ -33,7 +33,7 @@ def score_file(
     """Write the columns of `source` and `ANSWER_COLUMNS` to `output`: .csv, .parquet or .ndjson.
 
     The file appears under its name only when it is whole. `progress` is called with the number of rows read.
-    Raises `DataError`.
+    Raises `DataError`, also if no row could be read.
     """
     writers = {
         ".csv": _write_csv,
@@ -55,12 +55,16 @@ def _scored(
     import pyarrow as pa
 
     types = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
+    any_accepted = False
     for batch, reports in prefetch((batch, parse_block(batch, tally)) for batch in read_blocks(source, tally)):
+        any_accepted = any_accepted or bool(reports.accepted.any())
         answer = score_reports(model, reports).columns()
         columns = [_text(column) for column in batch.columns]
         columns += [pa.array(values, types.get(name, pa.float64())) for name, values in answer.items()]
         yield pa.RecordBatch.from_arrays(columns, [*batch.schema.names, *ANSWER_COLUMNS])
         progress(tally.rows)
+    if not any_accepted:
+        raise DataError(f"{source.name}: {tally.no_report}")
 
 
 def _text(column: "pa.Array") -> "pa.Array":

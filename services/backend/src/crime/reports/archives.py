@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from typing import IO, cast
 
 from crime.core.errors import DataError
+from crime.reports.formats import format_of
 
 # raised while a damaged file is read
 UNREADABLE_ERRORS = (EOFError, csv.Error, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
+
+TABLE_ENDINGS = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson")
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def open_unpacked(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     if magic[:2] == b"\x1f\x8b":
         with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
             yield cast(IO[bytes], plain)
-    elif magic == b"PK\x03\x04":
+    elif magic == b"PK\x03\x04" and format_of(raw) != "workbook":
         with _open_zip(raw) as plain:
             yield plain
     else:
@@ -38,9 +41,9 @@ def _open_zip(raw: IO[bytes]) -> IO[bytes]:
     """The only table in a zip."""
     try:
         archive = zipfile.ZipFile(raw)
-        members = [name for name in archive.namelist() if name.lower().endswith((".csv", ".txt"))]
+        members = [name for name in archive.namelist() if name.lower().endswith(TABLE_ENDINGS)]
         if len(members) == 1:
             return archive.open(members[0])
     except (RuntimeError, ValueError, struct.error) as error:  # encrypted, or of an unknown compression
         raise DataError(f"the zip can't be read: {error}") from error
-    raise DataError(f"expected one CSV file in the zip, found {len(members)}: {members[:5]}")
+    raise DataError(f"expected one table in the zip, found {len(members)}: {members[:5]}")

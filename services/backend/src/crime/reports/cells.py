@@ -16,6 +16,8 @@ from crime.reports.table import CellError
 
 MAX_CACHED_CHARACTERS = 80  # longer cells are parsed without the cache
 PRIVATE_USE_BASE = 0xF700  # U+F780 to U+F7FF stand for bytes 0x80 to 0xFF that are not valid UTF-8
+TEXT_MARKS = ("=", "'")  # with which a spreadsheet is told that a cell is text
+BLANKS = frozenset(("nan", "null", "none", "nat", "na", "n/a", "#n/a", "<na>", "(null)", "\\n"))  # as programs write
 OMITTED: Any = object()  # the cell of a field that was left out, which differs from a blank one
 
 
@@ -27,6 +29,7 @@ def _escape_invalid_bytes(error: UnicodeError) -> tuple[str, int]:
 
 codecs.register_error("crime-escaped", _escape_invalid_bytes)
 _CP1252 = {PRIVATE_USE_BASE + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(128, 256)}
+_text_formula = re.compile(r"=\"([^\"]*)\"|'([^']*)'?")
 _has_escaped_bytes = re.compile(f"[{chr(PRIVATE_USE_BASE + 128)}-{chr(PRIVATE_USE_BASE + 255)}]").search
 
 
@@ -46,7 +49,15 @@ def cell_text(cell: Any) -> tuple[str, str | None]:
     stripped = text.strip()
     if len(stripped) != len(text):
         repair = repair or "spaces around a value"
-    return ("" if stripped.lower() in ("nan", "null", "none", "nat") else stripped), repair
+    if stripped.startswith(TEXT_MARKS):
+        stripped, repair = _text_of_formula(stripped), "value marked as text, as spreadsheets do"
+    return ("" if stripped.lower() in BLANKS else stripped), repair
+
+
+def _text_of_formula(text: str) -> str:
+    """The value that a spreadsheet is told not to take for a number: of `="0344"` and `'0344` it is `0344`."""
+    match = _text_formula.fullmatch(text)
+    return (match[1] or match[2] or "").strip() if match else text
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from crime.core.errors import DataError
 from crime.core.prefetch import prefetch
 from crime.reports.cells import decode_escaped_bytes
-from crime.reports.parsing import locate_columns
+from crime.reports.header import csv_header
 from crime.reports.schema import column_key
 from crime.reports.tally import Tally
 
@@ -104,24 +103,17 @@ def _row_blocks(rest: bytes, source: _Utf8Stream, delimiter: str) -> Iterator[by
 
 def _read_header(head: bytes, tally: Tally) -> tuple[_Header, bytes]:
     """The header, and the bytes of `head` after its line. Raises `DataError` if it is not an LAPD table's."""
-    match = re.match(rb"([^\r\n]*)(\r?\n|\r)?(.*)", head, re.DOTALL)
-    assert match
-    line = match[1].decode("utf-8", "replace")
-    if not line.strip():
-        raise DataError("the file is empty")
-    delimiter = max(",;\t|", key=line.count)
-    try:
-        names = next(csv.reader([line], delimiter=delimiter))
-    except csv.Error as error:
-        raise DataError(f"no header of column names: {error}") from None
-    locate_columns(names)
+    lines = re.findall(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)", head)
+    found, delimiter, names = csv_header(line.decode("utf-8", "replace").rstrip("\r\n") for line in lines if line)
+    if found > 1:
+        tally.repaired["line before the header"] += found - 1
     columns: dict[str, tuple[int, str]] = {}
     for position, name in enumerate(names):
         columns.setdefault(column_key(name), (position, name))
     repeated = len(names) - len(columns)
     if repeated:
         tally.repaired["column named twice, the first is read"] += repeated
-    return _Header(delimiter, len(names), list(columns.values())), match[3]
+    return _Header(delimiter, len(names), list(columns.values())), b"".join(lines[found:])
 
 
 def _parse_rows(text: bytes, header: _Header) -> tuple[list["pa.RecordBatch"], list[_Misshapen]]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crime.core.files import atomic_write
+from crime.reports.dates import parse_date
 from crime.reports.freshness import newest_past_day
-from crime.reports.parsers import parse_date
 from crime.reports.row_store import Row, RowStore
 from crime.reports.schema import column_key
 from crime.reports.sources import SOURCES, system_of

@@ -1,4 +1,4 @@
-"""Read the reports of a file: CSV, gzip, zip or Parquet, a block of rows at a time."""
+"""Read the reports of a table in any format, a block of rows at a time."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -10,12 +10,14 @@ from crime.core.days import day_text, today
 from crime.core.errors import DataError
 from crime.core.memory import release_free_memory
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
+from crime.reports.arrow_blocks import read_arrow_blocks, read_folder_blocks, read_parquet_blocks
 from crime.reports.cells import cell_text
 from crime.reports.csv_blocks import read_csv_blocks
-from crime.reports.parquet_blocks import read_parquet_blocks
-from crime.reports.parsing import parse_columns
+from crime.reports.formats import format_of
+from crime.reports.parsing import DATE_FIELDS, learn_dates, parse_columns
+from crime.reports.row_blocks import read_json_blocks, read_workbook_blocks
 from crime.reports.schema import column_key
-from crime.reports.sources import SOURCES, own_columns, systems_of
+from crime.reports.sources import SOURCES, own_columns, systems_of, unread_columns
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
@@ -33,16 +35,42 @@ def read_blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
 
     Raises `DataError` if the file is not an LAPD table or is damaged; `tally` then holds the counts up to there.
     """
+    batches = _open_batches(path, tally)
+    first = next(batches, None)
+    if first is None:
+        return
+    tally.unread = unread_columns(first.schema.names)
+    learn_dates(_encoded_columns(first, DATE_FIELDS), tally)
+    if not tally.dates.is_settled:  # a row further down may tell
+        for batch in _open_batches(path, Tally()):
+            learn_dates(_encoded_columns(batch, DATE_FIELDS), tally)
+            if tally.dates.is_settled:
+                break
+    yield first
+    yield from batches
+
+
+def _open_batches(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
     import pyarrow as pa
 
     try:
+        if path.is_dir():
+            yield from read_folder_blocks(path)
+            return
         with path.open("rb") as raw:
-            parquet = raw.read(4) == b"PAR1"
-        if parquet:
-            yield from read_parquet_blocks(path)
-        else:
-            with path.open("rb") as raw, open_unpacked(raw) as stream:
-                yield from read_csv_blocks(stream, tally)
+            kind = format_of(raw)
+            if kind == "parquet":
+                yield from read_parquet_blocks(path)
+            elif kind == "arrow":
+                yield from read_arrow_blocks(path)
+            elif kind == "workbook":
+                yield from read_workbook_blocks(raw)
+            else:
+                with open_unpacked(raw) as stream:
+                    if format_of(stream) == "json":
+                        yield from read_json_blocks(stream)
+                    else:
+                        yield from read_csv_blocks(stream, tally)
     except (*UNREADABLE_ERRORS, pa.ArrowException, UnicodeDecodeError, OSError) as error:
         after = f" after {tally.rows:,} rows" if tally.rows else ""
         raise DataError(f"{path.name} can't be read{after}: {error}") from error
@@ -52,10 +80,17 @@ def parse_block(
     batch: "pa.RecordBatch", tally: Tally, labelled: bool = False, only: Collection[str] | None = None
 ) -> Reports:
     """Parse a batch of `read_blocks`; for `labelled` and `only` see `parse_columns`."""
+    columns = _encoded_columns(batch, _wanted_columns(list(map(column_key, batch.schema.names)), only))
+    reports = parse_columns(columns, len(batch), tally, labelled, only)
+    tally.simulated += _count_simulated(batch)
+    _write_rejected(batch, reports, np.flatnonzero(~reports.accepted), tally)
+    return reports
+
+
+def _encoded_columns(batch: "pa.RecordBatch", wanted: Collection[str]) -> dict[str, EncodedColumn]:
+    """The wanted columns by key; of columns with the same key the first."""
     columns: dict[str, EncodedColumn] = {}
-    keys = [column_key(name) for name in batch.schema.names]
-    wanted = _wanted_columns(keys, only)
-    for key, column in zip(keys, batch.columns, strict=True):
+    for key, column in zip(map(column_key, batch.schema.names), batch.columns, strict=True):
         if key not in wanted or key in columns:
             continue
         if key in ("dr_no", "uniquenibrno"):  # nearly all differ
@@ -63,10 +98,7 @@ def parse_block(
             continue
         encoded = column.dictionary_encode(null_encoding="encode")
         columns[key] = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
-    reports = parse_columns(columns, len(batch), tally, labelled, only)
-    tally.simulated += _count_simulated(batch)
-    _write_rejected(batch, reports, np.flatnonzero(~reports.accepted), tally)
-    return reports
+    return columns
 
 
 def _wanted_columns(keys: list[str], only: Collection[str] | None) -> set[str]:
@@ -126,8 +158,7 @@ def good_reports(
         any_accepted = any_accepted or len(reports) > 0
         yield reports
     if not any_accepted:
-        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in tally.rejected.most_common(3))
-        raise DataError(f"{path.name}: no report could be read of {tally.rows:,} rows ({reasons or 'it has none'})")
+        raise DataError(f"{path.name}: {tally.no_report}")
 
 
 def _reject_duplicates(reports: Reports, numbers: set[int | str], first_row: int, tally: Tally) -> np.ndarray:

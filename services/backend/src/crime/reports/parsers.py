@@ -5,54 +5,45 @@ that was necessary to read it (None for none). It raises `ValueError` with what 
 """
 
 import re
-from datetime import date
 from typing import Any
 
-from crime.core.days import EPOCH_ORDINAL
 from crime.reports.codes import code_names
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code, comparable_text
 
 MAX_NAME_CHARACTERS = 100  # of the name of a premise or weapon; the rest is cut off
-YEARS = range(1900, 2101)
 Parsed = tuple[Any, str | None]  # a value and a repair
-_TIME = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d{2}:?\d{2})?)?"
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})" + _TIME, re.ASCII | re.IGNORECASE)
-_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})" + _TIME, re.ASCII | re.IGNORECASE)
-_PORTAL_DATE = re.compile(r"(\d{4}) ([A-Z]{3}) (\d{1,2})" + _TIME, re.ASCII | re.IGNORECASE)  # exports of 2026
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CODE = re.compile(r"(\d{1,9})(\.0*)?", re.ASCII)
+_CODE = re.compile(r"(\d{1,9})(\.0*|,0)?", re.ASCII)
 _MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
 _NIBRS_CODE = re.compile(r"([A-Z0-9]{1,8})(?:\.0+)?", re.ASCII | re.IGNORECASE)
 _YES_NO = {"yes": 1, "y": 1, "true": 1, "t": 1, "1": 1, "1.0": 1, "no": 0, "n": 0, "false": 0, "f": 0, "0": 0, "0.0": 0}
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?", re.ASCII)
-
-
-def parse_date(text: str) -> Parsed:
-    """Days since 1970-01-01. A time of day after the date is ignored: it is in `TIME OCC`."""
-    if match := _US_DATE.fullmatch(text):
-        month, day, year = map(int, match.groups())
-    elif match := _ISO_DATE.fullmatch(text):
-        year, month, day = map(int, match.groups())
-    elif (match := _PORTAL_DATE.fullmatch(text)) and match[2].lower() in _MONTHS:
-        year, month, day = int(match[1]), _MONTHS.index(match[2].lower()) + 1, int(match[3])
-    else:
-        raise ValueError("expected a date as 01/31/2020 or 2020-01-31")
-    if year not in YEARS:
-        raise ValueError(f"expected a year from {YEARS[0]} to {YEARS[-1]}")
-    try:
-        return date(year, month, day).toordinal() - EPOCH_ORDINAL, None
-    except ValueError:
-        raise ValueError("expected a day that exists, as 01/31/2020 or 2020-01-31") from None
+_CLOCK = re.compile(
+    r"(?:\d{1,4}[-/]\d{1,2}[-/]\d{1,4}[ T]+|\d+ days? )?"  # a date with a time, a span of time
+    r"(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::\d{2}(?:[.,]\d+)?)?"
+    r"(?: ?(?P<half>[AP])\.?M\.?)?(?:Z|[+-]\d{2}:?\d{2})?",
+    re.ASCII | re.IGNORECASE,
+)
+_DAY_FRACTION = re.compile(r"(?:0|\d{5})?[.,]\d+|\d(?:[.,]\d+)?E-\d{1,2}", re.ASCII | re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"-?\d{1,3},\d+", re.ASCII)
+MINUTES_A_DAY = 1_440
+_LIST_MARKS = str.maketrans(dict.fromkeys("[]{}()'\",;|/", " "))
 
 
 def parse_time(text: str) -> Parsed:
-    """Minute of the day, 0 to 1439, of a 24-hour time such as `2230`, `0330`, `330` or `22:30`."""
-    if clock := _CLOCK.fullmatch(text):
-        hour, minute = int(clock[1]), int(clock[2])
-        repair: str | None = "time written with a colon"
-    elif code := _CODE.fullmatch(text):
+    """Minute of the day, 0 to 1439, of a 24-hour time such as `2230`, `0330`, `330` or `22:30`.
+
+    Also read are 12-hour times, a date with a time, and a spreadsheet's fraction of a day, such as 0.9375.
+    """
+    if code := _CODE.fullmatch(text):
         hour, minute = divmod(int(code[1]), 100)
         repair = "decimal point in a time" if code[2] else None if len(code[1]) == 4 else "short time"
+    elif clock := _CLOCK.fullmatch(text):
+        hour, minute, repair = int(clock["hour"]), int(clock["minute"]), "time written with a colon"
+        if clock["half"]:
+            hour = hour % 12 + 12 * (clock["half"].lower() == "p") if 1 <= hour <= 12 else 99
+            repair = "12-hour time"
+    elif _DAY_FRACTION.fullmatch(text):
+        hour, minute = divmod(round(float(text.replace(",", ".")) % 1 * MINUTES_A_DAY) % MINUTES_A_DAY, 60)
+        repair = "time as a fraction of a day"
     else:
         hour = minute = 99
         repair = None
@@ -126,7 +117,7 @@ def _parse_degrees(text: str, name: str, low: float, high: float) -> Parsed:
     try:
         value = float(text)
     except ValueError:
-        value = float("nan")
+        value = float(text.replace(",", ".")) if _DECIMAL_COMMA.fullmatch(text) else float("nan")
     if value == 0:  # LAPD's mark of a place that is withheld
         return None, "coordinates 0 read as not known"
     if not low <= value <= high:
@@ -145,12 +136,15 @@ def parse_longitude(text: str) -> Parsed:
 
 
 def parse_mocodes(text: str) -> Parsed:
-    """MO codes as a tuple of four-digit strings, in the order written, without repetitions."""
+    """MO codes as a tuple of four-digit strings, in the order written, without repetitions.
+
+    Lists are read as pandas, DuckDB, PostgreSQL and JSON write them: `['0344', '1822']`, `{0344,1822}`.
+    """
     if _MO_CODES.fullmatch(text):
         return tuple(dict.fromkeys(text.split(" "))), None
     codes: dict[str, None] = {}
     repair = None
-    for word in text.replace(",", " ").split():
+    for word in text.translate(_LIST_MARKS).split():
         match = _CODE.fullmatch(word)
         if not match or len(match[1]) > 4:
             raise ValueError("expected MO codes of four digits, separated by spaces")

@@ -9,12 +9,14 @@ import numpy as np
 from crime.core.errors import DataError
 from crime.reports.categories import CATEGORY_OF_CODE, crime_code_index
 from crime.reports.cells import MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, cell_text, parse_cell
+from crime.reports.dates import DATE_CHARACTERS, month_first
 from crime.reports.schema import Source, column_key
 from crime.reports.sources import FIELDS, NAME_OF_CODE, REQUIRED_FIELDS, SOURCES, own_columns, systems_of
 from crime.reports.systems import SYSTEMS, Code, System
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
 
+DATE_FIELDS = ("date_occ", "date_rptd")
 # None if not known; all other fields are floats, NaN if not known
 OBJECT_FIELDS = frozenset({"mocodes", "dr_no", "caseno", *NAME_OF_CODE})
 
@@ -49,9 +51,12 @@ def parse_columns(
     A row is rejected for a required cell that is blank or unreadable; with `labelled` the crime code is required, too,
     and must have a category. An unreadable optional cell is taken as not known and counted as a repair; if `strict`,
     it rejects the row, as does a date of report before the date of the event. A table with columns of both systems
-    holds rows of both. Raises `DataError` if a required column is missing.
+    holds rows of both. Raises `DataError` if a required column is missing, or if it is not told whether dates have the
+    day or the month first; if `strict`, the month is first.
     """
     first_row = tally.rows - len(tally.misshapen) + 1
+    if not strict:
+        columns = {**columns, **_month_first_columns(columns, tally)}
     tally.rows += rows
     parts = []
     for system, numbers in _rows_by_system(columns, rows, strict).items():
@@ -69,6 +74,24 @@ def parse_columns(
     if "system" in columns:
         _tell_wrong_systems(reports, columns["system"], first_row, strict, tally)
     return reports
+
+
+def learn_dates(columns: Mapping[str, EncodedColumn], tally: Tally) -> None:
+    """Learn from a block whether the table's dates have the day or the month first."""
+    for key in filter(columns.__contains__, DATE_FIELDS):
+        texts = (cell for cell in columns[key][0] if isinstance(cell, str | bytes))
+        one_of_each_day = {cell[:DATE_CHARACTERS]: cell for cell in texts}
+        tally.dates.learn(FIELDS[key].name, map(_text, one_of_each_day.values()))
+
+
+def _month_first_columns(columns: Mapping[str, EncodedColumn], tally: Tally) -> dict[str, EncodedColumn]:
+    """The block's columns of dates that have the day first, with the month first. Raises `DataError`."""
+    learn_dates(columns, tally)
+    return {
+        key: ([cell if cell is OMITTED else month_first(_text(cell)) for cell in columns[key][0]], columns[key][1])
+        for key in filter(columns.__contains__, DATE_FIELDS)
+        if tally.dates.is_day_first(FIELDS[key].name)
+    }
 
 
 def _tell_wrong_systems(reports: Reports, column: EncodedColumn, first_row: int, strict: bool, tally: Tally) -> None:

@@ -3,10 +3,11 @@
 import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crime.reports.dates import TableDates
 from crime.reports.systems import System
 
 MAX_EXAMPLES = 3  # of each reason
@@ -20,23 +21,36 @@ class Tally:
     `examples` holds up to three (row number, cell) per reason. `misshapen`: numbers of the rows with a wrong number of
     cells. `merged`: offenses that are one report with another of the same case and category. `systems`: rows by report
     system. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
-    they are in the table, with the reason in front.
+    they are in the table, with the reason in front. `unread`: names of columns that no report has. `dates`: how the
+    table writes its dates, as `day_first` says or, if it is None, as the rows do.
     """
 
     rejects: Path | None = None
+    day_first: InitVar[bool | None] = None
     rows: int = 0
     merged: int = 0
     systems: Counter[System] = field(default_factory=Counter)
     simulated: int = 0
+    unread: list[str] = field(default_factory=list)
+    dates: TableDates = field(init=False, compare=False)
     misshapen: list[int] = field(default_factory=list)
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     _started: set[Path] = field(default_factory=set, repr=False)
 
+    def __post_init__(self, day_first: bool | None) -> None:
+        self.dates = TableDates(day_first)
+
     @property
     def rejected_rows(self) -> int:
         return self.rejected.total()
+
+    @property
+    def no_report(self) -> str:
+        """The message of a table that has no row that could be read: how many, and why."""
+        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in self.rejected.most_common(3))
+        return f"no report could be read of {self.rows:,} rows ({reasons or 'it has none'})"
 
     def reject(self, reason: str, row: int, cell: str) -> None:
         """Count a rejected row. `row` is its number among the rows that are not misshapen, from 1.
@@ -75,6 +89,7 @@ class Tally:
             "merged": self.merged,
             "systems": dict(self.systems),
             "simulated": self.simulated,
+            "unread": self.unread,
             "repaired": dict(self.repaired.most_common()),
             "rejected": dict(self.rejected.most_common()),
             "examples": self.examples,

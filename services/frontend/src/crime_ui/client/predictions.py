@@ -1,6 +1,7 @@
 """Predictions: one report with reasons, or a table."""
 
-from typing import IO
+import json
+from typing import IO, NamedTuple
 
 from crime_ui.client.answers import Explanation
 from crime_ui.client.transport import send
@@ -14,6 +15,15 @@ def explain(report: dict[str, str | float]) -> Explanation:
     return answer
 
 
-def score_table(file: IO[bytes], name: str) -> bytes:
-    """An uploaded table with the prediction's columns added, as CSV. Raises `Refused` for a wrong file."""
-    return send("POST", "/predict/batch", files={"file": (name, file)}, timeout=BATCH_SECONDS).content
+class ScoredCsv(NamedTuple):
+    """A table with the prediction's columns added. `unread`: names of its columns that no report has."""
+
+    content: bytes
+    unread: list[str]
+
+
+def score_table(file: IO[bytes], name: str, day_first: bool | None = None) -> ScoredCsv:
+    """Score an uploaded CSV table. `day_first`: of its dates, if its rows do not tell. Raises `Refused`."""
+    query = {} if day_first is None else {"day_first": day_first}
+    answer = send("POST", "/predict/batch", files={"file": (name, file)}, params=query, timeout=BATCH_SECONDS)
+    return ScoredCsv(answer.content, json.loads(answer.headers.get("Columns-Not-Read", "[]")))

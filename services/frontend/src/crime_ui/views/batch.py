@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
-from crime_ui import charts
+from crime_ui import charts, uploads
 from crime_ui.client import predictions
 from crime_ui.client.transport import Refused
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 SHOWN_ROWS = 500
+DATE_ORDERS = {"as the rows tell": None, "day first": True, "month first": False}
 ANSWER_COLUMNS = ["label_name", "probability", "level"]
 
 
@@ -42,28 +43,39 @@ class ScoredTable:
 def page() -> None:
     st.title("A table of reports")
     st.caption(
-        "A CSV file as LAPD's portal gives it (gzip and zip too). Every row comes back with the prediction's columns "
-        "added, or with the reason why it can't be read. Only DATE OCC, TIME OCC and AREA are needed."
+        "A table as LAPD's portal gives it: CSV (gzip and zip too), a workbook, Parquet, Feather or JSON. Every row "
+        "comes back with the prediction's columns added, or with the reason why it can't be read. Only DATE OCC, "
+        "TIME OCC and AREA are needed."
     )
-    file = st.file_uploader("CSV file", type=["csv", "gz", "zip", "txt"], key="table")
+    file = st.file_uploader("Table", type=uploads.ENDINGS, key="table")
+    order = st.segmented_control(
+        "Dates such as 01/02/2020",
+        list(DATE_ORDERS),
+        default="as the rows tell",
+        required=True,
+        key="dates",
+        help="Rows such as 23/02/2020 tell whether the day or the month comes first. Choose it where none does.",
+    )
     if file is None:
         return
     try:
-        content = score_once(file)
-    except Refused as refusal:
+        scored = score_once(file, DATE_ORDERS[order])
+    except (Refused, uploads.UnreadableTable) as refusal:
         st.error(str(refusal), icon=":material/error:")
         return
-    show_table(ScoredTable.from_csv(content), content, file.name)
+    if scored.unread:
+        st.warning(f"Columns that were not read: {', '.join(scored.unread)}", icon=":material/view_column:")
+    show_table(ScoredTable.from_csv(scored.content), scored.content, file.name)
 
 
-def score_once(file: UploadedFile) -> bytes:
+def score_once(file: UploadedFile, day_first: bool | None) -> predictions.ScoredCsv:
     """The scored file, kept in the session so that a rerun does not send it again."""
-    if st.session_state.get("scored_file") != file.file_id:
+    if st.session_state.get("scored_file") != (file.file_id, day_first):
         with st.spinner("Scoring"):
-            st.session_state.scored = predictions.score_table(file, file.name)
-        st.session_state.scored_file = file.file_id
-    content: bytes = st.session_state.scored
-    return content
+            st.session_state.scored = predictions.score_table(uploads.as_csv(file), file.name, day_first)
+        st.session_state.scored_file = (file.file_id, day_first)
+    scored: predictions.ScoredCsv = st.session_state.scored
+    return scored
 
 
 def show_table(table: ScoredTable, content: bytes, name: str) -> None:

@@ -1,9 +1,10 @@
 """The sources of reports, a file each, and which of them a table's columns belong to."""
 
 from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 
 from crime.reports.parsers import parse_system
-from crime.reports.schema import Column, Source
+from crime.reports.schema import Column, Source, column_key
 from crime.reports.sources.legacy import LEGACY
 from crime.reports.sources.nibrs import NIBRS
 from crime.reports.systems import System
@@ -22,6 +23,7 @@ REQUIRED_FIELDS = tuple(key for key, column in LEGACY.fields.items() if column.r
 BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
 NAME_OF_CODE = {"premis_cd": "premis_desc", "weapon_used_cd": "weapon_desc"}  # the field that names another's code
 CIRCUMSTANCES = ("victim_shot", "domestic_violence_crime", "gang_related_crime", "transit_related_crime")
+NEAR_NAME = 0.8  # similarity from which a name may be meant for another, as `difflib` counts it
 # Columns that one source alone has: a row that fills one of them belongs to it.
 _OWN = {"legacy": LEGACY.names - NIBRS.names, "nibrs": NIBRS.names - LEGACY.names - {"group"}}  # a common name
 
@@ -35,6 +37,18 @@ def systems_of(columns: Collection[str]) -> tuple[System, ...]:
         return tuple(SOURCES)
     marked = tuple(system for system in SOURCES if not _OWN[system].isdisjoint(columns))
     return marked or ("legacy",)
+
+
+def unread_columns(names: Iterable[str]) -> list[str]:
+    """Columns that no report has, each with the name that may be meant: `Premis Cdd (Premis Cd?)`."""
+    known = {key: column.name for source in (NIBRS, LEGACY) for column in source.columns for key in column.names}
+    unread = []
+    for name in names:
+        key = column_key(name)
+        if key and key != "system" and key not in known:
+            near = get_close_matches(key, known, 1, NEAR_NAME)
+            unread.append(f"{name} ({known[near[0]]}?)" if near else name)
+    return unread
 
 
 def own_columns(system: System) -> frozenset[str]:

@@ -3,10 +3,10 @@
 A row is a report. From 7 March 2024 the areas moved to NIBRS one after another, so the last year is a remainder.
 """
 
+from crime.reports.dates import parse_date
 from crime.reports.parsers import (
     parse_age,
     parse_area,
-    parse_date,
     parse_district,
     parse_latitude,
     parse_legacy_code,

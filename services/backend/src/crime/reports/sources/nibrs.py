@@ -5,9 +5,9 @@ There are no MO codes and no victims; the circumstances are columns of Yes and N
 code, so it is never an input.
 """
 
+from crime.reports.dates import parse_date
 from crime.reports.parsers import (
     parse_area,
-    parse_date,
     parse_district,
     parse_latitude,
     parse_longitude,

@@ -3,30 +3,80 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import IO
 
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock
 from crime.core.errors import DataError
-from crime.reports.parsing import locate_columns, parse_columns
+from crime.reports.formats import FORMAT_NAMES, format_of
+from crime.reports.header import CsvHeader, csv_header
+from crime.reports.parsing import DATE_FIELDS, learn_dates, locate_columns, parse_columns
+from crime.reports.sources import REQUIRED_FIELDS
 from crime.reports.spreadsheet import escape_formulas
-from crime.reports.table import encode_column
+from crime.reports.table import EncodedColumn, encode_column
 from crime.reports.tally import Tally
 
 BLOCK_ROWS = 5_000  # scored at a time: bounds the memory that an upload takes
+PROBE_ROWS = 500  # looked at together before the answer begins
 MAX_LINE_CHARACTERS = 1 << 20  # a small gzip file can hold a line of many gigabytes
 
 
-def csv_lines(file: IO[bytes]) -> Iterator[str]:
-    """Lines of a CSV file in UTF-8; bytes that are not are read as Windows-1252, which spreadsheets write.
+@dataclass(frozen=True)
+class CsvTable:
+    """A seekable table whose header was found. `tally` knows how it writes its dates."""
 
-    Raises `DataError` for a line of more than a million characters.
+    file: IO[bytes]
+    header: CsvHeader
+    tally: Tally
+
+
+def open_csv(file: IO[bytes], day_first: bool | None = None) -> CsvTable:
+    """Look at a table, up to the first row that can be read, before any of it is answered.
+
+    Raises `DataError` if it is no LAPD table, if no row can be read, or if it is not told whether dates have the day or
+    the month first.
     """
-    text = io.TextIOWrapper(file, "utf-8", "crime-cp1252", newline="")
-    while line := text.readline(MAX_LINE_CHARACTERS):
-        if len(line) == MAX_LINE_CHARACTERS:
-            raise DataError(f"a line of {MAX_LINE_CHARACTERS:,} characters or more")
-        yield line
+    if (kind := format_of(file)) != "csv":
+        advice = "Use the page or `crime predict`, or save it as CSV"
+        raise DataError(f"{FORMAT_NAMES[kind]}: this server reads tables as CSV, or as Arrow streams. {advice}")
+    with closing(csv_lines(file)) as lines:
+        table = CsvTable(file, csv_header(lines), Tally(day_first=day_first))
+    trial, is_readable = Tally(day_first=False), False
+    for block in _blocks(table, PROBE_ROWS):
+        columns = block.columns({*REQUIRED_FIELDS, *DATE_FIELDS})
+        learn_dates(columns, table.tally)
+        if is_settled := table.tally.dates.is_settled:
+            trial.dates = table.tally.dates
+        is_readable = is_readable or bool(parse_columns(columns, len(block.whole), trial).accepted.any())
+        if is_readable and is_settled:
+            return table
+    table.tally.dates.check()
+    if is_readable:
+        return table
+    raise DataError(trial.no_report)
+
+
+def csv_lines(file: IO[bytes]) -> Generator[str]:
+    """Lines of a CSV file in UTF-8 or, with its byte order mark, UTF-16, from the start; the file stays open.
+
+    Bytes that are not UTF-8 are read as Windows-1252, which spreadsheets write. Raises `DataError` for a line of more
+    than a million characters.
+    """
+    file.seek(0)
+    encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding, "crime-cp1252", newline="")
+    try:
+        while line := text.readline(MAX_LINE_CHARACTERS):
+            if len(line) == MAX_LINE_CHARACTERS:
+                raise DataError(f"a line of {MAX_LINE_CHARACTERS:,} characters or more")
+            yield line
+    finally:
+        text.detach()
 
 
 def _decode_cp1252(error: UnicodeError) -> tuple[str, int]:
@@ -37,55 +87,66 @@ def _decode_cp1252(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("crime-cp1252", _decode_cp1252)
 
 
-def answer_csv(lines: Iterable[str], score: ScoreBlock, block_rows: int = BLOCK_ROWS) -> Iterator[str]:
+def answer_csv(table: CsvTable, score: ScoreBlock, block_rows: int = BLOCK_ROWS) -> Iterator[str]:
     """The table's own columns followed by `ANSWER_COLUMNS`, in pieces: first the header, then block by block.
 
-    Rows with the wrong number of cells are kept, with an `error`. Raises `DataError` if it is no LAPD table.
+    Rows with the wrong number of cells are kept, with an `error`. Raises `DataError` if the table can't be read on.
     """
-    text = _Buffer()
+    text, width = _Buffer(), len(table.header.names)
     write = csv.writer(text, lineterminator="\n").writerow
-    rows = csv.reader(lines)
-    try:
-        names = next(rows, None)
-        if not names:
-            raise DataError("the file is empty")
-        names[0] = names[0].removeprefix("\ufeff")
-        positions = locate_columns(names)
-        write([*escape_formulas(names), *ANSWER_COLUMNS])
+    write([*escape_formulas(table.header.names), *ANSWER_COLUMNS])
+    yield text.take()
+    for block in _blocks(table, block_rows):
+        scored = score(parse_columns(block.columns(), len(block.whole), table.tally))
+        answers = zip(*scored.columns().values(), strict=True)
+        for row in block.rows:
+            if len(row) == width:
+                answer: Iterable[object] = ("" if cell is None else cell for cell in next(answers))
+            else:
+                answer = [*[""] * (len(ANSWER_COLUMNS) - 1), f"expected {width} cells, found {len(row)}"]
+            write([*_resize(escape_formulas(row), width), *answer])
         yield text.take()
-        tally = Tally()
-        for block in _blocks(rows, block_rows):
-            complete = [row for row in block if len(row) == len(names)]
-            columns = {key: encode_column([row[position] for row in complete]) for key, position in positions.items()}
-            scored = score(parse_columns(columns, len(complete), tally))
-            answers = zip(*scored.columns().values(), strict=True)
-            for row in block:
-                if len(row) == len(names):
-                    answer: Iterable[object] = ("" if cell is None else cell for cell in next(answers))
-                else:
-                    error = f"expected {len(names)} cells, found {len(row)}"
-                    answer = [*[""] * (len(ANSWER_COLUMNS) - 1), error]
-                write([*_resize(escape_formulas(row), len(names)), *answer])
-            yield text.take()
-    except csv.Error as error:
-        raise DataError(f"not a CSV table: {error}") from error
 
 
 def _resize(row: list[str], length: int) -> list[str]:
     return (row + [""] * (length - len(row)))[:length]
 
 
-def _blocks(rows: Iterable[list[str]], size: int) -> Iterator[list[list[str]]]:
+@dataclass(frozen=True)
+class _Block:
+    """Rows of a table, of which those that are `whole` have a cell in each of the columns `names`."""
+
+    names: list[str]
+    rows: list[list[str]]
+
+    @cached_property
+    def whole(self) -> list[list[str]]:
+        return [row for row in self.rows if len(row) == len(self.names)]
+
+    def columns(self, keys: Collection[str] = ()) -> dict[str, EncodedColumn]:
+        """The whole rows' columns by key; only those of `keys`, if given."""
+        return {
+            key: encode_column([row[position] for row in self.whole])
+            for key, position in locate_columns(self.names).items()
+            if not keys or key in keys
+        }
+
+
+def _blocks(table: CsvTable, size: int) -> Iterator[_Block]:
     """Blocks of `size` rows; empty lines are left out."""
-    block: list[list[str]] = []
-    for row in rows:
-        if row:
-            block.append(row)
-        if len(block) == size:
-            yield block
-            block = []
-    if block:
-        yield block
+    with closing(csv_lines(table.file)) as lines:
+        rows: list[list[str]] = []
+        try:
+            for row in csv.reader(islice(lines, table.header.lines, None), delimiter=table.header.delimiter):
+                if row:
+                    rows.append(row)
+                if len(rows) == size:
+                    yield _Block(table.header.names, rows)
+                    rows = []
+        except csv.Error as error:
+            raise DataError(f"not a CSV table: {error}") from error
+        if rows:
+            yield _Block(table.header.names, rows)
 
 
 class _Buffer:

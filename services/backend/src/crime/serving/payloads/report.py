@@ -7,11 +7,11 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
 from crime.features.definitions import ReportFields
+from crime.reports.dates import parse_date
 from crime.reports.parsers import (
     Parsed,
     parse_age,
     parse_area,
-    parse_date,
     parse_district,
     parse_latitude,
     parse_letter,

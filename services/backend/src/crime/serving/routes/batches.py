@@ -1,12 +1,13 @@
 """Predict many reports in one request: a JSON list, a CSV table or an Arrow stream."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
-from typing import IO, Any, TypeVar
+from typing import IO, Annotated, Any, TypeVar
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic_core import from_json
@@ -15,12 +16,13 @@ from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoreBlock
 from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
+from crime.reports.sources import unread_columns
 from crime.serving.answers import prediction_rows
 from crime.serving.bodies import check_length, json_response, media_type, read_list_body, spool_body
 from crime.serving.dependencies import model_of, predictions_of, settings_of
 from crime.serving.errors import BAD_BODY_RESPONSE, WRONG_INPUT_RESPONSES, field_problem, json_problem
 from crime.serving.formats.arrow import ARROW_TYPE, answer_arrow, open_arrow
-from crime.serving.formats.csv import answer_csv, csv_lines
+from crime.serving.formats.csv import answer_csv, open_csv
 from crime.serving.payloads.predictions import REPORT_REFERENCE, Prediction
 from crime.serving.payloads.report_list import parse_report_list
 
@@ -56,12 +58,19 @@ BATCH_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/predict/batch", response_model=list[Prediction], responses=BATCH_RESPONSES, openapi_extra=BATCH_BODY)
-async def predict_batch(request: Request) -> Response:
+async def predict_batch(
+    request: Request,
+    day_first: Annotated[
+        bool | None,
+        Query(description="of a CSV table whose dates are as 01/02/2020, where its other rows do not tell"),
+    ] = None,
+) -> Response:
     """Predict many reports. The answer has the format of the body:
 
     - a JSON list of reports: a list of predictions;
     - a CSV table, as the body or as an uploaded `file`, also packed with gzip or zip: the table followed by the columns
-      of the prediction, with `error` where a row can't be read, streamed back;
+      of the prediction, with `error` where a row can't be read, streamed back. The header `Columns-Not-Read` lists
+      columns that no report has;
     - an Arrow IPC stream: a stream with the columns of the prediction alone.
     """
     champion = model_of(request)
@@ -73,12 +82,13 @@ async def predict_batch(request: Request) -> Response:
         upload = next((part for part in form.values() if not isinstance(part, str)), None)
         if upload is None:
             raise field_problem("file", None, "expected an uploaded CSV file in the form field `file`")
-        return await run_in_threadpool(_answer_csv, upload.file, score)
+        return await run_in_threadpool(_answer_csv, upload.file, score, day_first)
     body = await spool_body(request)
     if body_type == "application/json":
         return await run_in_threadpool(_answer_list, champion, body, request)
-    answer = _answer_arrow if body_type == ARROW_TYPE else _answer_csv
-    return await run_in_threadpool(answer, body, score)
+    if body_type == ARROW_TYPE:
+        return await run_in_threadpool(_answer_arrow, body, score)
+    return await run_in_threadpool(_answer_csv, body, score, day_first)
 
 
 def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) -> Response:
@@ -101,14 +111,17 @@ def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) ->
     return json_response(prediction_rows(champion, reports, scored, parse_seconds + scored.seconds))
 
 
-def _answer_csv(file: IO[bytes], score: ScoreBlock) -> Response:
+def _answer_csv(file: IO[bytes], score: ScoreBlock, day_first: bool | None) -> Response:
+    headers = {"Content-Disposition": 'attachment; filename="predictions.csv"'}
+
     def pieces(stack: ExitStack) -> Iterator[str]:
-        return answer_csv(csv_lines(stack.enter_context(open_unpacked(file))), score)
+        table = open_csv(stack.enter_context(open_unpacked(file)), day_first)
+        headers["Columns-Not-Read"] = json.dumps(unread_columns(table.header.names))
+        return answer_csv(table, score)
 
     def last_line(error: Exception) -> str:
         return f'"the table ends here: {error}"\n'
 
-    headers = {"Content-Disposition": 'attachment; filename="predictions.csv"'}
     return _stream(file, pieces, last_line, "text/csv", headers)
 
 
@@ -128,6 +141,8 @@ def _stream(
     headers: dict[str, str],
 ) -> Response:
     """Answer piece by piece. `file` and what `pieces` puts on the stack are closed at the end.
+
+    `pieces` may add to `headers`.
 
     An error before the first piece (a table's header) is a 422. Later the status is sent already: the answer ends
     with `last_piece`.

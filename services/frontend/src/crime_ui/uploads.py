@@ -1,0 +1,111 @@
+"""Tables that people upload, as the CSV that the backend reads."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import IO, Any
+
+ENDINGS = ["csv", "tsv", "txt", "gz", "zip", "xlsx", "xls", "xlsb", "ods", "parquet", "feather", "json", "jsonl"]
+REQUIRED = "date occ"  # a column that every table of reports has
+HEADER_ROWS = 21  # in which the header stands
+
+
+class UnreadableTable(Exception):
+    """The file can't be turned into a table; the message says why."""
+
+
+def as_csv(file: IO[bytes]) -> IO[bytes]:
+    """A seekable file as CSV: workbooks, Parquet, Feather and JSON are turned into it; CSV stays, also packed.
+
+    Raises `UnreadableTable`.
+    """
+    head = file.read(64)
+    file.seek(0)
+    try:
+        if head.startswith((b"PAR1", b"ARROW1")):
+            return _write(_arrow_rows(file, head))
+        if head.startswith(b"\xd0\xcf\x11\xe0") or (head.startswith(b"PK\x03\x04") and _is_workbook(file)):
+            return _write(_workbook_rows(file))
+        if head.lstrip()[:1] in (b"[", b"{"):
+            return _write(_json_rows(file))
+    except UnreadableTable:
+        raise
+    except Exception as error:  # of whichever library: a damaged file must not end the session
+        raise UnreadableTable(f"the file can't be read: {error}") from error
+    finally:
+        file.seek(0)
+    return file
+
+
+def _arrow_rows(file: IO[bytes], head: bytes) -> Iterable[Sequence[Any]]:
+    from pyarrow import feather, parquet
+
+    table = parquet.read_table(file) if head.startswith(b"PAR1") else feather.read_table(file)
+    yield table.column_names
+    for batch in table.to_batches(10_000):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _is_workbook(file: IO[bytes]) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return not {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}.isdisjoint(archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+    finally:
+        file.seek(0)
+
+
+def _workbook_rows(file: IO[bytes]) -> Iterable[Sequence[Any]]:
+    """The rows of the one sheet that has LAPD's columns."""
+    from python_calamine import CalamineWorkbook
+
+    workbook = CalamineWorkbook.from_filelike(file)
+    sheets = {name: workbook.get_sheet_by_name(name).to_python() for name in workbook.sheet_names}
+    tables = {
+        name: rows
+        for name, rows in sheets.items()
+        if any(REQUIRED in str(cell).lower().replace("_", " ") for row in rows[:HEADER_ROWS] for cell in row)
+    }
+    if len(tables) > 1:
+        raise UnreadableTable(f"several sheets are LAPD tables: {', '.join(map(repr, tables))}. Keep one")
+    return next(iter((tables or sheets).values()), [])
+
+
+def _json_rows(file: IO[bytes]) -> Iterable[Sequence[Any]]:
+    """A list of reports, or a report a line; a key that one lacks is a blank cell."""
+    text = file.read().decode("utf-8-sig")
+    try:
+        reports = json.loads(text)
+    except ValueError:
+        reports = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(reports, dict):
+        reports = [feature.get("properties") for feature in reports.get("features", [])] or [reports]
+    if not all(isinstance(report, dict) for report in reports):
+        raise UnreadableTable("expected a list of reports, or a report a line, each a JSON object")
+    names = list(dict.fromkeys(name for report in reports for name in report))
+    yield names
+    for report in reports:
+        yield [report.get(name) for name in names]
+
+
+def _write(rows: Iterable[Sequence[Any]]) -> IO[bytes]:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([_text(cell) for cell in row] for row in rows)
+    return io.BytesIO(text.getvalue().encode())
+
+
+def _text(cell: Any) -> str:
+    """A cell as LAPD's tables write it: days as 2020-01-31, times as 22:30:00, lists joined by spaces."""
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime | date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        return str(cell)
+    if isinstance(cell, list):
+        return " ".join(map(str, cell))
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
