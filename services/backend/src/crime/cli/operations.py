@@ -10,7 +10,7 @@ import typer
 from crime.cli import rendering
 from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors
-from crime.cli.options import Json, Share, Since, Workers
+from crime.cli.options import DayFirst, Json, Share, Since, Workers
 from crime.core.settings import Settings
 
 
@@ -24,6 +24,7 @@ def retrain(
     ] = None,
     since: Since = None,
     share: Share = None,
+    day_first: DayFirst = None,
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +38,8 @@ def retrain(
 
         with progress_bar() as bar:
             show = progress_on(bar, bar.add_task("fetch", total=None))
-            result = retrain.retrain(Settings(), data, since, work, connect_executor(dask), show, share or 1.0)
+            table = retrain.GivenTable(data, share or 1.0, day_first) if data else None
+            result = retrain.retrain(Settings(), table, since, work, connect_executor(dask), show)
     for line in result.fetched or (freshness_text(result.until),):  # the last line of a fetch tells the same
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     for name, model in result.models.items():
@@ -53,6 +55,7 @@ def drift(
     data: Annotated[
         Path | None, typer.Option(help="A later table with crime codes, joined by DR_NO.", exists=True, dir_okay=False)
     ] = None,
+    day_first: DayFirst = None,
     as_json: Json = False,
 ) -> None:
     """Compare recorded predictions with the champion's training data; with a later table, show how good they were."""
@@ -68,7 +71,7 @@ def drift(
         store = open_file_store(settings)
         model, predictions = load_champion(settings), PredictionLog(store)
         if data:
-            labelled = load_reports(data, Tally())
+            labelled = load_reports(data, Tally(day_first=day_first))
             recorded = predictions.read(shadows=True)
             update_performance(store, recorded, labelled.fields["dr_no"], labelled.label)
         report = drift_report(model, predictions.read(), read_performance(store))

@@ -48,6 +48,18 @@ Trainer = Callable[[Path, Progress], Model]  # trains into a directory
 
 
 @dataclass(frozen=True)
+class GivenTable:
+    """A table to train on in place of the portal's reports. `share`: of all reports, where it is a random draw of them.
+
+    `day_first`: whether its dates have the day first; None if its rows tell.
+    """
+
+    path: Path
+    share: float = 1.0
+    day_first: bool | None = None
+
+
+@dataclass(frozen=True)
 class RetrainingResult:
     """`data`: SHA-256 of the table. `run`: MLflow's id of the run that notes the steps. `models`: results by name.
 
@@ -62,42 +74,38 @@ class RetrainingResult:
 
 
 def retrain(
-    settings: Settings,
-    data: Path | None,
-    since: str | None,
-    work: Path,
-    executor: Executor,
-    progress: Progress,
-    share: float = 1.0,
+    settings: Settings, table: GivenTable | None, since: str | None, work: Path, executor: Executor, progress: Progress
 ) -> RetrainingResult:
-    """Fetch all of LAPD's reports (or take `data`), build features, train both models, promote what passes its gates.
+    """Fetch all of LAPD's reports (or take `table`), build features, train both models, promote what passes its gates.
 
-    `share`: of all reports, where `data` is a random draw of them. A model for which there are too few reports is left
-    out. Raises `AlreadyRunningError`, and what fetching, reading and the registry raise.
+    A model for which there are too few reports is left out. Raises `AlreadyRunningError`, and what fetching, reading
+    and the registry raise.
     """
     with _lock_folder(work):
         fetched: tuple[str, ...] = ()
-        if data is None:
-            data = work / "reports.csv"
-            found = fetch_reports(settings, data, since, lambda done, total: progress("fetch", done / max(1, total)))
+        if table is None:
+            table = GivenTable(work / "reports.csv")
+            found = fetch_reports(
+                settings, table.path, since, lambda done, total: progress("fetch", done / max(1, total))
+            )
             fetched = tuple(found.lines)
-        with data.open("rb") as file:
+        with table.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         registry = open_registry(settings)
         run = _RetrainingRun(registry, digest)
         run.note(step="features", fetch="\n".join(fetched) or "a table was given")
-        history_tally = Tally()
-        history = read_history(data, history_tally)
+        history_tally = Tally(day_first=table.day_first)
+        history = read_history(table.path, history_tally)
         for month in build_feature_store(history, work / "features"):
             progress(f"features {month.path.stem}", 0)
-        load_labelled = _cached_reports(data)
+        load_labelled = _cached_reports(table)
         run.note(step="performance", performance=_update_performance(settings, load_labelled))
         trainers: dict[str, Trainer] = {
             CATEGORY.name: lambda directory, progress: train_category_model(
-                *load_labelled(), directory, share=share, executor=executor, progress=progress
+                *load_labelled(), directory, share=table.share, executor=executor, progress=progress
             )[0],
             FORECAST.name: lambda directory, progress: train_forecast(
-                complete_history(history, history_tally), history_tally, directory, progress, share
+                complete_history(history, history_tally), history_tally, directory, progress, table.share
             ),
         }
         results = {}
@@ -147,13 +155,13 @@ class _RetrainingRun:
         self._client.set_terminated(self.id)
 
 
-def _cached_reports(data: Path) -> LoadReports:
+def _cached_reports(table: GivenTable) -> LoadReports:
     """Reads the table with its labels once, when first called. Raises `DataError` each time."""
 
     @cache
     def load() -> tuple[Reports, Tally]:
-        tally = Tally()
-        return load_reports(data, tally), tally
+        tally = Tally(day_first=table.day_first)
+        return load_reports(table.path, tally), tally
 
     return load
 
