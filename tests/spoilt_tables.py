@@ -2,11 +2,13 @@
 
 import gzip
 import io
+import json
 import zipfile
 
+import openpyxl
 import pyarrow as pa
 from hypothesis import strategies as st
-from pyarrow import parquet
+from pyarrow import feather, parquet
 
 HEAD = "DR_NO,DATE OCC,TIME OCC,AREA,Premis Cd,Mocodes\n"
 LINE = "1,01/15/2023 12:00:00 AM,1430,1,101,0344\n"
@@ -41,10 +43,34 @@ def zip_file(table: bytes, name: str = "reports.csv") -> bytes:
     return file.getvalue()
 
 
+def feather_file() -> bytes:
+    file = io.BytesIO()
+    feather.write_feather(parquet.read_table(io.BytesIO(parquet_file())), file)
+    return file.getvalue()
+
+
+def workbook_file() -> bytes:
+    workbook, file = openpyxl.Workbook(), io.BytesIO()
+    assert workbook.active
+    for line in TABLE.decode().splitlines():
+        workbook.active.append(line.split(","))
+    workbook.save(file)
+    return file.getvalue()
+
+
+def json_lines() -> bytes:
+    report = json.dumps(dict(zip(HEAD.strip().split(","), LINE.strip().split(","), strict=True)))
+    return f"{report}\n".encode() * 50
+
+
 KINDS = {
     "csv": TABLE,
     "utf-16": TABLE.decode().encode("utf-16"),
     "gzip": gzip.compress(TABLE),
     "zip": zip_file(TABLE),
     "parquet": parquet_file(),
+    "feather": feather_file(),
+    "workbook": workbook_file(),
+    "json lines": json_lines(),
+    "json": b"[" + b",".join(json_lines().splitlines()) + b"]",
 }
