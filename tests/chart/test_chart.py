@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 CHART = "charts/crime-prediction"
 
@@ -18,7 +19,7 @@ def run(root: Path, *command: str) -> str:
 
 
 def test_unit_suites(root: Path) -> None:
-    assert "43 passed" in run(root, "helm-unittest", "--color=false", "-f", "../../tests/chart/*_test.yaml", CHART)
+    assert "58 passed" in run(root, "helm-unittest", "--color=false", "-f", "../../tests/chart/*_test.yaml", CHART)
 
 
 def test_chart_testing_lint(root: Path) -> None:
@@ -30,7 +31,9 @@ def test_a_real_api_server_accepts_every_object(root: Path, values: str, request
     kubeconfig = request.config.getoption("--kubeconfig")
     if not kubeconfig:
         pytest.skip("no cluster: scripts/test --kubeconfig FILE")
-    rendered = run(root, "helm", "template", "crime", CHART, "-f", f"{CHART}/ci/{values}-values.yaml")
+    rendered = run(
+        root, "helm", "template", "crime", CHART, "--kube-version", "1.30", "-f", f"{CHART}/ci/{values}-values.yaml"
+    )
     done = subprocess.run(
         ["kubectl", "--kubeconfig", kubeconfig, "apply", "--dry-run=server", "--validate=strict", "-f", "-"],
         input=rendered.replace("nodePort: 30001", ""),  # another release may hold the port
@@ -46,5 +49,26 @@ def test_a_real_api_server_accepts_every_object(root: Path, values: str, request
 def test_values_of_the_previous_chart_still_work(root: Path, tmp_path: Path) -> None:
     old = run(root, "helm", "show", "values", *map(str, root.glob("tests/chart/previous/*.tgz")))
     (tmp_path / "values.yaml").write_text(old)
-    now = run(root, "helm", "template", "crime", CHART, "-f", str(tmp_path / "values.yaml"))
+    now = run(root, "helm", "template", "crime", CHART, "--kube-version", "1.30", "-f", str(tmp_path / "values.yaml"))
     assert now.count("kind: Deployment") == 3
+
+
+def test_values_that_an_upgrade_keeps_without_the_new_ones_are_refused_with_a_word(root: Path, tmp_path: Path) -> None:
+    """What `helm upgrade --reuse-values` does: the earlier chart's values, and none of this chart's defaults."""
+    chart = shutil.copytree(root / CHART, tmp_path / "chart")
+    old = run(root, "helm", "show", "values", *map(str, root.glob("tests/chart/previous/*.tgz")))
+    (chart / "values.yaml").write_text(old)
+    with pytest.raises(AssertionError, match="upgrade with --reset-then-reuse-values"):
+        run(root, "helm", "template", "crime", str(chart), "--kube-version", "1.30")
+
+
+def test_selectors_of_the_previous_chart_are_kept(root: Path) -> None:
+    """They can't be changed by an upgrade."""
+    (previous,) = root.glob("tests/chart/previous/*.tgz")
+
+    def selectors(chart: str) -> dict[str, object]:
+        rendered = run(root, "helm", "template", "crime", chart, "--kube-version", "1.30")
+        found = [each for each in yaml.safe_load_all(rendered) if each and each["kind"] == "Deployment"]
+        return {each["metadata"]["name"]: each["spec"]["selector"] for each in found}
+
+    assert selectors(str(previous)) == selectors(CHART)

@@ -1,7 +1,18 @@
-{{/* Shared by the subcharts: a parent's named templates are theirs too. `.` is a subchart's context. */}}
+{{/*
+Shared by the subcharts: a parent's named templates are theirs too. `.` is a subchart's context. What has another name
+than its chart passes a dict of `Name`, `Values` (with `global`), `Chart` and `Release` instead.
+*/}}
+
+{{/* Stands before the name of every object. */}}
+{{- define "crime.prefix" -}}
+{{- if not (hasKey .Values.global "imageRegistry") }}
+{{- fail "these values are of chart 0.1: upgrade with --reset-then-reuse-values instead of --reuse-values" }}
+{{- end }}
+{{- with .Values.global.fullnameOverride }}{{ . }}-{{ end }}
+{{- end }}
 
 {{- define "crime.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/name: {{ .Name | default .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -14,56 +25,75 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{- define "crime.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag }}
+{{- $image := .Values.image }}
+{{- with $image.registry | default .Values.global.imageRegistry }}{{ . }}/{{ end }}
+{{- $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{- define "crime.replicas" -}}
-{{- if not .Values.autoscaling.enabled }}
-replicas: {{ .Values.replicas }}
-{{- end }}
-{{- end }}
-
-{{- define "crime.strategy" -}}
-type: RollingUpdate
-rollingUpdate:
-  maxSurge: {{ .Values.rollingUpdate.maxSurge }}
-  maxUnavailable: {{ .Values.rollingUpdate.maxUnavailable }}
-{{- end }}
-
-{{- define "crime.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
-{{- end }}
-
-{{- define "crime.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end }}
-
-{{- define "crime.env" -}}
-{{- range $name, $value := .Values.env }}
-- name: {{ $name }}
-  value: {{ $value | toString | quote }}
+{{/*
+A setting of a component's pods as YAML, empty if there is none: (list CONTEXT NAME) or (list CONTEXT NAME DEFAULT).
+Maps are merged, a component's own keys over the global ones over the default's, and null removes a key. Of lists and
+strings a component's own replaces the global one.
+*/}}
+{{- define "crime.setting" -}}
+{{- $name := index . 1 }}
+{{- $values := (index . 0).Values }}
+{{- $own := get $values $name }}
+{{- $global := get $values.global $name }}
+{{- if or (kindIs "map" $own) (kindIs "map" $global) }}
+  {{- $merged := dict }}
+  {{- range concat (slice . 2) (list $global $own) }}
+    {{- range $key, $value := . }}
+      {{- if kindIs "invalid" $value }}
+        {{- $_ := unset $merged $key }}
+      {{- else }}
+        {{- $_ := set $merged $key $value }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
+  {{- with $merged }}{{ toYaml . }}{{ end }}
+{{- else }}
+  {{- with $own | default $global }}{{ toYaml . }}{{ end }}
 {{- end }}
 {{- end }}
 
-{{- define "crime.pullSecrets" -}}
-{{- with .Values.global.imagePullSecrets }}
+{{/* Labels and annotations of a pod. `Annotations` of a context are the component's default. */}}
+{{- define "crime.podMetadata" -}}
+labels:
+  {{- include "crime.setting" (list . "podLabels" (fromYaml (include "crime.labels" .))) | nindent 2 }}
+{{- with include "crime.setting" (list . "podAnnotations" .Annotations) }}
+annotations:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What the specs of all pods have in common. */}}
+{{- define "crime.podSpec" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with include "crime.setting" (list . "imagePullSecrets") }}
 imagePullSecrets:
-  {{- range . }}
+  {{- range fromYamlArray . }}
   - name: {{ . }}
   {{- end }}
 {{- end }}
+securityContext:
+  {{- $restricted := dict "runAsNonRoot" true "runAsUser" 65532 "runAsGroup" 65532 "fsGroup" 65532 "seccompProfile" (dict "type" "RuntimeDefault") }}
+  {{- include "crime.setting" (list . "podSecurityContext" $restricted) | nindent 2 }}
+{{- with include "crime.setting" (list . "priorityClassName") }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" }}
+{{- with include "crime.setting" (list $ $name) }}
+{{ $name }}:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end }}
 {{- end }}
 
-{{/* Where pods run: spread over nodes where there are several. */}}
-{{- define "crime.scheduling" -}}
+{{/* Pods are spread over nodes where there are several. */}}
+{{- define "crime.spread" -}}
 topologySpreadConstraints:
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
@@ -71,34 +101,48 @@ topologySpreadConstraints:
     labelSelector:
       matchLabels:
         {{- include "crime.selector" . | nindent 8 }}
-{{- with .Values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
+
+{{/* What all containers have in common. */}}
+{{- define "crime.container" -}}
+image: {{ include "crime.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  {{- $restricted := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) }}
+  {{- include "crime.setting" (list . "containerSecurityContext" $restricted) | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
+
+{{/* The variables of `env`. A file's large numbers are floats to Helm: toJson writes them without an exponent. */}}
+{{- define "crime.env" -}}
+{{- range $name, $value := fromYaml (include "crime.setting" (list . "env")) }}
+- name: {{ $name }}
+  {{- if kindIs "map" $value }}
+  {{- toYaml $value | nindent 2 }}
+  {{- else }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* The objects beside each deployment that differ in name alone. */}}
-{{- define "crime.companions" -}}
+{{- define "crime.serviceAccount" -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ .Chart.Name }}
+  name: {{ include "crime.prefix" . }}{{ .Chart.Name }}
   labels:
     {{- include "crime.labels" . | nindent 4 }}
+  {{- with .Values.serviceAccount.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 automountServiceAccountToken: false
----
+{{- end }}
+
+{{- define "crime.podDisruptionBudget" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {{ .Chart.Name }}
+  name: {{ include "crime.prefix" . }}{{ .Chart.Name }}
   labels:
     {{- include "crime.labels" . | nindent 4 }}
 spec:
@@ -106,37 +150,4 @@ spec:
   selector:
     matchLabels:
       {{- include "crime.selector" . | nindent 6 }}
-{{- if .Values.autoscaling.enabled }}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata:
-  name: {{ .Chart.Name }}
-  labels:
-    {{- include "crime.labels" . | nindent 4 }}
-spec:
-  scaleTargetRef:
-    apiVersion: apps/v1
-    kind: Deployment
-    name: {{ .Chart.Name }}-deployment
-  minReplicas: {{ .Values.autoscaling.minReplicas }}
-  maxReplicas: {{ .Values.autoscaling.maxReplicas }}
-  metrics:
-    {{- if .Values.autoscaling.targetRequestsPerSecond }}
-    - type: Pods
-      pods:
-        metric:
-          name: crime_requests_per_second
-        target:
-          type: AverageValue
-          averageValue: {{ .Values.autoscaling.targetRequestsPerSecond | quote }}
-    {{- else }}
-    - type: Resource
-      resource:
-        name: cpu
-        target:
-          type: Utilization
-          averageUtilization: {{ .Values.autoscaling.targetCPUUtilizationPercentage }}
-    {{- end }}
-{{- end }}
 {{- end }}
