@@ -25,8 +25,8 @@ class PageServices:
     token_file: Path
 
     @classmethod
-    def start(cls, root: Path, token_file: Path) -> "PageServices":
-        """Both on the session's trained store; decisions take the token `TOKEN`."""
+    def start(cls, root: Path, token_file: Path, base_path: str = "") -> "PageServices":
+        """Both on the session's trained store, the page below a path; decisions take the token `TOKEN`."""
         token_file.write_text(TOKEN)
         backend = start_backend(mlruns=trained_store().mlruns, token_file=token_file)
         port = free_port()
@@ -34,12 +34,13 @@ class PageServices:
         page = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "src/crime_ui/app.py", f"--server.port={port}"],
             cwd=root / "services/frontend",
-            env={**os.environ, "BACKEND_URL": backend.url},
+            env={**os.environ, "BACKEND_URL": backend.url, "STREAMLIT_SERVER_BASE_URL_PATH": base_path},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health", page, log)
-        return cls(f"http://127.0.0.1:{port}", page, log, backend, token_file)
+        url = f"http://127.0.0.1:{port}{base_path}"
+        wait_for(f"{url}/_stcore/health", page, log)
+        return cls(url, page, log, backend, token_file)
 
     def stop(self) -> None:
         self.page.kill()

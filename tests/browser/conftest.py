@@ -1,6 +1,6 @@
 """The page on a real backend, in a real browser."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,22 +16,34 @@ def services(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.fixture
-def context(browser: Browser, services: PageServices) -> Iterator[BrowserContext]:
-    """A fresh browser profile that may talk to the page alone; any other request is aborted and fails the test."""
-    context = browser.new_context(viewport={"width": 1360, "height": 1400}, accept_downloads=True)
+def context_for(browser: Browser) -> Iterator[Callable[[str], BrowserContext]]:
+    """Makes a fresh browser profile that may talk to one address; any other request is aborted and fails the test."""
+    contexts: list[BrowserContext] = []
     other_urls: list[str] = []
 
-    def check(route: Route) -> None:
-        if route.request.url.startswith(services.url):
-            route.continue_()
-        else:
-            other_urls.append(route.request.url)
-            route.abort()
+    def make(address: str) -> BrowserContext:
+        def check(route: Route) -> None:
+            if route.request.url.startswith(address):
+                route.continue_()
+            else:
+                other_urls.append(route.request.url)
+                route.abort()
 
-    context.route(lambda url: url.startswith("http"), check)
-    yield context
-    context.close()
+        context = browser.new_context(viewport={"width": 1360, "height": 1400}, accept_downloads=True)
+        context.route(lambda url: url.startswith("http"), check)
+        contexts.append(context)
+        return context
+
+    yield make
+    for context in contexts:
+        context.close()
     assert other_urls == []
+
+
+@pytest.fixture
+def context(context_for: Callable[[str], BrowserContext], services: PageServices) -> BrowserContext:
+    """A browser profile for the page alone."""
+    return context_for(services.url)
 
 
 @pytest.fixture

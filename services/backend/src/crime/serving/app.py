@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
+from fastapi_offline import FastAPIOffline
 
 from crime import __version__
 from crime.core.settings import Settings
@@ -44,7 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
     recorder = Recorder(settings, manager, open_file_store(settings, registry))
     state = AppState(settings, manager, recorder, PredictionService(manager, recorder))
     traced = any(os.environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
-    app = FastAPI(
+    app = FastAPIOffline(  # its /docs is served from here, not from a CDN
+        redoc_url=None,
         title="Crime prediction",
         summary="Categories of LAPD reports: predictions, explanations, models and features.",
         version=__version__,
