@@ -1,0 +1,45 @@
+"""Two releases in one namespace: the second has a prefix, a path and an arbitrary user."""
+
+from cluster.cluster import Cluster
+
+WEST = {
+    "global.fullnameOverride": "west",
+    # as OpenShift gives a namespace: a user of its own, the root group
+    "global.podSecurityContext.runAsUser": "1000650000",
+    "global.podSecurityContext.runAsGroup": "0",
+    "global.podSecurityContext.fsGroup": "1000650000",
+    "backend.replicas": "1",
+    "frontend.replicas": "1",
+    "frontend.service.type": "ClusterIP",
+    "frontend.basePath": "/crime",
+}
+
+
+def serving(cluster: Cluster, service: str) -> list[str]:
+    """The pods behind a service."""
+    slices = cluster.get("endpointslices", "-l", f"kubernetes.io/service-name={service}")["items"]
+    return [endpoint["targetRef"]["name"] for each in slices for endpoint in each["endpoints"] or ()]
+
+
+def test_a_second_release_lives_beside_the_first(release: Cluster) -> None:
+    before = {pod["metadata"]["name"] for pod in release.pods("backend") + release.pods("frontend")}
+    values = ",".join(f"{name}={value}" for name, value in WEST.items())
+    release.helm("install", "west", "charts/crime-prediction", "--wait", "--timeout", "180s", "--set", values)
+    try:
+        output = release.helm("test", "west", "--logs")
+        assert output.count("Phase:          Succeeded") == 2
+        assert "west-test-backend" in output
+        for part, pods in (("backend", 3), ("frontend", 3), ("mlflow", 1)):
+            first, west = serving(release, f"{part}-service"), serving(release, f"west-{part}-service")
+            assert len(first) == pods
+            assert len(west) == 1
+            assert all(name.startswith(f"{part}-deployment-") for name in first)
+            assert west[0].startswith(f"west-{part}-deployment-")
+        assert "//west-mlflow-service" in release.ask("/ready", pod="deployment/west-backend-deployment")["registry"]
+        assert "//mlflow-service" in release.ask("/ready")["registry"]
+        user = release.kubectl("exec", "deployment/west-mlflow-deployment", "--", "id", "-u").strip()
+        assert user == "1000650000"
+    finally:
+        release.helm("uninstall", "west", "--wait", "--timeout", "120s")
+    release.until(lambda: release.gone("backend") and release.gone("frontend"))
+    assert {pod["metadata"]["name"] for pod in release.pods("backend") + release.pods("frontend")} == before
