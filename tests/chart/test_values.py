@@ -78,11 +78,8 @@ def values(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
         yield from values(part, (*path, name))
 
 
-LEAVES = {
-    ".".join(path): schema
-    for path, schema in values(SCHEMA)
-    if schema.get("additionalProperties") is not False or "properties" not in schema
-}
+VALUES = {".".join(path): schema for path, schema in values(SCHEMA)}
+LEAVES = {path: schema for path, schema in VALUES.items() if schema.get("additionalProperties") is not False}
 
 
 def nested(path: str, value: Any) -> dict[str, Any]:
@@ -164,10 +161,8 @@ def other_value(path: str, schema: dict[str, Any]) -> Any:
     return not default if schema["type"] == "boolean" else (default or 0) + 1
 
 
-@pytest.mark.parametrize("path", [".".join(path) for path, _ in values(SCHEMA)])
-def test_each_value_is_described(path: str) -> None:
-    (schema,) = [schema for found, schema in values(SCHEMA) if ".".join(found) == path]
-    assert len(schema.get("description", "")) > 3
+def test_each_value_is_described() -> None:
+    assert [path for path, schema in VALUES.items() if len(schema.get("description", "")) < 5] == []
 
 
 def test_each_default_is_in_the_schema() -> None:

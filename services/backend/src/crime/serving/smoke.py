@@ -5,14 +5,19 @@
 
 import json
 import sys
+import time
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from crime.reports.categories import CATEGORY_NAMES
 from crime.serving.payloads.report import EXAMPLE_REPORT
 
+CONNECT_SECONDS = 15
+
 
 def main(url: str) -> None:
     """Print both answers. Raises an error unless both are complete."""
+    wait_for(url)
     body = json.dumps(EXAMPLE_REPORT).encode()
     request = Request(f"{url}/predict", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as response:
@@ -26,6 +31,16 @@ def main(url: str) -> None:
         forecast = json.load(response)
     assert len(forecast["days"]) == 28, forecast
     print(f"{forecast['total']:.0f} reports expected in {forecast['place']}, version {forecast['model_version']}")
+
+
+def wait_for(url: str) -> None:
+    """Wait until connections are taken: network policies know a new pod only after a moment."""
+    for _ in range(CONNECT_SECONDS):
+        try:
+            urlopen(f"{url}/health", timeout=30).close()
+            return
+        except URLError:
+            time.sleep(1)
 
 
 if __name__ == "__main__":
