@@ -88,7 +88,9 @@ DAY = (date(2020, 1, 31) - date(1970, 1, 1)).days
         (parsers.parse_letter, "z", 26, None),
         (parsers.parse_letter, "X", None, None),
         (parsers.parse_letter, "-", None, None),
-        (parsers.parse_text, "190326475", "190326475", None),
+        (parsers.parse_number, "190326475", "190326475", None),
+        (parsers.parse_number, "190326475.0", "190326475", "decimal point in a number"),
+        (parsers.parse_number, "1.90E+08", None, "number rounded by a spreadsheet, taken as not known"),
     ],
 )
 def test_what_people_write_is_parsed(parse: Callable[[str], Parsed], text: str, value: Any, repair: str | None) -> None:
@@ -109,6 +111,7 @@ def test_what_people_write_is_parsed(parse: Callable[[str], Parsed], text: str, 
         (parsers.parse_time, "2400", "a 24-hour time from 0000 to 2359"),
         (parsers.parse_time, "1260", "a 24-hour time"),
         (parsers.parse_time, "noon", "a 24-hour time"),
+        (parsers.parse_time, "13.00", "a 24-hour time"),
         (parsers.parse_legacy_code, "501.5", "an LAPD code, a whole number"),
         (parsers.parse_legacy_code, "-501", "an LAPD code"),
         (parsers.parse_legacy_code, "٥٠١", "an LAPD code"),

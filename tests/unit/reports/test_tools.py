@@ -116,6 +116,31 @@ def columns_of_2014(path: Path, rows: list[Row]) -> Path:
     return write_csv(path, [{other.get(name, name): cell for name, cell in row.items()} for row in rows])
 
 
+def columns_of_2017(path: Path, rows: list[Row]) -> Path:
+    """Other names, and the coordinates in one column."""
+    other = {
+        "DR_NO": "DR Number",
+        "Date Rptd": "Date Reported",
+        "DATE OCC": "Date Occurred",
+        "TIME OCC": "Time Occurred",
+        "AREA": "Area ID",
+        "Rpt Dist No": "Reporting District",
+        "Crm Cd": "Crime Code",
+        "Mocodes": "MO Codes",
+        "Vict Age": "Victim Age",
+        "Vict Sex": "Victim Sex",
+        "Vict Descent": "Victim Descent",
+        "Premis Cd": "Premise Code",
+        "Premis Desc": "Premise Description",
+        "Weapon Used Cd": "Weapon Used Code",
+        "Weapon Desc": "Weapon Description",
+        "LOCATION": "Address",
+    }
+    for row in rows:
+        row["Location "] = f"({row.pop('LAT')}, {row.pop('LON')})"
+    return write_csv(path, [{other.get(name, name): cell for name, cell in row.items()} for row in rows])
+
+
 def pandas_csv(path: Path, rows: list[Row]) -> Path:
     write_csv(path, rows)
     pd.read_csv(path, parse_dates=list(DATES), date_format="%m/%d/%Y %I:%M:%S %p").to_csv(path)
@@ -218,6 +243,7 @@ def geojson(path: Path, rows: list[Row]) -> Path:
 TOOLS: dict[str, Write] = {
     "the portal since 2026": csv_with(lambda day: f"{day:%Y %b %d} 12:00:00 AM"),
     "the portal in 2014": columns_of_2014,
+    "the portal in 2017": columns_of_2017,
     "the portal's API": portal_json,
     "the portal's rows.json": portal_rows_json,
     "the portal's GeoJSON": geojson,

@@ -14,7 +14,7 @@ from crime.reports.arrow_blocks import read_arrow_blocks, read_folder_blocks, re
 from crime.reports.cells import cell_text
 from crime.reports.csv_blocks import read_csv_blocks
 from crime.reports.formats import format_of
-from crime.reports.parsing import DATE_FIELDS, learn_dates, parse_columns
+from crime.reports.parsing import DATE_COLUMNS, PLACE_COLUMNS, learn_dates, parse_columns
 from crime.reports.row_blocks import read_json_blocks, read_workbook_blocks
 from crime.reports.schema import column_key
 from crime.reports.sources import SOURCES, own_columns, systems_of, unread_columns
@@ -40,10 +40,10 @@ def read_blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
     if first is None:
         return
     tally.unread = unread_columns(first.schema.names)
-    learn_dates(_encoded_columns(first, DATE_FIELDS), tally)
+    learn_dates(_encoded_columns(first, DATE_COLUMNS), tally)
     if not tally.dates.is_settled:  # a row further down may tell
         for batch in _open_batches(path, Tally()):
-            learn_dates(_encoded_columns(batch, DATE_FIELDS), tally)
+            learn_dates(_encoded_columns(batch, DATE_COLUMNS), tally)
             if tally.dates.is_settled:
                 break
     yield first
@@ -110,7 +110,8 @@ def _wanted_columns(keys: list[str], only: Collection[str] | None) -> set[str]:
         for key, field in SOURCES[system].field_of.items()
         if only is None or field in only or field == "crime_code"
     }
-    return wanted | {"system", *own_columns("nibrs")}  # which tell the rows of the two systems apart
+    # which tell the rows of the two systems apart, and where earlier exports have the coordinates
+    return wanted | {"system", *own_columns("nibrs"), *PLACE_COLUMNS}
 
 
 def _count_simulated(batch: "pa.RecordBatch") -> int:

@@ -24,6 +24,8 @@ _CLOCK = re.compile(
 )
 _DAY_FRACTION = re.compile(r"(?:0|\d{5})?[.,]\d+|\d(?:[.,]\d+)?E-\d{1,2}", re.ASCII | re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"-?\d{1,3},\d+", re.ASCII)
+_TIME = re.compile(r"(\d{1,2})(\.0?|,0)?|(\d{3,9})(\.0*|,0)?", re.ASCII)  # not 13.00, which may be 13:00
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 MINUTES_A_DAY = 1_440
 _LIST_MARKS = str.maketrans(dict.fromkeys("[]{}()'\",;|/", " "))
 
@@ -33,9 +35,10 @@ def parse_time(text: str) -> Parsed:
 
     Also read are 12-hour times, a date with a time, and a spreadsheet's fraction of a day, such as 0.9375.
     """
-    if code := _CODE.fullmatch(text):
-        hour, minute = divmod(int(code[1]), 100)
-        repair = "decimal point in a time" if code[2] else None if len(code[1]) == 4 else "short time"
+    if code := _TIME.fullmatch(text):
+        digits = code[1] or code[3]
+        hour, minute = divmod(int(digits), 100)
+        repair = "decimal point in a time" if code[2] or code[4] else None if len(digits) == 4 else "short time"
     elif clock := _CLOCK.fullmatch(text):
         hour, minute, repair = int(clock["hour"]), int(clock["minute"]), "time written with a colon"
         if clock["half"]:
@@ -172,6 +175,8 @@ def parse_letter(text: str) -> Parsed:
     return (ord(text.upper()) - 64, None) if text.upper() not in "X-" else (None, None)
 
 
-def parse_text(text: str) -> Parsed:
-    """Any text."""
-    return text, None
+def parse_number(text: str) -> Parsed:
+    """The number of a report or case, as text; None for one that a spreadsheet has rounded, such as 2.02E+08."""
+    if _ROUNDED.fullmatch(text):
+        return None, "number rounded by a spreadsheet, taken as not known"
+    return (text.removesuffix(".0"), "decimal point in a number") if text.endswith(".0") else (text, None)

@@ -1,5 +1,6 @@
 """Parse columns of cells into reports, and find a source's columns in a table's header."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +17,14 @@ from crime.reports.systems import SYSTEMS, Code, System
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
 
-DATE_FIELDS = ("date_occ", "date_rptd")
+# names of the columns of dates, by key in any dialect
+DATE_COLUMNS = {name: FIELDS[key].name for key in ("date_occ", "date_rptd") for name in sorted(FIELDS[key].names)}
+PLACE_COLUMNS = ("location_1", "location")  # where exports of earlier years have the coordinates: (34.05, -118.24)
 # None if not known; all other fields are floats, NaN if not known
 OBJECT_FIELDS = frozenset({"mocodes", "dr_no", "caseno", *NAME_OF_CODE})
+
+
+_coordinates = re.compile(r"\((-?\d+(?:\.\d+)?), *(-?\d+(?:\.\d+)?)\)\s*$", re.ASCII)
 
 
 @dataclass
@@ -56,7 +62,7 @@ def parse_columns(
     """
     first_row = tally.rows - len(tally.misshapen) + 1
     if not strict:
-        columns = {**columns, **_month_first_columns(columns, tally)}
+        columns = {**columns, **_month_first_columns(columns, tally), **_coordinate_columns(columns)}
     tally.rows += rows
     parts = []
     for system, numbers in _rows_by_system(columns, rows, strict).items():
@@ -78,10 +84,10 @@ def parse_columns(
 
 def learn_dates(columns: Mapping[str, EncodedColumn], tally: Tally) -> None:
     """Learn from a block whether the table's dates have the day or the month first."""
-    for key in filter(columns.__contains__, DATE_FIELDS):
+    for key in filter(columns.__contains__, DATE_COLUMNS):
         texts = (cell for cell in columns[key][0] if isinstance(cell, str | bytes))
         one_of_each_day = {cell[:DATE_CHARACTERS]: cell for cell in texts}
-        tally.dates.learn(FIELDS[key].name, map(_text, one_of_each_day.values()))
+        tally.dates.learn(DATE_COLUMNS[key], map(_text, one_of_each_day.values()))
 
 
 def _month_first_columns(columns: Mapping[str, EncodedColumn], tally: Tally) -> dict[str, EncodedColumn]:
@@ -89,9 +95,21 @@ def _month_first_columns(columns: Mapping[str, EncodedColumn], tally: Tally) -> 
     learn_dates(columns, tally)
     return {
         key: ([cell if cell is OMITTED else month_first(_text(cell)) for cell in columns[key][0]], columns[key][1])
-        for key in filter(columns.__contains__, DATE_FIELDS)
-        if tally.dates.is_day_first(FIELDS[key].name)
+        for key in filter(columns.__contains__, DATE_COLUMNS)
+        if tally.dates.is_day_first(DATE_COLUMNS[key])
     }
+
+
+def _coordinate_columns(columns: Mapping[str, EncodedColumn]) -> dict[str, EncodedColumn]:
+    """Columns LAT and LON of a table that has both in one column; none for other tables."""
+    key = next(filter(columns.__contains__, PLACE_COLUMNS), None)
+    if key is None or not {"lat", "lon", "hndrdth_lat"}.isdisjoint(columns):
+        return {}
+    pairs = [_coordinates.search(_text(cell)) for cell in columns[key][0]]
+    if not any(pairs):
+        return {}
+    latitudes, longitudes = ([pair[side] if pair else "" for pair in pairs] for side in (1, 2))
+    return {"lat": (latitudes, columns[key][1]), "lon": (longitudes, columns[key][1])}
 
 
 def _tell_wrong_systems(reports: Reports, column: EncodedColumn, first_row: int, strict: bool, tally: Tally) -> None:
@@ -294,7 +312,7 @@ def locate_columns(names: Sequence[str]) -> dict[str, int]:
     positions: dict[str, int] = {}
     for position, name in enumerate(names):
         positions.setdefault(column_key(name), position)
-    missing = [FIELDS[key].name for key in REQUIRED_FIELDS if key not in positions]
+    missing = [FIELDS[key].name for key in REQUIRED_FIELDS if FIELDS[key].names.isdisjoint(positions)]
     if missing:
         shown = ", ".join(repr(name[:40]) for name in names[:30])
         raise DataError(f"not an LAPD table: no column {', '.join(map(repr, missing))}; it has {shown}")

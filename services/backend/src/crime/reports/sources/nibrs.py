@@ -13,7 +13,7 @@ from crime.reports.parsers import (
     parse_longitude,
     parse_name,
     parse_nibrs_code,
-    parse_text,
+    parse_number,
     parse_time,
     parse_yes_no,
 )
@@ -28,8 +28,8 @@ NIBRS = Source(
     datasets=(Dataset("k7nn-b2ep", "LAPD NIBRS Offenses Dataset"),),
     retired={"y8y3-fqfu": Retired(on="2026-08-18", successor="k7nn-b2ep")},  # it had 2024 and 2025 alone
     columns=(
-        Column("CaseNo", "case number; a case has a row for each of its offenses", parse_text),
-        Column("UniqueNIBRNo", "the offense's number: case, offense code, sequence", parse_text, field="dr_no"),
+        Column("CaseNo", "case number; a case has a row for each of its offenses", parse_number),
+        Column("UniqueNIBRNo", "the offense's number: case, offense code, sequence", parse_number, field="dr_no"),
         Column("Date Rptd", "date the report was taken", parse_date),
         Column("Date OCC", "date it happened", parse_date, required=True),
         Column("Time OCC", "24-hour time it happened", parse_time, required=True),

@@ -14,13 +14,14 @@ from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock
 from crime.core.errors import DataError
 from crime.reports.formats import FORMAT_NAMES, format_of
 from crime.reports.header import CsvHeader, csv_header
-from crime.reports.parsing import DATE_FIELDS, learn_dates, locate_columns, parse_columns
-from crime.reports.sources import REQUIRED_FIELDS
+from crime.reports.parsing import DATE_COLUMNS, learn_dates, locate_columns, parse_columns
+from crime.reports.sources import FIELDS, REQUIRED_FIELDS
 from crime.reports.spreadsheet import escape_formulas
 from crime.reports.table import EncodedColumn, encode_column
 from crime.reports.tally import Tally
 
 BLOCK_ROWS = 5_000  # scored at a time: bounds the memory that an upload takes
+PROBED_COLUMNS = {*DATE_COLUMNS, *(name for key in REQUIRED_FIELDS for name in FIELDS[key].names)}
 PROBE_ROWS = 500  # looked at together before the answer begins
 MAX_LINE_CHARACTERS = 1 << 20  # a small gzip file can hold a line of many gigabytes
 
@@ -47,7 +48,7 @@ def open_csv(file: IO[bytes], day_first: bool | None = None) -> CsvTable:
         table = CsvTable(file, csv_header(lines), Tally(day_first=day_first))
     trial, is_readable = Tally(day_first=False), False
     for block in _blocks(table, PROBE_ROWS):
-        columns = block.columns({*REQUIRED_FIELDS, *DATE_FIELDS})
+        columns = block.columns(PROBED_COLUMNS)
         learn_dates(columns, table.tally)
         if is_settled := table.tally.dates.is_settled:
             trial.dates = table.tally.dates
