@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from crime.reports.parsers import TABLE_FORMS
 from crime.reports.sources import BLANK_MEANS_NONE, NAME_OF_CODE, SOURCES
 from crime.reports.systems import NONE_RECORDED, System
 from crime.reports.table import CellError
@@ -90,6 +91,8 @@ def parse_cell(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
     assert column.parse
     try:
         value, parse_repair = column.parse(text)
+        if strict and parse_repair in TABLE_FORMS:
+            raise ValueError(TABLE_FORMS[parse_repair])
     except ValueError as error:
         return ParsedCell(None, repair, CellError(column.name, "unreadable", str(error)))
     repair = parse_repair or repair

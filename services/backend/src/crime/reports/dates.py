@@ -14,11 +14,13 @@ SPREADSHEET_EPOCH = date(1899, 12, 30).toordinal() - EPOCH_ORDINAL  # day 0 of E
 SPREADSHEET_DAYS = range(20_000, 80_000)  # 1954 to 2119; other numbers of five digits are no dates
 FIRST_YEAR_OF_CENTURY = 69  # 69 is 1969, 68 is 2068, as in POSIX
 SECONDS_A_DAY = 86_400
+LAST_EPOCH_DAY = date(2100, 12, 31).toordinal() - EPOCH_ORDINAL
 EPOCH_DIGITS = {10: 0, 13: 3, 16: 6, 19: 9}  # digits of seconds, milliseconds ... since 1970: their decimal places
 
 MAX_TYPO_SHARE = 0.01  # of the distinct dates that tell an order: so few that tell the other are mistyped
 MIN_OF_A_SHAPE = 8  # distinct dates of a way of writing, before days of at most 12 alone are no chance
 DATE_CHARACTERS = 10  # of a cell, which tell its day; cells that differ in the time of day alone are one
+DAY_NUMBER, SECONDS = "date as a spreadsheet's day number", "date as seconds since 1970"  # repairs
 EXPECTED = "expected a date as 01/31/2020 or 2020-01-31"
 Parsed = tuple[int, str | None]  # a day and a repair
 
@@ -83,9 +85,11 @@ def _parse_number(match: re.Match[str]) -> Parsed:
     """A spreadsheet's day number (43884.6), or the time since 1970 in a unit that its length tells."""
     digits = match[1]
     if len(digits) in EPOCH_DIGITS:
-        return int(digits) // 10 ** EPOCH_DIGITS[len(digits)] // SECONDS_A_DAY, "date as seconds since 1970"
-    if int(digits) in SPREADSHEET_DAYS:
-        return SPREADSHEET_EPOCH + int(digits), "date as a spreadsheet's day number"
+        day = int(digits) // 10 ** EPOCH_DIGITS[len(digits)] // SECONDS_A_DAY
+        if day <= LAST_EPOCH_DAY:
+            return day, SECONDS
+    elif int(digits) in SPREADSHEET_DAYS:
+        return SPREADSHEET_EPOCH + int(digits), DAY_NUMBER
     raise ValueError(EXPECTED)
 
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from crime.reports.codes import code_names
+from crime.reports.dates import DAY_NUMBER, EXPECTED, SECONDS
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code, comparable_text
 
 MAX_NAME_CHARACTERS = 100  # of the name of a premise or weapon; the rest is cut off
@@ -27,6 +28,10 @@ _DECIMAL_COMMA = re.compile(r"-?\d{1,3},\d+", re.ASCII)
 _TIME = re.compile(r"(\d{1,2})(\.0?|,0)?|(\d{3,9})(\.0*|,0)?", re.ASCII)  # not 13.00, which may be 13:00
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 MINUTES_A_DAY = 1_440
+DAY_FRACTION = "time as a fraction of a day"  # a repair
+EXPECTED_TIME = "expected a 24-hour time from 0000 to 2359"
+# repairs of what programs write into tables; in a payload they are errors, with these messages
+TABLE_FORMS = {DAY_NUMBER: EXPECTED, SECONDS: EXPECTED, DAY_FRACTION: EXPECTED_TIME}
 _LIST_MARKS = str.maketrans(dict.fromkeys("[]{}()'\",;|/", " "))
 
 
@@ -46,12 +51,12 @@ def parse_time(text: str) -> Parsed:
             repair = "12-hour time"
     elif _DAY_FRACTION.fullmatch(text):
         hour, minute = divmod(round(float(text.replace(",", ".")) % 1 * MINUTES_A_DAY) % MINUTES_A_DAY, 60)
-        repair = "time as a fraction of a day"
+        repair = DAY_FRACTION
     else:
         hour = minute = 99
         repair = None
     if hour > 23 or minute > 59:
-        raise ValueError("expected a 24-hour time from 0000 to 2359")
+        raise ValueError(EXPECTED_TIME)
     return 60 * hour + minute, repair
 
 

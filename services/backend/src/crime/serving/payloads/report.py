@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInf
 from crime.features.definitions import ReportFields
 from crime.reports.dates import parse_date
 from crime.reports.parsers import (
+    TABLE_FORMS,
     Parsed,
     parse_age,
     parse_area,
@@ -64,10 +65,18 @@ def _cell_text(value: object) -> str | None:
     return str(value).strip()
 
 
+def _parse_sent(parse: Callable[[str], Parsed], text: str) -> Any:
+    """The value of a text. Raises `ValueError`, also for what is a date or a time in tables alone."""
+    value, repair = parse(text)
+    if repair in TABLE_FORMS:
+        raise ValueError(TABLE_FORMS[repair])
+    return value
+
+
 def _required(parse: Callable[[str], Parsed]) -> PlainValidator:
     def validate(value: object, info: ValidationInfo) -> Any:
         if text := _cell_text(value):
-            return parse(text)[0]
+            return _parse_sent(parse, text)
         raise ValueError(f"required: expected {FIELDS[info.field_name or ''].about}")
 
     return PlainValidator(validate, json_schema_input_type=str | float)
@@ -78,7 +87,7 @@ def _optional(parse: Callable[[str], Parsed]) -> PlainValidator:
         text = _cell_text(value)
         if not text:
             return NOT_KNOWN
-        parsed = parse(text)[0]
+        parsed = _parse_sent(parse, text)
         return NOT_KNOWN if parsed is None else parsed
 
     return PlainValidator(validate, json_schema_input_type=str | float | None)
