@@ -1,6 +1,7 @@
 """A bundle answers as an MLflow pyfunc what it answers in service."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -29,10 +30,31 @@ def test_each_record_gets_a_row(model: CategoryPyfunc) -> None:
     assert "DATE OCC" in answer["error"][1]
 
 
-def test_a_missing_column_is_unknown_and_a_blank_cell_is_none_recorded(model: CategoryPyfunc) -> None:
-    least = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 1}
-    levels = [model.predict(pd.DataFrame([record]))["level"][0] for record in (least, least | {"Weapon Used Cd": None})]
-    assert levels == ["place_time", "weapon"]
+LEAST = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 1}
+
+
+def test_a_missing_column_is_unknown_and_blank_text_is_none_recorded(model: CategoryPyfunc) -> None:
+    records: list[dict[str, Any]] = [LEAST, LEAST | {"Weapon Used Cd": None}, LEAST | {"Weapon Used Cd": ""}]
+    levels = [model.predict(pd.DataFrame([record]))["level"][0] for record in records]
+    assert levels == ["place_time", "place_time", "weapon"]
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda frame: frame,
+        lambda frame: frame.convert_dtypes(),
+        lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
+        lambda frame: frame.astype({"Premis Cd": "Int64", "LAT": "Float64", "Mocodes": "string"}),
+        lambda frame: frame.astype({"Premis Cd": "category"}),
+    ],
+)
+def test_every_null_of_pandas_is_not_known(convert: Any, model: CategoryPyfunc) -> None:
+    full = LEAST | {"Premis Cd": 101, "LAT": 34.05, "Mocodes": "0344 1822"}
+    answer = model.predict(convert(pd.DataFrame([full, LEAST])))
+    for row, record in enumerate((full, LEAST)):
+        alone = model.predict(pd.DataFrame([record]))
+        pd.testing.assert_series_equal(answer.loc[row], alone.loc[0], check_names=False)
 
 
 def test_a_forecast_is_of_the_city_or_a_place_and_part_of_its_reports(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import ANSWER_COLUMNS, parse_table, plain_cells, score_columns, score_reports
+from crime.classifier.scoring import ANSWER_COLUMNS, encode_cells, parse_table, score_columns, score_reports
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
+from crime.reports.cells import OMITTED
+from crime.reports.systems import Code
 
 COLUMNS: dict[str, list[Any]] = {
     "DATE OCC": ["01/15/2023", "01/16/2023", "yesterday"],
@@ -60,6 +62,34 @@ def test_a_table_of_errors_alone_has_no_answers(small_bundle: CategoryBundle) ->
     assert score_columns(small_bundle, only, 1)["label"] == [None]
 
 
-def test_containers_become_text() -> None:
-    assert plain_cells([1, "a", None]) == [1, "a", None]
-    assert plain_cells([["0344", 1822], ("1",), {"a": 1}, 7]) == ["0344 1822", "1", "{'a': 1}", 7]
+def test_cells_become_text_and_nulls_are_not_known() -> None:
+    cells, index = encode_cells("area", [1, "a", None, float("nan"), 1, ["0344"], {"a": 1}, True, b"3"])
+    assert [cells[position] for position in index] == [
+        "1",
+        "a",
+        OMITTED,
+        OMITTED,
+        "1",
+        "['0344']",
+        "{'a': 1}",
+        "True",
+        "3",
+    ]
+    cells, index = encode_cells("mocodes", [["0344", 1822], ("1",), [], OMITTED])
+    assert [cells[position] for position in index] == ["0344 1822", "1", "", OMITTED]
+
+
+def test_a_row_is_read_as_if_it_stood_alone(small_bundle: CategoryBundle) -> None:
+    """A number beside it is no reason to take `true` for one, and columns of NIBRS do not make it a NIBRS report."""
+    columns: dict[str, list[Any]] = {"DATE OCC": ["01/15/2023"] * 4, "TIME OCC": [1430] * 4, "AREA": [1, True, 1, 1]}
+    columns |= {"Premis Cd": ["101", "101", "RA", "101"], "Victim Shot": [None, None, "No", ""]}
+    reports = parse_table(columns, 4)
+    assert reports.fields["system"].tolist() == [0, 0, 1, 0]
+    assert [str(error) for error in reports.errors if error] == ["AREA: expected an area number from 1 to 21"]
+    assert reports.fields["premis_cd"][0] == reports.fields["premis_cd"][3] == Code("legacy", "101", "")
+
+
+def test_a_value_that_can_not_be_read_is_an_error_and_not_left_out(small_bundle: CategoryBundle) -> None:
+    answer = score_columns(small_bundle, COLUMNS | {"Premis Cd": ["street", 101, 101]}, 3)
+    assert answer["error"][0].startswith("Premis Cd: expected an LAPD code")
+    assert answer["label"][0] is None

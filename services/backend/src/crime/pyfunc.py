@@ -29,9 +29,12 @@ class CategoryPyfunc:
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """One row per record: label, label_name, probability, level, p_<category>..., or error if it can't be read.
 
-        Columns have LAPD's names. A blank cell means that none was recorded, a missing column that it is not known.
+        Columns have LAPD's names. Blank text means that none was recorded; a missing column, None, NaN and NA that it
+        is not known.
         """
-        columns = {str(name): model_input[name].tolist() for name in model_input}
+        columns = {
+            str(name): cells.astype(object).where(cells.notna(), None).tolist() for name, cells in model_input.items()
+        }
         return pd.DataFrame(score_columns(self.bundle, columns, len(model_input)))
 
 
@@ -50,7 +53,7 @@ class ForecastPyfunc:
 
     def _forecast(self, row: dict[Any, Any]) -> dict[str, Any]:
         try:
-            cells = {name: value for name, value in row.items() if value is not None and value == value}  # not NaN
+            cells = {name: value for name, value in row.items() if not pd.isna(value)}
             kind: PlaceKind = "district" if "district" in cells else "area" if "area" in cells else "city"
             day = day_number(str(cells["date"])[:10]) - self.bundle.origin - 1
             if not 0 <= day < self.bundle.horizon:

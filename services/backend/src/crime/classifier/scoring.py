@@ -9,10 +9,11 @@ import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
+from crime.reports.cells import OMITTED
 from crime.reports.parsing import parse_columns
 from crime.reports.schema import DETAIL_LEVELS, column_key
 from crime.reports.sources import READ_COLUMNS
-from crime.reports.table import Reports, encode_column
+from crime.reports.table import EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
 
 ANSWER_COLUMNS = (
@@ -24,6 +25,7 @@ ANSWER_COLUMNS = (
     "error",
 )
 PROBABILITY_DECIMALS = 6
+HASHED_TYPES = {str, int, float, type(None), type(OMITTED)}  # of cells that are encoded as they are
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,13 @@ def score_reports(model: CategoryBundle, reports: Reports) -> ScoredReports:
 
 
 def parse_table(columns: Mapping[str, Sequence[Any]], rows: int) -> Reports:
-    """Reports of a table in memory: `rows` cells by column name, in any dialect. Raises `DataError`."""
-    encoded = {
-        column_key(name): encode_column(plain_cells(cells))
-        for name, cells in columns.items()
-        if column_key(name) in READ_COLUMNS
-    }
-    return parse_columns(encoded, rows, Tally())
+    """Reports of a table in memory: `rows` cells by column name, in any dialect. Raises `DataError`.
+
+    Each row is a report of its own, read as strictly as one that comes alone: a value that can't be read is an error.
+    """
+    keys = {name: column_key(name) for name in columns}
+    encoded = {key: encode_cells(key, columns[name]) for name, key in keys.items() if key in READ_COLUMNS}
+    return parse_columns(encoded, rows, Tally(), strict=True)
 
 
 def score_columns(model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int) -> dict[str, list[Any]]:
@@ -92,11 +94,21 @@ def score_columns(model: CategoryBundle, columns: Mapping[str, Sequence[Any]], r
     return score_reports(model, parse_table(columns, rows)).columns()
 
 
-def plain_cells(cells: Sequence[Any]) -> Sequence[Any]:
-    """Cells as hashable values: lists, as of MO codes, are joined by spaces as LAPD writes them."""
-    if not {list, tuple, dict} & set(map(type, cells)):
-        return cells
-    return [
-        " ".join(map(str, cell)) if isinstance(cell, list | tuple) else str(cell) if isinstance(cell, dict) else cell
-        for cell in cells
-    ]
+def encode_cells(key: str, cells: Sequence[Any]) -> EncodedColumn:
+    """The distinct cells of a column as text, null and NaN as `OMITTED`. Equal numbers (1, 1.0) take the first's text.
+
+    A list of MO codes is joined by spaces, as LAPD writes them.
+    """
+    if not set(map(type, cells)) <= HASHED_TYPES:
+        cells = [_hashable(key, cell) for cell in cells]
+    distinct, index = encode_column(cells)
+    return [OMITTED if cell is None or cell is OMITTED or cell != cell else str(cell) for cell in distinct], index
+
+
+def _hashable(key: str, cell: Any) -> Any:
+    """A cell that equals another only if both are written alike: `True` is not 1."""
+    if isinstance(cell, list | tuple) and key == "mocodes":
+        return " ".join(map(str, cell))
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    return str(cell) if isinstance(cell, list | tuple | dict | bool) else cell

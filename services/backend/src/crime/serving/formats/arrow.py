@@ -10,13 +10,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, ScoredReports, plain_cells
+from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, ScoredReports, encode_cells
 from crime.core.errors import DataError
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.parsing import locate_columns, parse_columns
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.sources import READ_COLUMNS
-from crime.reports.table import encode_column
 from crime.reports.tally import Tally
 
 MAX_BATCH_ROWS = 100_000  # a record batch is in memory as a whole
@@ -54,10 +53,9 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
                 if len(batch) > MAX_BATCH_ROWS:
                     raise DataError(f"{len(batch):,} rows in one record batch: at most {MAX_BATCH_ROWS:,}")
                 columns = {
-                    key: encode_column(plain_cells(batch.child(position).to_pylist()))
-                    for key, position in positions.items()
+                    key: encode_cells(key, batch.child(position).to_pylist()) for key, position in positions.items()
                 }
-                scored = score(parse_columns(columns, len(batch), Tally()))
+                scored = score(parse_columns(columns, len(batch), Tally(), strict=True))
                 writer.write_array(_answer_batch(scored), write_schema=None)
                 yield _take(out)
         yield _take(out)

@@ -1,29 +1,110 @@
-"""Payloads of MLflow's scoring protocol."""
+"""Payloads of MLflow's scoring protocol, and of KServe's first, which has one of its forms."""
 
 import csv
 import io
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from crime.reports.sources import FIELDS, REQUIRED_FIELDS
 from crime.serving.column_table import ColumnTable
 from crime.serving.errors import field_problem
+from crime.serving.payloads.report_list import cells_by_column
+
+REQUIRED_NAMES = [FIELDS[key].name for key in REQUIRED_FIELDS]
+FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
+EXPECTED_RECORDS = f"expected a list of reports, each an object with {', '.join(REQUIRED_NAMES)}"
+RECORDS_SCHEMA = {"type": "array", "minItems": 1, "items": {"type": "object", "required": REQUIRED_NAMES}}
+COLUMNS_SCHEMA = {
+    "type": "object",
+    "required": REQUIRED_NAMES,
+    "additionalProperties": {"type": "array", "minItems": 1},
+    "description": "columns of one length by name",
+}
+SPLIT_COLUMNS_SCHEMA = {
+    "type": "array",
+    "items": {"type": "string"},
+    "uniqueItems": True,
+    "allOf": [{"contains": {"const": name}} for name in REQUIRED_NAMES],
+}
+
+
+def _check_records(value: Any) -> Any:
+    if not isinstance(value, list) or not value or not all(isinstance(record, dict) for record in value):
+        raise ValueError(f"{EXPECTED_RECORDS}; {_found(value)}")
+    return value
+
+
+def _check_table(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return _check_records(value)
+    if not value or not all(isinstance(cells, list) for cells in value.values()):
+        raise ValueError(f"{EXPECTED_RECORDS}, or an object with a list of cells for each column")
+    return value
+
+
+def _found(value: Any) -> str:
+    """What stands where a list of reports was expected, in words."""
+    if isinstance(value, list):
+        odd = next((record for record in value if not isinstance(record, dict)), None)
+        return f"found a list with {_type_name(odd)}" if value else "found a list with none"
+    return f"found {_type_name(value)}"
+
+
+def _type_name(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+    return "a number"
+
+
+Records = Annotated[list[dict[str, Any]], BeforeValidator(_check_records), WithJsonSchema(RECORDS_SCHEMA)]
+Table = Annotated[
+    list[dict[str, Any]] | dict[str, list[Any]],
+    BeforeValidator(_check_table),
+    WithJsonSchema({"anyOf": [RECORDS_SCHEMA, COLUMNS_SCHEMA]}),
+]
 
 
 class Split(BaseModel):
-    """A table as pandas' `orient="split"` writes it."""
+    """A table as pandas' `orient="split"` writes it. `data`: a list for each report, of as many cells as `columns`."""
 
-    columns: list[str]
-    data: list[list[Any]]
+    columns: Annotated[list[str], WithJsonSchema(SPLIT_COLUMNS_SCHEMA)]
+    data: Annotated[list[list[Any]], Field(min_length=1)]
 
 
 class Invocation(BaseModel):
     """One of these four. `inputs` and `instances`: records, or columns by name."""
 
     dataframe_split: Split | None = None
-    dataframe_records: list[dict[str, Any]] | None = None
-    inputs: list[dict[str, Any]] | dict[str, list[Any]] | None = None
-    instances: list[dict[str, Any]] | dict[str, list[Any]] | None = None
+    dataframe_records: Records | None = None
+    inputs: Table | None = None
+    instances: Table | None = None
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [form]} for form in FORMS]})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_form(cls, data: Any) -> Any:
+        forms = [form for form in FORMS if form in data] if isinstance(data, dict) else []
+        if len(forms) != 1 or data[forms[0]] is None:
+            found = " and ".join(forms) or (_type_name(data) if not isinstance(data, dict) else "none of them")
+            raise ValueError(f"expected an object with one of {', '.join(FORMS)}; found {found}")
+        return data
+
+
+class Instances(BaseModel):
+    """Reports as KServe's first protocol sends them."""
+
+    instances: Records
 
 
 class Predictions(BaseModel):
@@ -33,19 +114,22 @@ class Predictions(BaseModel):
 
 
 def invocation_table(invocation: Invocation) -> ColumnTable:
-    """The table in the first of the four fields that has one. Raises `RequestValidationError`."""
+    """The table in one of the four fields. Raises `RequestValidationError`."""
     if invocation.dataframe_split is not None:
         return _split_table(invocation.dataframe_split.columns, invocation.dataframe_split.data)
-    for table in (invocation.dataframe_records, invocation.inputs, invocation.instances):
-        if isinstance(table, list):
-            names = dict.fromkeys(name for row in table for name in row)
-            return ColumnTable({name: [row.get(name) for row in table] for name in names}, len(table))
-        if table is not None:
-            lengths = {len(cells) for cells in table.values()}
-            if len(lengths) != 1:
-                raise field_problem("inputs", None, f"expected columns of one length, found {sorted(lengths)}")
-            return ColumnTable(table, lengths.pop())
-    raise field_problem("body", None, f"expected one of {', '.join(Invocation.model_fields)}")
+    table = invocation.dataframe_records or invocation.inputs or invocation.instances
+    assert table
+    if isinstance(table, list):
+        return records_table(table)
+    lengths = {len(cells) for cells in table.values()}
+    if len(lengths) != 1:
+        raise field_problem("inputs", None, f"expected columns of one length, found {sorted(lengths)}")
+    return ColumnTable(table, lengths.pop())
+
+
+def records_table(records: list[dict[str, Any]]) -> ColumnTable:
+    """The table of reports of which each has its own fields."""
+    return ColumnTable(cells_by_column(records), len(records))
 
 
 def csv_table(body: bytes) -> ColumnTable:
