@@ -113,7 +113,7 @@ def test_hostile_bodies_are_refused_within_bounds(what: str, backend: Backend) -
     kind = "text/csv" if path == "/invocations" else "application/json"
     answer = httpx.post(f"{backend.url}{path}", content=body, headers={"Content-Type": kind}, timeout=TIMEOUT)
     assert answer.status_code in (413, 422), answer.text[:300]
-    assert answer.json()["detail"]
+    assert answer.json().get("message" if path == "/invocations" else "detail")
     assert _peak_memory(backend) - before < 300 << 10
     assert httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
 

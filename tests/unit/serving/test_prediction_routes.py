@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
+from crime.reports.categories import CATEGORY_NAMES
 from crime.serving.formats.arrow import ARROW_TYPE
 from crime.serving.payloads.predictions import Explanation, Prediction
 from crime.serving.payloads.report import EXAMPLE_REPORT
@@ -25,7 +25,7 @@ NAMES = list(dict.fromkeys(name for report in REPORTS for name in report))
 COLUMNS = {name: [report.get(name) for report in REPORTS] for name in NAMES}
 JSON, CSV = {"content-type": "application/json"}, {"content-type": "text/csv; charset=utf-8"}
 ONE_REPORT_PATHS = ("/predict", "/explain", "/features")
-PATHS = (*ONE_REPORT_PATHS, "/predict/batch", "/invocations", f"/v2/models/{NAME}/infer")
+PATHS = (*ONE_REPORT_PATHS, "/predict/batch")
 
 
 @pytest.fixture
@@ -104,38 +104,6 @@ def test_an_arrow_stream_is_answered_as_each_report_alone(client: TestClient) ->
         single = client.post("/predict", json=dict(zip(NAMES, cells, strict=True))).json()
         assert (row["label"], row["level"]) == (single["label"], single["level"])
         assert row["probability"] == pytest.approx(single["probability"], abs=1e-6)
-
-
-def test_mlflows_protocol_answers_a_record_for_each_row(client: TestClient) -> None:
-    assert client.get("/ping").status_code == 200
-    records = client.post(
-        "/invocations", json={"dataframe_records": [SMALLEST_REPORT, SMALLEST_REPORT | {"AREA": 99}]}
-    ).json()
-    good, bad = records["predictions"]
-    single = client.post("/predict", json=SMALLEST_REPORT | {"Premis Cd": None}).json()
-    assert good["label"] == single["label"]
-    assert sum(good[f"p_{category}"] for category in CATEGORIES) == pytest.approx(1, abs=1e-5)
-    assert (bad["label"], bad["error"]) == (None, "AREA: expected an area number from 1 to 21")
-    as_csv = client.post("/invocations", content=b"DATE OCC,TIME OCC,AREA\n01/15/2023,1430,1\n", headers=CSV).json()
-    assert as_csv["predictions"] == [good]
-
-
-def test_the_open_inference_protocol_answers_in_tensors(client: TestClient) -> None:
-    tensors = [
-        {"name": name, "shape": [1], "datatype": "BYTES", "data": [value]} for name, value in SMALLEST_REPORT.items()
-    ]
-    single = client.post("/predict", json=SMALLEST_REPORT).json()
-    for path in (f"/v2/models/{NAME}/infer", f"/v2/models/{NAME}/versions/1/infer"):
-        answer = client.post(path, json={"id": "a", "inputs": tensors, "outputs": [{"name": "label"}]}).json()
-        assert (answer["id"], answer["model_version"]) == ("a", "1")
-        assert answer["outputs"][0]["data"] == [single["label"]]
-    for path in (f"/v2/models/{NAME}/versions/7", "/v2/models/other", f"/v2/models/{NAME}/versions/7/ready"):
-        assert client.get(path).status_code == 404
-    assert client.post("/v2/models/other/infer", json={"inputs": tensors}).status_code == 404
-    metadata = client.get(f"/v2/models/{NAME}").json()
-    assert metadata["versions"] == ["1"]
-    assert {tensor["name"]: tensor["shape"] for tensor in metadata["outputs"]}["probabilities"] == [-1, 7]
-    assert client.get("/v2/health/ready").json() == {"ready": True}
 
 
 def test_an_explanation_is_a_prediction_with_reasons(client: TestClient) -> None:
@@ -242,7 +210,7 @@ def test_a_table_that_breaks_off_ends_with_the_reason(client: TestClient) -> Non
 
 
 def test_what_is_too_large_is_refused(client: TestClient) -> None:
-    for path in ("/predict/batch", "/invocations"):
+    for path in ("/predict/batch", "/invocations", f"/v2/models/{NAME}/infer", f"/v1/models/{NAME}:predict"):
         assert client.post(path, content=b" " * (2 << 20), headers=JSON).status_code == 413
         assert client.post(path, content=b" " * 200_000, headers=JSON).status_code == 413
         assert client.post(path, content=b"[" + b"1," * 6_000, headers=JSON).status_code == 413

@@ -1,6 +1,6 @@
 """Admission control: limits on concurrent requests, on a client's request rate, and on the size of a body.
 
-What exceeds a limit is refused at once, with 503, 429 or 413.
+What exceeds a limit is refused at once, with 503, 429 or 413. Packed bodies are unpacked here, so that limits hold.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crime.core.memory import release_free_memory
+from crime.serving.encodings import unpacked_receive
+from crime.serving.errors import error_response
 from crime.serving.metrics import REFUSED
 from crime.serving.middleware import PROBE_PATHS
 from crime.serving.state import AppState
@@ -20,21 +22,9 @@ MAX_REQUESTS = 250  # open at once, tables aside: about 75 ms of predictions
 MAX_BATCHES = 2  # tables answered at a time, each with a thread and memory of its own
 MAX_WAITING_BATCHES = 16  # tables that wait for one of those; more are refused
 BATCH_PATHS = ("/predict/batch", "/invocations")
+BATCH_ENDINGS = ("/infer", ":predict")  # of the paths of other protocols
 MAX_BODY_BYTES = 1 << 20  # of a body that holds no table
 MAX_CLIENTS = 10_000  # with a token bucket; of more, the least recently seen loses its bucket
-
-
-def _refusal(status: int, why: str) -> list[Message]:
-    """The ASGI messages of a refusal, built once so that a refusal costs little."""
-    body = b'{"detail":"%s: try again in a second"}' % why.encode()
-    headers = [(b"content-type", b"application/json"), (b"retry-after", b"1")]
-    headers.append((b"content-length", b"%d" % len(body)))
-    start = {"type": "http.response.start", "status": status, "headers": headers}
-    return [start, {"type": "http.response.body", "body": body}]
-
-
-TOO_MANY_REQUESTS = _refusal(503, "too many requests at once")
-TOO_FAST = _refusal(429, "more requests than one client may make")
 
 
 class TokenBucket:
@@ -71,13 +61,14 @@ class AdmissionControl:
         if scope["type"] != "http" or scope["path"] in PROBE_PATHS:
             await self.app(scope, receive, send)
         elif self.rate_limit and not self._take_token(scope):
-            await _refuse("client", TOO_FAST, send)
-        elif scope["path"] in BATCH_PATHS or scope["path"].endswith("/infer"):
-            await self._answer_batch(scope, receive, send)
+            await _refuse("client", 429, "more requests than one client may make", scope, send)
+        elif scope["path"] in BATCH_PATHS or scope["path"].endswith(BATCH_ENDINGS):
+            limit = self.state.settings.max_upload_bytes
+            await self._answer_batch(scope, _limit_body(unpacked_receive(scope, receive), limit), send)
         elif len(self.state.open_requests) - self.admitted_batches > MAX_REQUESTS:
-            await _refuse("requests", TOO_MANY_REQUESTS, send)
+            await _refuse("requests", 503, "too many requests at once", scope, send)
         else:
-            await self.app(scope, _limit_body(receive), send)
+            await self.app(scope, _limit_body(unpacked_receive(scope, receive), MAX_BODY_BYTES), send)
 
     def _take_token(self, scope: Scope) -> bool:
         """Whether the client's rate allows this request."""
@@ -91,7 +82,7 @@ class AdmissionControl:
     async def _answer_batch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a table once a slot is free; refuse it if too many wait already."""
         if self.admitted_batches >= MAX_BATCHES + MAX_WAITING_BATCHES:
-            await _refuse("batches", TOO_MANY_REQUESTS, send)
+            await _refuse("batches", 503, "too many requests at once", scope, send)
             return
         self.admitted_batches += 1
         try:
@@ -103,22 +94,26 @@ class AdmissionControl:
                 await run_in_threadpool(release_free_memory)
 
 
-async def _refuse(bound: str, refusal: list[Message], send: Send) -> None:
+async def _refuse(bound: str, status: int, why: str, scope: Scope, send: Send) -> None:
     REFUSED.labels(bound).inc()
-    for message in refusal:
-        await send(message)
+    answer = error_response(scope["path"], status, f"{why}: try again in a second", {"Retry-After": "1"})
+    await answer(scope, _nothing, send)
 
 
-def _limit_body(receive: Receive) -> Receive:
-    """`receive` that raises 413 once the body is larger than `MAX_BODY_BYTES`."""
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _limit_body(receive: Receive, limit: int) -> Receive:
+    """`receive` that raises 413 once the body is larger than `limit`."""
     size = 0
 
     async def limited() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes")
+        if size > limit:
+            raise HTTPException(413, f"the body is larger than {limit:,} bytes")
         return message
 
     return limited

@@ -25,6 +25,7 @@ from crime.serving.routes import (
     catalogue,
     forecasts,
     health,
+    kserve,
     mlflow_scoring,
     models,
     monitoring,
@@ -34,7 +35,18 @@ from crime.serving.routes import (
 from crime.serving.routes.predictions import DirectPredict
 from crime.serving.state import AppState
 
-ROUTES = (predictions, batches, mlflow_scoring, open_inference, models, catalogue, forecasts, monitoring, health)
+ROUTES = (
+    predictions,
+    batches,
+    mlflow_scoring,
+    open_inference,
+    kserve,
+    models,
+    catalogue,
+    forecasts,
+    monitoring,
+    health,
+)
 log = structlog.get_logger()
 
 
@@ -61,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(DirectPredict, handlers=app.exception_handlers)
     app.add_middleware(RequestLog, state=state)
     app.add_middleware(AdmissionControl, state=state)
-    add_error_handlers(app)
+    add_error_handlers(app, [route for module in ROUTES for route in module.router.routes])
     return app
 
 

@@ -3,10 +3,11 @@
 import tempfile
 from typing import IO, Any, TypeVar
 
-from fastapi import HTTPException, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 
 from crime.serving.dependencies import settings_of
 from crime.serving.errors import MAX_PROBLEMS
@@ -30,16 +31,15 @@ def check_length(request: Request) -> None:
 
 
 async def spool_body(request: Request) -> IO[bytes]:
-    """The body, on disk if it is large. Raises 413 if it is too large, whatever length it announced."""
+    """The body, on disk if it is large."""
     check_length(request)
-    limit, size = settings_of(request).max_upload_bytes, 0
     file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 (closed when the answer ends)
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            file.close()
-            raise HTTPException(413, f"the body is larger than {limit:,} bytes")
-        file.write(chunk)
+    try:
+        async for chunk in request.stream():
+            file.write(chunk)
+    except HTTPException:
+        file.close()
+        raise
     file.seek(0)
     return file
 

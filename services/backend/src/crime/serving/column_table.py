@@ -24,9 +24,14 @@ class ColumnTable:
 
         Raises 413 for more than `max_rows`, and `RequestValidationError` if it is no LAPD table.
         """
-        if self.rows > max_rows:
-            raise HTTPException(413, f"{self.rows:,} rows in one request: at most {max_rows:,}, or send a CSV table")
+        check_rows(self.rows, max_rows)
         try:
             return parse_table(self.columns, self.rows)
         except DataError as error:
             raise field_problem("columns", None, str(error)) from None
+
+
+def check_rows(rows: int, max_rows: int) -> None:
+    """Raise 413 for more than `max_rows`."""
+    if rows > max_rows:
+        raise HTTPException(413, f"{rows:,} rows in one request: at most {max_rows:,}, or send a CSV table")

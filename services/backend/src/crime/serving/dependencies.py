@@ -52,6 +52,14 @@ def model_of(request: Request) -> CategoryBundle:
     return model
 
 
+def named_model(request: Request, name: str, version: str | None = None) -> CategoryBundle:
+    """The category model. Raises 404 unless it has this name and, if given, this version; 503 while there is none."""
+    model = model_of(request)
+    if name != CATEGORY_MODEL or version not in (None, model.version):
+        raise HTTPException(404, f"no model {name!r}" + (f" version {version!r}" if version else ""))
+    return model
+
+
 def loaded_forecast(models: ModelManager) -> ForecastBundle:
     """The forecast. Raises 503 while there is none; predictions don't need it."""
     forecast = models.forecast

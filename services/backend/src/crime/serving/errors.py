@@ -1,12 +1,15 @@
 """Errors as HTTP answers: their handlers, their models in the OpenAPI document, and the errors that routes raise."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 
 from crime.core.errors import CrimeError
 
@@ -31,11 +34,35 @@ class Problems(BaseModel):
     detail: list[Problem]
 
 
+class KserveError(BaseModel):
+    """An error as KServe's protocols tell it."""
+
+    error: str
+
+
+class MlflowError(BaseModel):
+    """An error as MLflow's protocol tells it."""
+
+    error_code: str
+    message: str
+
+
+MLFLOW_ERROR_CODES = {
+    404: "RESOURCE_DOES_NOT_EXIST",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+}  # of other statuses BAD_REQUEST
 BAD_BODY_RESPONSE: dict[int | str, dict[str, Any]] = {400: {"description": "a body that can't be parsed"}}
 WRONG_INPUT_RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": Problems},
     503: {"description": "no model yet"},
 }
+
+
+def protocol_responses(error: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a protocol's route in the OpenAPI document, each in the protocol's form."""
+    return {status: {"model": error} for status in statuses}
 
 
 def field_problem(field: str, value: Any, message: str) -> RequestValidationError:
@@ -50,27 +77,59 @@ def json_problem(message: str) -> RequestValidationError:
     )
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Answer wrong input with `Problems`, and each of the project's own errors with its status and message."""
+def add_error_handlers(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error in the form of its path's protocol. `routes`: all, for the methods that a path allows."""
+
+    async def answer_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # Starlette's header names the methods of the path's first route alone
+            headers["Allow"] = ", ".join(sorted(_allowed_methods(routes, request))) or headers.get("Allow", "")
+        return error_response(request.url.path, error.status_code, error.detail, headers)
+
+    app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_input)
     app.add_exception_handler(CrimeError, _answer_crime_error)
+    app.add_exception_handler(Exception, _answer_unexpected)
 
 
-async def _answer_crime_error(request: Request, error: Exception) -> JSONResponse:
+def _allowed_methods(routes: Sequence[BaseRoute], request: Request) -> set[str]:
+    matching = [route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE]
+    return {method for route in matching for method in route.methods or ()}
+
+
+async def _answer_crime_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, CrimeError)
-    return JSONResponse({"detail": str(error)}, error.status)
+    return error_response(request.url.path, error.status, str(error))
 
 
-async def _answer_wrong_input(request: Request, error: Exception) -> JSONResponse:
+async def _answer_wrong_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return JSONResponse({"detail": [_problem(problem) for problem in error.errors()]}, 422)
+    return error_response(request.url.path, 422, [_problem(problem) for problem in error.errors()])
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    return error_response(request.url.path, 500, "an error of the server, which is in its log")
+
+
+def error_response(
+    path: str, status: int, detail: str | list[dict[str, Any]], headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error in the form of the protocol that the path belongs to. `detail`: a message, or the problems of a body."""
+    message = detail if isinstance(detail, str) else "; ".join(problem["msg"] for problem in detail)
+    body: dict[str, Any] = {"detail": detail}
+    if path.startswith(("/v1/", "/v2")):  # KServe's protocols
+        body = {"error": message}
+    elif path == "/invocations":  # MLflow's
+        body = {"error_code": MLFLOW_ERROR_CODES.get(status, "BAD_REQUEST"), "message": message}
+    return Response(to_json(body), status, headers, "application/json")
 
 
 def _problem(error: dict[str, Any]) -> dict[str, Any]:
     """A `Problem` of one of pydantic's errors."""
     message = error["msg"].removeprefix("Value error, ")
     loc = [part for part in error["loc"] if isinstance(part, str | int)]
-    field, value = str(loc[-1]) if len(loc) > 1 else "", error.get("input")
+    field, value = str(loc[-1]), error.get("input")
     match error["type"]:
         case "missing":
             message, value = f"required: {field} is missing", None

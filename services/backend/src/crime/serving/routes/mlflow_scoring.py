@@ -7,30 +7,39 @@ from typing import IO
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import PlainTextResponse
 from pydantic import TypeAdapter
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS
 from crime.serving.bodies import body_schema, json_response, media_type, parse_json, read_list_body, spool_body
+from crime.serving.column_table import ColumnTable
 from crime.serving.dependencies import model_of, predictions_of, settings_of
-from crime.serving.errors import WRONG_INPUT_RESPONSES
+from crime.serving.errors import MlflowError, protocol_responses
 from crime.serving.payloads.mlflow_scoring import Invocation, Predictions, csv_table, invocation_table
 
 router = APIRouter(tags=["protocols"])
 INVOCATION_ADAPTER = TypeAdapter(Invocation)
 
 
-@router.get("/ping", response_class=Response)
+@router.get("/ping", response_class=Response, responses={503: {"description": "no model yet"}})
 async def ping(request: Request) -> Response:
     """MLflow's readiness check: 200 once there is a model."""
     model_of(request)
     return Response("\n", media_type="application/json")
 
 
+@router.get("/version", response_class=PlainTextResponse)
+async def version(request: Request) -> str:
+    """The version of the server, as text."""
+    app_version: str = request.app.version
+    return app_version
+
+
 @router.post(
     "/invocations",
     response_model=Predictions,
-    responses=WRONG_INPUT_RESPONSES,
+    responses=protocol_responses(MlflowError, 400, 413, 415, 422, 503),
     openapi_extra=body_schema(Invocation, "text/csv"),
 )
 async def invocations(request: Request) -> Response:
@@ -43,6 +52,11 @@ def _invoke(champion: CategoryBundle, file: IO[bytes], request: Request) -> Resp
     body = read_list_body(file, request)
     is_csv = media_type(request) == "text/csv"
     table = csv_table(body) if is_csv else invocation_table(parse_json(INVOCATION_ADAPTER, body))
+    return answer_table(champion, table, request)
+
+
+def answer_table(champion: CategoryBundle, table: ColumnTable, request: Request) -> Response:
+    """`Predictions` of a table's reports."""
     reports = table.reports(settings_of(request).max_batch)
     columns = predictions_of(request).predict_table(champion, reports).columns()
     rows = zip(*columns.values(), strict=True)

@@ -5,17 +5,17 @@ https://github.com/kserve/open-inference-protocol. The champion answers.
 
 from typing import IO, Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from crime.classifier.bundle import CategoryBundle
-from crime.core.model_names import CATEGORY_MODEL
 from crime.reports.categories import CATEGORY_NAMES
 from crime.serving.bodies import body_schema, json_response, parse_json, read_list_body, spool_body
-from crime.serving.dependencies import model_of, predictions_of, settings_of, state_of
-from crime.serving.errors import WRONG_INPUT_RESPONSES
+from crime.serving.dependencies import named_model, predictions_of, settings_of, state_of
+from crime.serving.errors import KserveError, field_problem, protocol_responses
 from crime.serving.payloads.open_inference import (
     OUTPUT_DATATYPES,
     Described,
@@ -23,29 +23,23 @@ from crime.serving.payloads.open_inference import (
     Inferred,
     Metadata,
     check_reports,
-    output_names,
     output_tensors,
     tensor_table,
+    wanted_outputs,
 )
 from crime.serving.payloads.report import REPORT_COLUMNS
 
 router = APIRouter(tags=["protocols"])
-NO_MODEL_RESPONSE: dict[int | str, dict[str, Any]] = {404: {"description": "no such model, or not this version"}}
+MODEL_ERRORS = protocol_responses(KserveError, 404, 503)
+INFER_ERRORS = protocol_responses(KserveError, 400, 404, 413, 415, 422, 503)
+HEADER_LENGTH = "Inference-Header-Content-Length"  # how many bytes of a body are JSON, where tensors follow as bytes
 INFERENCE_ADAPTER = TypeAdapter(Inference)
-
-
-def _champion(request: Request, name: str, version: str | None = None) -> CategoryBundle:
-    """The champion. Raises 404 unless it has this name and, if given, this version; 503 if there is no champion."""
-    model = model_of(request)
-    if name != CATEGORY_MODEL or version not in (None, model.version):
-        raise HTTPException(404, f"no model {name!r}" + (f" version {version!r}" if version else ""))
-    return model
 
 
 @router.get("/v2")
 async def server() -> dict[str, Any]:
     """Name and version of the server."""
-    return {"name": "crime-prediction", "version": "2", "extensions": []}
+    return {"name": "crime-prediction", "version": "2", "extensions": ["binary_tensor_data"]}
 
 
 @router.get("/v2/health/live")
@@ -62,11 +56,11 @@ async def ready(request: Request) -> JSONResponse:
     return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
 
-@router.get("/v2/models/{name}", responses=NO_MODEL_RESPONSE)
-@router.get("/v2/models/{name}/versions/{version}", responses=NO_MODEL_RESPONSE)
+@router.get("/v2/models/{name}", responses=MODEL_ERRORS)
+@router.get("/v2/models/{name}/versions/{version}", responses=MODEL_ERRORS)
 async def metadata(name: str, request: Request, version: str | None = None) -> Metadata:
     """The tensors that the model takes and returns."""
-    model = _champion(request, name, version)
+    model = named_model(request, name, version)
     inputs = [Described(name=column.name, datatype="BYTES", shape=[-1]) for column in REPORT_COLUMNS.values()]
     outputs = [
         Described(name=output, datatype=datatype, shape=[-1, len(CATEGORY_NAMES)] if datatype == "FP64" else [-1])
@@ -75,39 +69,57 @@ async def metadata(name: str, request: Request, version: str | None = None) -> M
     return Metadata(name=name, versions=[model.version], platform="lightgbm", inputs=inputs, outputs=outputs)
 
 
-@router.get("/v2/models/{name}/ready", responses=NO_MODEL_RESPONSE)
-@router.get("/v2/models/{name}/versions/{version}/ready", responses=NO_MODEL_RESPONSE)
+@router.get("/v2/models/{name}/ready", responses=MODEL_ERRORS)
+@router.get("/v2/models/{name}/versions/{version}/ready", responses=MODEL_ERRORS)
 async def model_ready(name: str, request: Request, version: str | None = None) -> dict[str, Any]:
     """Whether the model can answer."""
-    _champion(request, name, version)
+    named_model(request, name, version)
     return {"name": name, "ready": True}
 
 
 @router.post(
     "/v2/models/{name}/infer",
     response_model=Inferred,
-    responses=NO_MODEL_RESPONSE | WRONG_INPUT_RESPONSES,
+    responses=INFER_ERRORS,
     openapi_extra=body_schema(Inference),
 )
 @router.post(
     "/v2/models/{name}/versions/{version}/infer",
     response_model=Inferred,
-    responses=NO_MODEL_RESPONSE | WRONG_INPUT_RESPONSES,
+    responses=INFER_ERRORS,
     openapi_extra=body_schema(Inference),
 )
 async def infer(name: str, request: Request, version: str | None = None) -> Response:
-    """Predict reports, one tensor for each column. A report that can't be read is a 422 that names row and field."""
-    model = _champion(request, name, version)
+    """Predict reports, one tensor for each column. A report that can't be read is a 422 that names row and field.
+
+    Tensors may follow the JSON as bytes, as the protocol's binary data extension says; so may the answer's.
+    """
+    model = named_model(request, name, version)
     with await spool_body(request) as file:
         return await run_in_threadpool(_infer, model, file, request)
 
 
 def _infer(model: CategoryBundle, file: IO[bytes], request: Request) -> Response:
-    inference = parse_json(INFERENCE_ADAPTER, read_list_body(file, request))
-    reports = tensor_table(inference.inputs).reports(settings_of(request).max_batch)
+    header, binary = _split_body(read_list_body(file, request), request.headers.get(HEADER_LENGTH))
+    inference = parse_json(INFERENCE_ADAPTER, header)
+    wanted = wanted_outputs(inference)
+    max_rows = settings_of(request).max_batch
+    reports = tensor_table(inference.inputs, binary, max_rows).reports(max_rows)
     check_reports(reports)
-    names = output_names(inference)
-    outputs = output_tensors(predictions_of(request).predict_table(model, reports), names)
-    return json_response(
-        {"model_name": model.name, "model_version": model.version, "id": inference.id, "outputs": outputs}
+    outputs, binary_outputs = output_tensors(predictions_of(request).predict_table(model, reports), wanted)
+    answer = {"model_name": model.name, "model_version": model.version, "id": inference.id, "outputs": outputs}
+    if not any(wanted.values()):
+        return json_response(answer)
+    header = to_json(answer)
+    return Response(
+        header + binary_outputs, headers={HEADER_LENGTH: str(len(header))}, media_type="application/octet-stream"
     )
+
+
+def _split_body(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
+    """A body's JSON, and the bytes of tensors after it."""
+    if header_length is None:
+        return body, b""
+    if not header_length.isdecimal() or int(header_length) > len(body):
+        raise field_problem(HEADER_LENGTH, header_length, f"expected the length of the JSON, 0 to {len(body)}")
+    return body[: int(header_length)], body[int(header_length) :]
