@@ -19,6 +19,7 @@ router = APIRouter(tags=["health"])
 async def root(request: Request) -> dict[str, Any]:
     """What this service is, its version, and where to look next."""
     return {
+        "status": "alive",  # which KServe's first protocol looks for
         "service": request.app.title,
         "about": request.app.summary,
         "version": request.app.version,
