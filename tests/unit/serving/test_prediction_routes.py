@@ -78,6 +78,18 @@ def test_a_list_is_answered_as_each_report_alone(client: TestClient, alone: list
     assert client.post("/predict/batch", json=[]).json() == []
 
 
+def test_warnings_are_the_same_alone_and_in_a_list(client: TestClient) -> None:
+    odd = EXAMPLE_REPORT | {"AREA": 6, "Premise Cdd": 101, "DATE OCC": "2060-01-15", "LAT": math.nan}
+    body = json.dumps(odd).encode()
+    alone = client.post("/predict", content=body, headers=JSON).json()["warnings"]
+    explained = client.post("/explain", content=body, headers=JSON).json()["warnings"]
+    listed = client.post("/predict/batch", content=b"[%b,%b]" % (body, body), headers=JSON).json()
+    assert alone == explained == listed[0]["warnings"] == listed[1]["warnings"]
+    assert [warning.partition(":")[0] for warning in alone] == ["LAT", "Premise Cdd", "DATE OCC", "Rpt Dist No"]
+    assert alone[-1] == "Rpt Dist No: 162 is not in AREA 6, whose districts are 600 to 699"
+    assert client.post("/predict", json=EXAMPLE_REPORT).json()["warnings"] == []
+
+
 def test_a_csv_table_is_answered_however_it_comes(client: TestClient) -> None:
     body = csv_body()
     answers = [

@@ -26,7 +26,7 @@ def odd_reports(count: int) -> list[dict[str, Any]]:
     rng = random.Random(0)
     reports = []
     for _ in range(count):
-        report = dict(EXAMPLE_REPORT)
+        report = dict(EXAMPLE_REPORT) | rng.choice([{}, {}, {"Tme OCC": 1}, {"Transit-related Crime": "No"}])
         for name in rng.sample([column.name for column in SOURCES["legacy"].columns], rng.choice([0, 1, 2])):
             report[name] = rng.choice(ODD)
         for name in rng.sample(list(report), rng.choice([0, 0, 1, 3])):
@@ -76,6 +76,7 @@ def test_a_list_is_read_as_each_report_alone() -> None:
         for name, value in alone.fields.items():
             assert str(both.reports.fields[name][1]) == str(float(value) if isinstance(value, int | float) else value)
         assert (both.missing[1], both.unknown_codes[1]) == (alone.missing, alone.unknown_codes)
+        assert (both.warnings[0], both.warnings[1]) == ([], alone.warnings)
     assert 300 < accepted < 1_400
 
 

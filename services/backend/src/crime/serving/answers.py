@@ -3,7 +3,7 @@
 They are plain dictionaries: a pydantic model of each would take as long as the prediction.
 """
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.systems import SYSTEMS
 from crime.serving.explanation_words import reason_text, value_text
 from crime.serving.payloads.report_list import ReportList
+from crime.serving.payloads.report_warnings import value_warnings
 from crime.serving.prediction_service import ExplanationAnswer, FieldContribution, PredictionAnswer
 
+WARNED_OF = ("date_occ", "system", "area", "rpt_dist_no")
 PROBABILITY_DECIMALS, MILLISECOND_DECIMALS = 6, 4
 
 
@@ -48,9 +50,12 @@ def prediction_rows(
     labels = scored.probabilities.argmax(1).tolist()
     rounded = scored.probabilities.round(PROBABILITY_DECIMALS).tolist()
     unknown = _with_unmet_codes(model, reports)
-    days, systems = (reports.reports.fields[name].astype(int).tolist() for name in ("date_occ", "system"))
-    warnings_of = cache(model.limits.warnings)  # most reports of a list share their day with others
-    warnings = [warnings_of(day, SYSTEMS[system]) for day, system in zip(days, systems, strict=True)]
+    warnings_of = cache(partial(value_warnings, model.limits))  # most reports of a list share their values with others
+    fields = [np.nan_to_num(reports.reports.fields[name]).astype(int).tolist() for name in WARNED_OF]
+    warnings = [
+        unread + warnings_of(day, SYSTEMS[system], area, district)
+        for unread, day, system, area, district in zip(reports.warnings, *fields, strict=True)
+    ]
     rows = zip(labels, rounded, scored.level.tolist(), reports.missing, unknown, warnings, strict=True)
     return [
         {

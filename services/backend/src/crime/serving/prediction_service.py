@@ -15,6 +15,7 @@ from crime.reports.table import Reports
 from crime.serving.metrics import prediction_counter
 from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.report import ModelInput, Report, model_input
+from crime.serving.payloads.report_warnings import value_warnings
 from crime.serving.recorder import Recorder
 
 
@@ -22,8 +23,8 @@ from crime.serving.recorder import Recorder
 class PredictionAnswer:
     """The answer to one report. `label`: index of the likeliest category; `seconds`: time the prediction took.
 
-    `missing`: as in `ModelInput`. `unknown_codes`: those that LAPD's tables or the model lack. `warnings`: what the
-    model did not learn. Not frozen: that would take 1 µs more for each answer.
+    `missing`: as in `ModelInput`. `unknown_codes`: those that LAPD's tables or the model lack. `warnings`: what
+    was not read, is odd, or was not learnt. Not frozen: that would take 1 µs more for each answer.
     """
 
     model_name: str
@@ -110,5 +111,9 @@ def _answer(model: CategoryBundle, inputs: ModelInput, prediction: Prediction, s
     label, version = int(prediction.probabilities.argmax()), model.version
     prediction_counter(CATEGORY_NAMES[label], version).inc()
     unknown_codes = inputs.unknown_codes + model.encoder.unmet_codes(inputs.fields)
-    warnings = model.limits.warnings(int(inputs.fields["date_occ"]), SYSTEMS[int(inputs.fields["system"])])
+    fields = inputs.fields
+    day, area, district = int(fields["date_occ"]), int(fields["area"]), fields["rpt_dist_no"]
+    system = SYSTEMS[int(fields["system"])]
+    known_district = int(district) if district == district else 0
+    warnings = inputs.warnings + value_warnings(model.limits, day, system, area, known_district)
     return PredictionAnswer(model.name, version, prediction, label, inputs.missing, unknown_codes, warnings, seconds)

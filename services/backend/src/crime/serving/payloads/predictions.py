@@ -17,7 +17,7 @@ class Prediction(BaseModel):
     level: str = Field(description=", ".join(DETAIL_LEVELS))
     missing: list[str] = Field(description="optional fields that were not given")
     unknown_codes: list[str] = Field(description="codes that LAPD's tables or the model lack; they are not used")
-    warnings: list[str] = Field(description="what the model did not learn, of this report's time and system")
+    warnings: list[str] = Field(description="what of the report is not read, is odd, or was not learnt by the model")
     model_name: str
     model_version: str
     inference_time_ms: float

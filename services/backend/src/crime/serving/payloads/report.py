@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from crime.features.definitions import ReportFields
 from crime.reports.dates import parse_date
@@ -26,6 +27,7 @@ from crime.reports.parsers import (
 from crime.reports.schema import column_key
 from crime.reports.sources import FIELDS, NAME_OF_CODE, SOURCES, is_filled, system_of
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code
+from crime.serving.payloads.report_warnings import unread_warnings
 
 EXAMPLE_REPORT: dict[str, Any] = {
     "DATE OCC": "01/15/2023 02:30:00 PM",
@@ -156,6 +158,7 @@ Letter = Annotated[float, _optional(parse_letter)]
 Latitude = Annotated[float, _optional(parse_latitude)]
 Longitude = Annotated[float, _optional(parse_longitude)]
 ReportNumber = Annotated[str, WithJsonSchema(_REPORT_NUMBER_SCHEMA)]
+Warnings = SkipJsonSchema[list[str]]  # no field of the payload: what it says that is not read
 
 
 def _field(key: str, default: Any = NOT_KNOWN) -> Any:
@@ -193,6 +196,7 @@ class Report(BaseModel):
     lat: Latitude = _field("lat")
     lon: Longitude = _field("lon")
     dr_no: ReportNumber = Field("", alias="DR_NO")
+    warnings: Warnings = Field([], alias="warnings")
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [EXAMPLE_REPORT]})
 
@@ -218,6 +222,7 @@ class Report(BaseModel):
                     key_of[field] = key
         if not is_filled(renamed.get("System")):
             renamed["System"] = system
+        renamed["warnings"] = unread_warnings(data, system)
         renamed["DR_NO"] = "" if number is None else str(number)[:MAX_REPORT_NUMBER_CHARACTERS]
         return renamed
 
@@ -232,18 +237,20 @@ class Report(BaseModel):
 class ModelInput:
     """A report as the model takes it. `missing`: LAPD's names of the optional fields that are not known.
 
-    `unknown_codes`: codes that LAPD's tables lack (`Premis Cd 999`); the model does not use them.
+    `unknown_codes`: codes that LAPD's tables lack (`Premis Cd 999`); the model does not use them. `warnings`: what was
+    sent and is not read.
     """
 
     fields: ReportFields
     missing: list[str]
     unknown_codes: list[str]
+    warnings: list[str]
 
 
 def model_input(report: Report) -> ModelInput:
     """A report for the model."""
     fields = {**report.__dict__}  # dict(report) takes 5 µs
-    del fields["dr_no"]
+    del fields["dr_no"], fields["warnings"]
     system = SYSTEMS[report.system]
     unknown_codes = []
     for key, name in NAME_OF_CODE.items():
@@ -260,4 +267,4 @@ def model_input(report: Report) -> ModelInput:
     missing = [
         REPORT_COLUMNS[key].name for key in OPTIONAL_FIELDS[system] if fields[key] is None or fields[key] != fields[key]
     ]
-    return ModelInput(fields, missing, unknown_codes)
+    return ModelInput(fields, missing, unknown_codes, report.warnings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from crime.classifier.scoring import HASHED_TYPES, encode_cells
 from crime.reports.cells import OMITTED
 from crime.reports.parsing import OBJECT_FIELDS, parse_columns
-from crime.reports.schema import column_key
+from crime.reports.schema import Source, column_key
 from crime.reports.sources import (
     CIRCUMSTANCES,
     FIELD_OF_NAME,
@@ -19,23 +19,26 @@ from crime.reports.sources import (
     SOURCES,
     is_filled,
     own_columns,
+    system_of,
 )
 from crime.reports.systems import SYSTEMS, System
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
 from crime.serving.errors import MAX_PROBLEMS
 from crime.serving.payloads.report import MAX_REPORT_NUMBER_CHARACTERS, OPTIONAL_FIELDS, REPORT_COLUMNS
+from crime.serving.payloads.report_warnings import list_warnings
 
 MARKS = own_columns("nibrs")  # columns that tell a report's system, read or not
 
 
 @dataclass(frozen=True)
 class ReportList:
-    """`missing`, `unknown_codes`: for each report what `ModelInput` lists for one. No report has an error."""
+    """`missing`, `unknown_codes`, `warnings`: for each report as in its `ModelInput`. No report has an error."""
 
     reports: Reports
     missing: list[list[str]]
     unknown_codes: list[list[str]]
+    warnings: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def parse_report_list(reports: list[Any]) -> ReportList:
         raise _validation_error([_Problem(row, None, reports[row], message)])
     required = {key: [OMITTED] * len(reports) for key in REQUIRED_FIELDS}
     cells = required | cells_by_column(reports)
-    problems = list(_type_problems(cells))
+    problems = list(islice(_type_problems(cells, reports), MAX_PROBLEMS))
     if problems:
         raise _validation_error(problems)
     columns = {key: encode_cells(key, column) for key, column in cells.items()}
@@ -70,11 +73,14 @@ def parse_report_list(reports: list[Any]) -> ReportList:
         error: CellError = parsed.errors[row]
         key = FIELD_OF_NAME[error.column]
         value = next((column[row] for name, column in cells.items() if _field(name) == key), OMITTED)
-        message = f"required: expected {REPORT_COLUMNS[key].about}" if error.kind == "missing" else error.message
-        problems.append(_Problem(row, error.column, None if value is OMITTED or value != value else value, message))
+        column = REPORT_COLUMNS[key]
+        message = f"required: expected {column.about}" if error.kind == "missing" else error.message
+        problems.append(_Problem(row, column.name, None if value is OMITTED or value != value else value, message))
     if problems:
         raise _validation_error(problems)
-    return ReportList(parsed, _missing(parsed.fields), _unknown_codes(columns, parsed.fields["system"]))
+    systems = [SYSTEMS[system] for system in parsed.fields["system"].astype(int).tolist()]
+    warnings = list_warnings(reports, systems, cells.values())
+    return ReportList(parsed, _missing(parsed.fields), _unknown_codes(columns, parsed.fields["system"]), warnings)
 
 
 def cells_by_column(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -108,14 +114,19 @@ def _field(key: str) -> str | None:
     return next((source.field_of[key] for source in SOURCES.values() if key in source.field_of), None)
 
 
-def _type_problems(cells: dict[str, list[Any]]) -> Iterable[_Problem]:
+def _type_problems(cells: dict[str, list[Any]], reports: Sequence[Mapping[str, Any]]) -> Iterable[_Problem]:
+    """The cells of a wrong type, except in fields that a report's system does not have: they are not read."""
     for key, column in cells.items():
         field = _field(key)
         allowed = HASHED_TYPES | {bool} if field in CIRCUMSTANCES else HASHED_TYPES
         if field in REPORT_COLUMNS and not set(map(type, column)) <= allowed:
             for row, cell in enumerate(column):
-                if type(cell) not in allowed:
+                if type(cell) not in allowed and (key == "system" or key in _source_of(reports[row]).field_of):
                     yield _Problem(row, REPORT_COLUMNS[field].name, cell, "expected a string or a number")
+
+
+def _source_of(report: Mapping[str, Any]) -> Source:
+    return SOURCES[system_of((column_key(name), value) for name, value in report.items())]
 
 
 def _missing(fields: dict[str, np.ndarray]) -> list[list[str]]:
