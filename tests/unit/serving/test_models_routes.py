@@ -63,10 +63,13 @@ def test_without_a_token_writing_is_off(
 ) -> None:
     (tmp_path / "empty").write_text("\n")
     settings = {} if file is None else {"token_file": tmp_path / file}
-    for token in ("", "x"):
-        answer = start_app(**settings).request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code == 403
-        assert "no token is configured" in answer.json()["detail"]
+    client = start_app(**settings)
+    answer = client.request(method, path, json=body, headers={"Authorization": "Bearer x"})
+    assert answer.status_code == 403
+    assert "no token is configured" in answer.json()["detail"]
+    for headers in ({}, {"Authorization": "Bearer "}):
+        answer = client.request(method, path, json=body, headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
 def test_a_token_is_changed_without_a_restart(client: TestClient, token_file: Path) -> None:

@@ -27,6 +27,7 @@ from crime.reports.parsers import (
 from crime.reports.schema import column_key
 from crime.reports.sources import FIELDS, NAME_OF_CODE, SOURCES, is_filled, system_of
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code
+from crime.serving.payloads import report_schema as schema
 from crime.serving.payloads.report_warnings import unread_warnings
 
 EXAMPLE_REPORT: dict[str, Any] = {
@@ -81,7 +82,7 @@ def _required(parse: Callable[[str], Parsed]) -> PlainValidator:
             return _parse_sent(parse, text)
         raise ValueError(f"required: expected {FIELDS[info.field_name or ''].about}")
 
-    return PlainValidator(validate, json_schema_input_type=str | float)
+    return PlainValidator(validate)
 
 
 def _optional(parse: Callable[[str], Parsed]) -> PlainValidator:
@@ -92,7 +93,7 @@ def _optional(parse: Callable[[str], Parsed]) -> PlainValidator:
         parsed = _parse_sent(parse, text)
         return NOT_KNOWN if parsed is None else parsed
 
-    return PlainValidator(validate, json_schema_input_type=str | float | None)
+    return PlainValidator(validate)
 
 
 def _validate_system(value: object) -> int:
@@ -132,31 +133,22 @@ def _validate_mocodes(value: object) -> tuple[str, ...] | None:
     return codes
 
 
-_MOCODES_SCHEMA = {
-    "anyOf": [
-        {"type": "string"},
-        {"type": "number"},
-        {"type": "array", "items": {"type": ["string", "number"]}},
-        {"type": "null"},
-    ]
-}
-_SYSTEM_SCHEMA = {"type": ["string", "null"], "enum": [*SYSTEMS, "", None]}
 _REPORT_NUMBER_SCHEMA = {"description": "text or a number, kept to compare answers with later labels"}
 
-Day = Annotated[int, _required(parse_date)]
-Minute = Annotated[int, _required(parse_time)]
-Area = Annotated[int, _required(parse_area)]
-OptionalDay = Annotated[float, _optional(parse_date)]
-District = Annotated[float, _optional(parse_district)]
-SystemIndex = Annotated[int, PlainValidator(_validate_system), WithJsonSchema(_SYSTEM_SCHEMA)]
-OptionalCode = Annotated[Code | None, PlainValidator(_validate_code, json_schema_input_type=str | float | None)]
-Name = Annotated[str | None, PlainValidator(_validate_name, json_schema_input_type=str | float | None)]
-YesNo = Annotated[float, PlainValidator(_validate_yes_no, json_schema_input_type=bool | str | float | None)]
-MoCodes = Annotated[tuple[str, ...] | None, PlainValidator(_validate_mocodes), WithJsonSchema(_MOCODES_SCHEMA)]
-Age = Annotated[float, _optional(parse_age)]
-Letter = Annotated[float, _optional(parse_letter)]
-Latitude = Annotated[float, _optional(parse_latitude)]
-Longitude = Annotated[float, _optional(parse_longitude)]
+Day = Annotated[int, _required(parse_date), WithJsonSchema(schema.DATE)]
+Minute = Annotated[int, _required(parse_time), WithJsonSchema(schema.TIME)]
+Area = Annotated[int, _required(parse_area), WithJsonSchema(schema.AREA)]
+OptionalDay = Annotated[float, _optional(parse_date), WithJsonSchema(schema.OPTIONAL_DATE)]
+District = Annotated[float, _optional(parse_district), WithJsonSchema(schema.DISTRICT)]
+SystemIndex = Annotated[int, PlainValidator(_validate_system), WithJsonSchema(schema.SYSTEM)]
+OptionalCode = Annotated[Code | None, PlainValidator(_validate_code), WithJsonSchema(schema.CODE)]
+Name = Annotated[str | None, PlainValidator(_validate_name), WithJsonSchema(schema.NAME)]
+YesNo = Annotated[float, PlainValidator(_validate_yes_no), WithJsonSchema(schema.YES_NO)]
+MoCodes = Annotated[tuple[str, ...] | None, PlainValidator(_validate_mocodes), WithJsonSchema(schema.MO_CODES)]
+Age = Annotated[float, _optional(parse_age), WithJsonSchema(schema.AGE)]
+Letter = Annotated[float, _optional(parse_letter), WithJsonSchema(schema.LETTER)]
+Latitude = Annotated[float, _optional(parse_latitude), WithJsonSchema(schema.LATITUDE)]
+Longitude = Annotated[float, _optional(parse_longitude), WithJsonSchema(schema.LONGITUDE)]
 ReportNumber = Annotated[str, WithJsonSchema(_REPORT_NUMBER_SCHEMA)]
 Warnings = SkipJsonSchema[list[str]]  # no field of the payload: what it says that is not read
 
@@ -198,7 +190,7 @@ class Report(BaseModel):
     dr_no: ReportNumber = Field("", alias="DR_NO")
     warnings: Warnings = Field([], alias="warnings")
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [EXAMPLE_REPORT]})
+    model_config = ConfigDict(extra="ignore", json_schema_extra=schema.REPORT | {"examples": [EXAMPLE_REPORT]})
 
     @model_validator(mode="before")
     @classmethod

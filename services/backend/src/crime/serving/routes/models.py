@@ -57,10 +57,12 @@ def _require_token(
     settings: SettingsDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> None:
-    """Raise 403 if no token is configured, 401 if the request does not carry it.
+    """Raise 401 if the request carries no token or another one, 403 if none is configured.
 
     The file is read at every call: a mounted Secret may change.
     """
+    if credentials is None:
+        raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
     try:
         token = settings.token_file.read_text().strip() if settings.token_file else ""
     except OSError as error:
@@ -68,7 +70,7 @@ def _require_token(
         token = ""
     if not token:
         raise HTTPException(403, "calls that change something are off: no token is configured")
-    if credentials is None or not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
+    if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
         raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
 
 
