@@ -15,7 +15,7 @@ MAX_NAME_CHARACTERS = 100  # of the name of a premise or weapon; the rest is cut
 Parsed = tuple[Any, str | None]  # a value and a repair
 _CODE = re.compile(r"(\d{1,9})(\.0*|,0)?", re.ASCII)
 _MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
-_NIBRS_CODE = re.compile(r"([A-Z0-9]{1,8})(?:\.0+)?", re.ASCII | re.IGNORECASE)
+_NIBRS_CODE = re.compile(r"([A-Z0-9]{1,9})(?:\.0+)?", re.ASCII | re.IGNORECASE)
 _YES_NO = {"yes": 1, "y": 1, "true": 1, "t": 1, "1": 1, "1.0": 1, "no": 0, "n": 0, "false": 0, "f": 0, "0": 0, "0.0": 0}
 _CLOCK = re.compile(
     r"(?:\d{1,4}[-/]\d{1,2}[-/]\d{1,4}[ T]+|\d+ days? )?"  # a date with a time, a span of time

@@ -28,11 +28,12 @@ class Features(BaseModel):
 
 
 class FeatureVector(BaseModel):
-    """`features`: the numbers the model sees, null where not known."""
+    """`features`: the numbers the model sees, null where not known. `warnings`: what of the report is not read."""
 
     model_name: str
     model_version: str
     level: str
+    warnings: list[str]
     features: dict[str, float | None]
 
 

@@ -5,6 +5,7 @@ import io
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from crime.reports.sources import FIELDS, REQUIRED_FIELDS
 from crime.serving.column_table import ColumnTable
@@ -14,7 +15,13 @@ from crime.serving.payloads.report_list import cells_by_column
 REQUIRED_NAMES = [FIELDS[key].name for key in REQUIRED_FIELDS]
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 EXPECTED_RECORDS = f"expected a list of reports, each an object with {', '.join(REQUIRED_NAMES)}"
-RECORDS_SCHEMA = {"type": "array", "minItems": 1, "items": {"type": "object", "required": REQUIRED_NAMES}}
+# a record that lacks one of them has an error in the answer, unless all do
+RECORDS_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "object"},
+    "allOf": [{"contains": {"required": [name]}} for name in REQUIRED_NAMES],
+}
 COLUMNS_SCHEMA = {
     "type": "object",
     "required": REQUIRED_NAMES,
@@ -84,10 +91,10 @@ class Split(BaseModel):
 class Invocation(BaseModel):
     """One of these four. `inputs` and `instances`: records, or columns by name."""
 
-    dataframe_split: Split | None = None
-    dataframe_records: Records | None = None
-    inputs: Table | None = None
-    instances: Table | None = None
+    dataframe_split: Split | SkipJsonSchema[None] = None
+    dataframe_records: Records | SkipJsonSchema[None] = None
+    inputs: Table | SkipJsonSchema[None] = None
+    instances: Table | SkipJsonSchema[None] = None
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [form]} for form in FORMS]})
 

@@ -10,10 +10,12 @@ from pydantic_core import from_json
 from crime.classifier.scoring import ANSWER_COLUMNS, PROBABILITY_DECIMALS, ScoredReports
 from crime.reports.categories import CATEGORIES
 from crime.reports.schema import column_key
-from crime.reports.sources import READ_COLUMNS
+from crime.reports.sources import FIELDS, READ_COLUMNS, REQUIRED_FIELDS
 from crime.reports.table import Reports
 from crime.serving.column_table import ColumnTable, check_rows
 from crime.serving.errors import field_problem
+from crime.serving.payloads.report import REPORT_COLUMNS, Report
+from crime.serving.payloads.report_schema import LEGACY_CODE, MO_CODES
 
 OUTPUT_DATATYPES = {"label": "INT64", "label_name": "BYTES", "level": "BYTES", "probabilities": "FP64"}
 # what `pandas` codecs can read: a column each
@@ -28,6 +30,40 @@ NUMPY_TYPES = {"BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8"} | {
 NULL_TEXTS = frozenset({"None", "nan", "NaN", "<NA>", "NaT"})
 
 
+DATATYPE_PATTERN = "^(BOOL|U?INT(8|16|32|64)|FP(16|32|64)|BYTES)$"
+_REPORT_PROPERTIES = Report.model_json_schema()["properties"]
+# By name of a column what its values may be: as in a report, with MO codes as text and codes of the older system.
+_VALUES = {column.name: _REPORT_PROPERTIES[column.name] for column in REPORT_COLUMNS.values()} | {
+    "Mocodes": {"anyOf": [kind for kind in MO_CODES["anyOf"] if kind["type"] != "array"]},
+    "Premis Cd": LEGACY_CODE,
+    "Weapon Used Cd": LEGACY_CODE,
+}
+_NAMED = [{"properties": {"name": {"const": name}, "data": {"items": value}}} for name, value in _VALUES.items()]
+INPUTS_SCHEMA = {
+    "type": "array",
+    "description": "a tensor for each column, all of as many rows",
+    "allOf": [{"contains": {"properties": {"name": {"const": FIELDS[key].name}}}} for key in REQUIRED_FIELDS],
+    "items": {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"type": "string"},
+            "shape": {
+                "description": "[rows] or [rows, 1]",
+                "type": "array",
+                "prefixItems": [{"type": "integer", "minimum": 0}, {"const": 1}],
+                "minItems": 1,
+                "maxItems": 2,
+            },
+            "datatype": {"type": "string", "pattern": DATATYPE_PATTERN},
+            "data": {"type": "array"},
+            "parameters": {"type": ["object", "null"]},
+        },
+        "anyOf": [*_NAMED, {"properties": {"name": {"not": {"enum": list(_VALUES)}}}}],
+    },
+}
+
+
 class Tensor(BaseModel):
     """A column of reports, named as LAPD's: shape [rows] or [rows, 1].
 
@@ -37,7 +73,7 @@ class Tensor(BaseModel):
 
     name: str
     shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=2)]
-    datatype: Annotated[str, Field(pattern="^(BOOL|U?INT(8|16|32|64)|FP(16|32|64)|BYTES)$")]
+    datatype: Annotated[str, Field(pattern=DATATYPE_PATTERN)]
     data: list[Any] | None = None
     parameters: dict[str, Any] | None = None
 
@@ -57,7 +93,7 @@ class Inference(BaseModel):
     """
 
     id: str | None = None
-    inputs: Annotated[list[Tensor], Field(min_length=1)]
+    inputs: Annotated[list[Tensor], Field(min_length=1), WithJsonSchema(INPUTS_SCHEMA)]
     outputs: list[Wanted] | None = None
     parameters: dict[str, Any] | None = None
 

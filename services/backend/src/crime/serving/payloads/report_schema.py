@@ -65,15 +65,16 @@ TIME = {
 AREA = {"anyOf": [_text(r"0{0,5}(?:[1-9]|1[0-9]|2[01])(?:\.0*)?"), _whole(1, 21)]}
 DISTRICT = _optional(r"0{0,5}[1-9][0-9]{0,3}(?:\.0*)?", _whole(1, 9999))
 SYSTEM = {"enum": [*SYSTEMS, "", None]}
-CODE = _optional(r"[A-Za-z0-9]{1,8}(?:\.0+)?", _whole(0, 99_999_999))
-LEGACY_CODE = _optional(r"[0-9]{1,8}(?:\.0+)?", _whole(0, 99_999_999))
+CODE = _optional(r"[A-Za-z0-9]{1,9}(?:\.0+)?", _whole(0, 999_999_999))
+LEGACY_CODE = _optional(r"[0-9]{1,9}(?:\.0+)?", _whole(0, 999_999_999))
 NAME = {"type": ["string", "number", "null"]}
 YES_NO = _optional(_YES_NO, {"type": "boolean"}, {"enum": [0, 1]})
 _MO_CODE = r"[0-9]{1,4}(?:\.0*)?"
+_MO_CODE_LIST = rf"{_MO_CODE}(?:[ ,]+{_MO_CODE})*"
 MO_CODES = _optional(
-    rf"{_MO_CODE}(?:[ ,]+{_MO_CODE})*",
+    _MO_CODE_LIST,
     _whole(0, 9999),
-    {"type": "array", "items": {"anyOf": [_text(_MO_CODE), _whole(0, 9999)]}},
+    {"type": "array", "items": {"anyOf": [_text(f"(?:{_MO_CODE_LIST})?"), _whole(0, 9999)]}},
 )
 AGE = _optional("-?(?:10|[0-9])|[1-9][0-9]|1[01][0-9]|120", {"type": "number", "minimum": -10, "maximum": 120})
 LETTER = _optional("[A-Za-z-]")

@@ -45,7 +45,7 @@ BATCH_BODY = {
             "application/json": {"schema": {"type": "array", "items": REPORT_REFERENCE}},
             "text/csv": TEXT_SCHEMA,
             ARROW_TYPE: BINARY_SCHEMA,
-            "multipart/form-data": UPLOAD_SCHEMA,
+            "multipart/form-data": UPLOAD_SCHEMA | {"encoding": {"file": {"contentType": "text/csv"}}},
         },
     }
 }

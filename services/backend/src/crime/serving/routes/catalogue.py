@@ -4,6 +4,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, binned_features
@@ -84,12 +85,14 @@ def _window_features() -> list[FeatureDescription]:
 def feature_vector(report: Report, request: Request) -> FeatureVector:
     """The feature vector of a report, as the model sees it."""
     model = model_of(request)
-    fields = model_input(report).fields
+    inputs = model_input(report)
+    fields = inputs.fields
     level, vector = model.level_of(fields), model.vector(fields)
     return FeatureVector(
         model_name=model.name,
         model_version=model.version,
         level=level,
+        warnings=inputs.warnings,
         features={
             model.names[column]: None if np.isnan(vector[column]) else float(vector[column])
             for column in model.columns[level]
@@ -122,7 +125,7 @@ def codes(request: Request) -> dict[str, list[Code]]:
 @router.get("/reports", tags=["reports"], responses={503: {"description": "no model yet"}})
 def reports(
     request: Request,
-    area: Annotated[list[int] | None, Query(description="area numbers")] = None,
+    area: Annotated[list[Annotated[int, Field(ge=1, le=21)]] | None, Query(description="area numbers")] = None,
     category: Annotated[list[str] | None, Query(description=", ".join(CATEGORIES))] = None,
     first: Annotated[str | None, Query(pattern=MONTH_PATTERN, description="first month, 2020-01")] = None,
     last: Annotated[str | None, Query(pattern=MONTH_PATTERN, description="last month, 2020-12")] = None,

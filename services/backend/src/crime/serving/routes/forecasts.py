@@ -28,7 +28,7 @@ from crime.serving.payloads.forecasts import (
 router = APIRouter(tags=["forecast"])
 NO_FORECAST: dict[int | str, dict[str, Any]] = {503: {"description": "no forecast yet"}}
 Area = Annotated[int | None, Query(ge=1, le=21, description="area number; the whole city if left out")]
-Category = Annotated[str | None, Query(description=f"{', '.join(CATEGORIES)}; all if left out")]
+Category = Annotated[str | None, Query(description="all if left out", json_schema_extra={"enum": list(CATEGORIES)})]
 Shift = Annotated[
     int | None, Query(ge=0, le=2, description=f"8-hour shift: {', '.join(SHIFTS)}; the whole day if left out")
 ]
@@ -89,7 +89,10 @@ def _outcomes(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Outco
 @router.get("/hotspots", responses=NO_FORECAST)
 def hotspots(
     models: ModelManagerDep,
-    on: Annotated[str | None, Query(description="a day of the forecast, 2021-01-01; the first if left out")] = None,
+    on: Annotated[
+        str | None,
+        Query(description="a day of the forecast; the first if left out", json_schema_extra={"format": "date"}),
+    ] = None,
     top: Annotated[int, Query(ge=1, le=2000, description="how many places")] = 20,
     by: Annotated[Literal["district", "area"], Query(description="kind of place")] = "district",
     area: Area = None,
