@@ -5,7 +5,6 @@ import io
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from crime.reports.sources import FIELDS, REQUIRED_FIELDS
 from crime.serving.column_table import ColumnTable
@@ -88,15 +87,22 @@ class Split(BaseModel):
     data: Annotated[list[list[Any]], Field(min_length=1)]
 
 
+def _say_one_form(schema: dict[str, Any]) -> None:
+    """A body has one of the forms, and it is not null."""
+    for of_form in schema["properties"].values():
+        of_form["anyOf"].remove({"type": "null"})
+    schema["oneOf"] = [{"required": [form]} for form in FORMS]
+
+
 class Invocation(BaseModel):
     """One of these four. `inputs` and `instances`: records, or columns by name."""
 
-    dataframe_split: Split | SkipJsonSchema[None] = None
-    dataframe_records: Records | SkipJsonSchema[None] = None
-    inputs: Table | SkipJsonSchema[None] = None
-    instances: Table | SkipJsonSchema[None] = None
+    dataframe_split: Split | None = None
+    dataframe_records: Records | None = None
+    inputs: Table | None = None
+    instances: Table | None = None
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [form]} for form in FORMS]})
+    model_config = ConfigDict(json_schema_extra=_say_one_form)
 
     @model_validator(mode="before")
     @classmethod
