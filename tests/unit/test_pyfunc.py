@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS
@@ -55,6 +56,13 @@ def test_every_null_of_pandas_is_not_known(convert: Any, model: CategoryPyfunc) 
     for row, record in enumerate((full, LEAST)):
         alone = model.predict(pd.DataFrame([record]))
         pd.testing.assert_series_equal(answer.loc[row], alone.loc[0], check_names=False)
+
+
+def test_mo_codes_may_be_a_list_of_arrow(model: CategoryPyfunc) -> None:
+    frame = pd.DataFrame([LEAST, LEAST])
+    codes = pd.Series([["0344", "1822"], None], dtype=pd.ArrowDtype(pa.list_(pa.string())))
+    as_text = model.predict(frame.assign(Mocodes=["0344 1822", None]))
+    pd.testing.assert_frame_equal(model.predict(frame.assign(Mocodes=codes)), as_text)
 
 
 def test_a_forecast_is_of_the_city_or_a_place_and_part_of_its_reports(tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ def encode_cells(key: str, cells: Sequence[Any]) -> EncodedColumn:
 
 def _hashable(key: str, cell: Any) -> Any:
     """A cell that equals another only if both are written alike: `True` is not 1."""
+    if isinstance(cell, np.ndarray):  # pandas' list of Arrow
+        cell = cell.tolist()
     if isinstance(cell, list | tuple) and key == "mocodes":
         return " ".join(map(str, cell))
     if isinstance(cell, bytes):
