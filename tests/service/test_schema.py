@@ -19,7 +19,7 @@ def test_generated_requests_are_answered_as_documented(
     token = tmp_path / "token"
     token.write_text("a-token-that-nobody-guesses")
     url = start(**({"token_file": token} if with_token else {})).url
-    examples = 350 if with_token else 20  # the routes that change something are few
+    examples = 150 if with_token else 20  # the routes that change something are few
     done = subprocess.run(
         [str(Path(sysconfig.get_path("scripts")) / "schemathesis"), "run", f"{url}/openapi.json",
          "--checks", "all", "--max-examples", str(examples), "--workers", "1", "--seed", "1",
@@ -34,4 +34,4 @@ def test_generated_requests_are_answered_as_documented(
     assert count, done.stdout[-3000:] + done.stderr[-1000:]
     print(f"\n{count[1]} requests generated")
     assert done.returncode == 0, done.stdout[-8000:]
-    assert int(count[1].replace(",", "")) >= 20 * examples
+    assert int(count[1].replace(",", "")) >= 25 * examples
