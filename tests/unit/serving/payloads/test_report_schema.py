@@ -5,7 +5,8 @@ from re import fullmatch
 from typing import Any
 
 import pytest
-from crime.reports.parsers import parse_date, parse_time
+from crime.reports.dates import parse_date
+from crime.reports.parsers import parse_time
 from crime.serving.payloads import report_schema as schema
 from crime.serving.payloads.report import Report
 from hypothesis import given, settings

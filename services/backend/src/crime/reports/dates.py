@@ -25,7 +25,7 @@ EXPECTED = "expected a date as 01/31/2020 or 2020-01-31"
 Parsed = tuple[int, str | None]  # a day and a repair
 
 _CLOCK = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?(?: ?[AP]\.?M\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?"
-_AFTER = rf"(?:(?:,? +|T){_CLOCK})?"
+_AFTER = rf"(?:[ T,]+{_CLOCK})?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<name>[A-Z]{3,9})\.?"
 _FLAGS = re.ASCII | re.IGNORECASE
