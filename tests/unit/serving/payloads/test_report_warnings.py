@@ -18,7 +18,7 @@ NIBRS_FIELD = {"Domestic Violence Crime": "Yes"}
 @pytest.mark.parametrize(
     ("name", "warning"),
     [
-        ("Premise Cdd", "Premise Cdd: not a field; did you mean Premise Cd?"),
+        ("Premise Cdd", "Premise Cdd: not a field; did you mean Premis Cd?"),
         ("Tme OCC", "Tme OCC: not a field; did you mean TIME OCC?"),
         ("weapon_used", "weapon_used: not a field; did you mean Weapon Used Cd?"),
         ("Rpt Dist", "Rpt Dist: not a field; did you mean Rpt Dist No?"),
@@ -64,7 +64,7 @@ def test_names_are_told_up_to_a_number() -> None:
     assert (len(named), rest) == (MAX_NAMED, "3 more names are not fields")
     odd = [SMALLEST_REPORT | {f"Premise Cd {number}": 1} for number in range(MAX_SEARCHED + 1)]
     assert parse_report_list(odd).warnings[0] == ["Premise Cd 0: not a field"]
-    assert parse_report_list(odd[1:]).warnings[0] == ["Premise Cd 1: not a field; did you mean Premise Cd?"]
+    assert parse_report_list(odd[1:]).warnings[0] == ["Premise Cd 1: not a field; did you mean Premis Cd?"]
 
 
 def test_a_district_of_another_area_is_named() -> None:

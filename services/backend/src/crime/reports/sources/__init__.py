@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 
 from crime.reports.parsers import parse_system
 from crime.reports.schema import Column, Source, column_key
@@ -23,7 +24,11 @@ REQUIRED_FIELDS = tuple(key for key, column in LEGACY.fields.items() if column.r
 BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
 NAME_OF_CODE = {"premis_cd": "premis_desc", "weapon_used_cd": "weapon_desc"}  # the field that names another's code
 CIRCUMSTANCES = ("victim_shot", "domestic_violence_crime", "gang_related_crime", "transit_related_crime")
-NEAR_NAME = 0.8  # similarity from which a name may be meant for another, as `difflib` counts it
+NEAR_NAME = 0.7  # similarity from which a name may be meant for another, as `difflib` counts it
+MAX_NAME_CHARACTERS = 60  # of a name that is compared
+_NAME_OF_KEY = {"system": "System"} | {
+    key: column.name for source in (NIBRS, LEGACY) for column in source.fields.values() for key in sorted(column.names)
+}
 # Columns that one source alone has: a row that fills one of them belongs to it.
 _OWN = {"legacy": LEGACY.names - NIBRS.names, "nibrs": NIBRS.names - LEGACY.names - {"group"}}  # a common name
 
@@ -41,14 +46,16 @@ def systems_of(columns: Collection[str]) -> tuple[System, ...]:
 
 def unread_columns(names: Iterable[str]) -> list[str]:
     """Columns that no report has, each with the name that may be meant: `Premis Cdd (Premis Cd?)`."""
-    known = {key: column.name for source in (NIBRS, LEGACY) for column in source.columns for key in column.names}
-    unread = []
-    for name in names:
-        key = column_key(name)
-        if key and key != "system" and key not in known:
-            near = get_close_matches(key, known, 1, NEAR_NAME)
-            unread.append(f"{name} ({known[near[0]]}?)" if near else name)
-    return unread
+    known = {"", "system"}.union(*(source.names for source in SOURCES.values()))
+    unread = [name for name in names if column_key(name) not in known]
+    return [f"{name} ({near}?)" if (near := near_name(column_key(name))) else name for name in unread]
+
+
+@lru_cache(1024)
+def near_name(key: str) -> str | None:
+    """The name of the column that may be meant by a key that no column has; where both systems have it, the older's."""
+    near = get_close_matches(key[:MAX_NAME_CHARACTERS], _NAME_OF_KEY, 1, NEAR_NAME)
+    return _NAME_OF_KEY[near[0]] if near else None
 
 
 def own_columns(system: System) -> frozenset[str]:

@@ -1,31 +1,21 @@
 """What of a report is not as it looks, so that its answer says so: fields that are not read, and places that differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from crime.classifier.limits import TrainingLimits
 from crime.reports.schema import column_key
-from crime.reports.sources import SOURCES, is_filled
-from crime.reports.systems import SYSTEM_NAMES, SYSTEMS, System
+from crime.reports.sources import SOURCES, is_filled, near_name
+from crime.reports.systems import SYSTEM_NAMES, System
 
 MAX_NAMED = 5  # names of one report that are no fields; a search for the nearest takes a millisecond
 MAX_SEARCHED = 100  # such names in a list, beyond which none is searched for
 MAX_NAME_CHARACTERS = 60
-SIMILAR = 0.7  # the least ratio of `difflib` at which two names are near
 _NOT_INPUTS = ("crime_code", "dr_no", "caseno")
 # Keys that a report of a system may have without a word: those of its columns, read or not.
 _EXPECTED = {system: source.names | {"system", "dr_no"} for system, source in SOURCES.items()}
 _ANY = frozenset(chain.from_iterable(_EXPECTED.values()))
-# The names to suggest, by key. Where both systems have a column of this key, the older's.
-_NAMES = {"system": "System"} | {
-    column_key(column.name): column.name
-    for system in reversed(SYSTEMS)
-    for key, column in SOURCES[system].fields.items()
-    if key not in _NOT_INPUTS
-}
 
 
 def unread_warnings(report: Mapping[str, Any], system: System, search: bool = True) -> list[str]:
@@ -43,10 +33,10 @@ def unread_warnings(report: Mapping[str, Any], system: System, search: bool = Tr
                 unknown.append(name)
             elif _is_input(key) and is_filled(value):
                 found.append(f"{name}: not read in a report by {SYSTEM_NAMES[system]}")
-        elif value != value and key in _NAMES:
+        elif value != value and _is_input(key):
             found.append(f"{name}: NaN, taken as not known")
     for name in unknown[:MAX_NAMED]:
-        near = _near_name(column_key(name)) if search else None
+        near = near_name(column_key(name)) if search else None
         meant = f"; did you mean {near}?" if near else ""
         found.append(f"{name[:MAX_NAME_CHARACTERS]}: not a field{meant}")
     if len(unknown) > MAX_NAMED:
@@ -56,12 +46,6 @@ def unread_warnings(report: Mapping[str, Any], system: System, search: bool = Tr
 
 def _is_input(key: str) -> bool:
     return any(source.field_of.get(key, _NOT_INPUTS[0]) not in _NOT_INPUTS for source in SOURCES.values())
-
-
-@lru_cache(1024)
-def _near_name(key: str) -> str | None:
-    near = get_close_matches(key[:MAX_NAME_CHARACTERS], _NAMES, 1, SIMILAR)
-    return _NAMES[near[0]] if near else None
 
 
 def list_warnings(
