@@ -12,7 +12,26 @@ from pathlib import Path
 from typing import Any
 
 NAMESPACE = "crime-test"
-LOAD = Path(__file__).parent / "load.py"
+ELSEWHERE = "crime-test-elsewhere"
+SCRIPTS = Path(__file__).parent
+CLIENT = {"client": "yes"}
+CLIENTS = [
+    {"podSelector": {"matchLabels": CLIENT}},
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ELSEWHERE}},
+        "podSelector": {"matchLabels": CLIENT},
+    },
+]
+VALUES = (
+    "--set", "backend.tokenSecret=crime-token,backend.env.CRIME_RECORD_SECONDS=2,networkPolicy.enabled=true",
+    "--set-json", f"networkPolicy.backendFrom={json.dumps(CLIENTS)}",
+)  # fmt: skip
+
+
+def part(name: str, release: str = "crime") -> dict[str, str]:
+    """The labels that policies know a part of a release by."""
+    own = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": release}
+    return own | {"app.kubernetes.io/part-of": "crime-prediction"}
 
 
 @dataclass
@@ -68,7 +87,7 @@ class Cluster:
     def load(self, clients: int = 8) -> Iterator[dict[str, Any]]:
         """Load from a pod: clients ask for predictions, and one for the page. At the end the dict has the outcome."""
         self.kubectl("delete", "pod", "load", "--ignore-not-found", "--grace-period=1")
-        self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod("load", LOAD, str(clients))))
+        self.script("load", SCRIPTS / "load.py", str(clients))
         self.kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
         time.sleep(1)
         outcome: dict[str, Any] = {}
@@ -100,35 +119,6 @@ class Cluster:
             f"slowest {outcome['slowest']} s, by model version {outcome['versions']}"
         )
 
-    def _script_pod(self, name: str, script: Path, *arguments: str, image: str = "crime-backend:dev") -> dict[str, Any]:
-        return {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "test"}},
-            "spec": {
-                "restartPolicy": "Never",
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 65532,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-                "containers": [
-                    {
-                        "name": name,
-                        "image": image,
-                        "imagePullPolicy": "IfNotPresent",
-                        "ports": [{"name": "http", "containerPort": 5000}],
-                        "command": ["python", "-c", script.read_text(), *arguments],
-                        "env": [{"name": "CRIME_TRACKING_URI", "value": "http://mlflow-service:5000"}],
-                        "securityContext": {
-                            "allowPrivilegeEscalation": False,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
-                    }
-                ],
-            },
-        }
-
     def ask(
         self, path: str, body: Any = None, pod: str = "deployment/backend-deployment", method: str | None = None
     ) -> Any:
@@ -143,6 +133,11 @@ class Cluster:
         return json.loads(
             self.kubectl("exec", pod, "--", "python", "-c", code, path, json.dumps(body), self.token, method or "")
         )
+
+    def reached(self, pod: str, addresses: dict[str, tuple[str, str]], namespace: str = NAMESPACE) -> set[str]:
+        """Which of some addresses take a connection from a pod; `names` if it resolves names."""
+        probe = ("python", "-c", (SCRIPTS / "reach.py").read_text(), json.dumps(addresses))
+        return set(json.loads(self.kubectl("exec", "--namespace", namespace, pod, "--", *probe)))
 
     def serving(self, name: str = "crime-category") -> set[str]:
         """The versions that the ready backend pods answer with."""
@@ -175,9 +170,45 @@ class Cluster:
         self.until(ended, timeout)
         return self.kubectl("logs", f"job/{name}")
 
-    def script(self, name: str, script: Path, *arguments: str, image: str) -> None:
-        """Start a script in a pod of its own."""
-        self.kubectl("apply", "-f", "-", stdin=json.dumps(self._script_pod(name, script, *arguments, image=image)))
+    def script(
+        self,
+        name: str,
+        script: Path,
+        *arguments: str,
+        image: str = "crime-backend:dev",
+        labels: dict[str, str] = CLIENT,
+        namespace: str = NAMESPACE,
+    ) -> None:
+        """Start a script in a pod of its own; a client's starts once it reaches the backend."""
+        container = {
+            "name": name,
+            "image": image,
+            "imagePullPolicy": "IfNotPresent",
+            "ports": [{"name": "http", "containerPort": 5000}],
+            "command": ["python", "-c", script.read_text(), *arguments],
+            "env": [{"name": "CRIME_TRACKING_URI", "value": "http://mlflow-service:5000"}],
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        }
+        wait = {"name": "wait", "command": ["python", "-c", (SCRIPTS / "let_in.py").read_text(), NAMESPACE]}
+        is_client = labels.items() >= CLIENT.items()
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {
+                "restartPolicy": "Never",
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 65532,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                    # so that a script may listen where DNS does
+                    "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+                },
+                "initContainers": [container | wait] if is_client else [],
+                "containers": [container],
+            },
+        }
+        self.kubectl("apply", "--namespace", namespace, "-f", "-", stdin=json.dumps(pod))
 
 
 def last_object(log: str) -> dict[str, Any]:
@@ -202,7 +233,7 @@ class Images:
     def vary(self, service: str, tag: str, *lines: str, context: Path | None = None) -> str:
         """A further image, made from `:dev` by some lines of a Dockerfile."""
         dockerfile = "\n".join([f"FROM crime-{service}:dev", *lines])
-        self._docker("-t", f"crime-{service}:{tag}", "-f", "-", str(context or LOAD.parent), stdin=dockerfile)
+        self._docker("-t", f"crime-{service}:{tag}", "-f", "-", str(context or SCRIPTS), stdin=dockerfile)
         return f"crime-{service}:{tag}"
 
     def load(self, *images: str) -> None:

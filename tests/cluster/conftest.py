@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cluster.cluster import NAMESPACE, Cluster, Images
-
-VALUES = ("--set", "backend.tokenSecret=crime-token,backend.env.CRIME_RECORD_SECONDS=2")
+from cluster.cluster import ELSEWHERE, NAMESPACE, VALUES, Cluster, Images
 
 
 @pytest.fixture(scope="session")
@@ -21,16 +19,18 @@ def cluster(request: pytest.FixtureRequest, root: Path) -> Iterator[Cluster]:
         if not shutil.which(tool):
             pytest.skip(f"no {tool} here: scripts/tools installs helm; kubectl and docker come with Minikube")
     cluster = Cluster(kubeconfig, root)
-    cluster.run("kubectl", "--kubeconfig", kubeconfig, "delete", "namespace", NAMESPACE, "--ignore-not-found")
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        # what does not meet the restricted standard is not even admitted
-        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-    }
-    cluster.run("kubectl", "--kubeconfig", kubeconfig, "apply", "-f", "-", stdin=json.dumps(namespace))
+    kubectl = ("kubectl", "--kubeconfig", kubeconfig)
+    cluster.run(*kubectl, "delete", "namespace", NAMESPACE, ELSEWHERE, "--ignore-not-found")
+    for name in (NAMESPACE, ELSEWHERE):
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            # what does not meet the restricted standard is not even admitted
+            "metadata": {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+        }
+        cluster.run(*kubectl, "apply", "-f", "-", stdin=json.dumps(namespace))
     yield cluster
-    cluster.run("kubectl", "--kubeconfig", kubeconfig, "delete", "namespace", NAMESPACE, "--wait=false")
+    cluster.run(*kubectl, "delete", "namespace", NAMESPACE, ELSEWHERE, "--wait=false")
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def images(cluster: Cluster, root: Path, request: pytest.FixtureRequest) -> Imag
 
 @pytest.fixture(scope="session")
 def release(cluster: Cluster, images: Images) -> Cluster:
-    """The cluster with the chart installed as users install it, every pod ready."""
+    """The cluster with the chart installed as users install it, every pod ready and network policies enforced."""
     cluster.kubectl("create", "secret", "generic", "crime-token", f"--from-literal=token={cluster.token}")
     cluster.helm("install", "crime", "charts/crime-prediction", "--wait", "--timeout", "180s", *VALUES)
     return cluster

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cluster.cluster import Cluster, Images
+from cluster.cluster import SCRIPTS, Cluster, Images
 from crime.core.bundle_files import write_spec
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
@@ -77,10 +77,9 @@ def test_a_prediction_in_the_browser(page: Page) -> None:
 
 
 def test_twenty_uploads_through_three_pods_are_taken(release: Cluster) -> None:
-    script = Path(__file__).parent / "upload.py"
     names = [f"upload-{index}" for index in range(5)]  # five addresses, so several frontend pods
     for name in names:
-        release.script(name, script, "4", image="crime-frontend:dev")
+        release.script(name, SCRIPTS / "upload.py", "4", image="crime-frontend:dev")
 
     def has_ended(name: str) -> bool:
         return release.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed")

@@ -4,11 +4,10 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.cluster import Cluster, Images
+from cluster.cluster import CLIENT, SCRIPTS, Cluster, Images, part
 from playwright.sync_api import Browser, expect
 
 SECONDS = 15  # from a promotion to every pod
@@ -115,11 +114,10 @@ def test_the_page_promotes_with_the_token_alone(release: Cluster, browser: Brows
 def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, release: Cluster) -> None:
     serving = release.serving()
     before = release.get("service", "mlflow-service")["spec"]["selector"]
-    release.script("trouble", Path(__file__).parent / "trouble.py", how, image="crime-backend:dev")
-    release.kubectl("label", "pod", "trouble", "trouble=yes")
-    release.kubectl("wait", "pod/trouble", "--for=condition=Ready", "--timeout=60s")
     point = [{"op": "replace", "path": "/spec/selector", "value": {"trouble": "yes"}}]
     release.kubectl("patch", "service", "mlflow-service", "--type=json", "-p", json.dumps(point))
+    release.script("trouble", SCRIPTS / "trouble.py", how, labels=part("mlflow") | {"trouble": "yes"})
+    release.kubectl("wait", "pod/trouble", "--for=condition=Ready", "--timeout=60s")
     with release.load() as outcome:
         release.until(lambda: expected in release.ask("/ready")["trouble"].get("crime-category", ""), 60)
         victim = release.pods("backend")[0]["metadata"]["name"]
@@ -127,9 +125,9 @@ def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, releas
         release.until(lambda: victim not in {pod["metadata"]["name"] for pod in release.pods("backend")})
         healed = release.until(lambda: release.ready("backend") == 3)
         versions = release.serving()
+    release.kubectl("delete", "pod", "trouble", "--grace-period=1")
     point[0]["value"] = before
     release.kubectl("patch", "service", "mlflow-service", "--type=json", "-p", json.dumps(point))
-    release.kubectl("delete", "pod", "trouble", "--grace-period=1")
     back = release.until(lambda: release.serving() == serving, 60)
     print(
         f"\nregistry {how}: three ready {healed:.1f} s after a pod's end, serving {versions}; "
@@ -236,15 +234,16 @@ def test_mlflow_stays_within_its_budget(release: Cluster) -> None:
 @pytest.fixture
 def portal(release: Cluster) -> Iterator[Callable[[str], object]]:
     """A pod in place of the city's portal: the training job fetches from it, the test moves its last day."""
-    release.script("portal", Path(__file__).parent / "portal.py", "11", "150000", "2020-07-09", "7",
-                   image="crime-training:dev")  # fmt: skip
+    city = ("11", "150000", "2020-07-09", "7")
+    release.script(
+        "portal", SCRIPTS / "portal.py", *city, image="crime-training:dev", labels=CLIENT | {"portal": "yes"}
+    )
     service = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "portal"},
         "spec": {"selector": {"portal": "yes"}, "ports": [{"port": 8000}]},
     }
-    release.kubectl("label", "pod", "portal", "portal=yes")
     release.kubectl("apply", "-f", "-", stdin=json.dumps(service))
     release.kubectl("wait", "pod/portal", "--for=condition=Ready", "--timeout=60s")
     release.until(lambda: "ready" in release.kubectl("logs", "portal"), 120)

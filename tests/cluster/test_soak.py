@@ -4,11 +4,10 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.cluster import Cluster
+from cluster.cluster import SCRIPTS, Cluster
 
 CHART = "charts/crime-prediction"
 CALM = 0.3  # of the time, at its end, in which nothing is done: a swap's second model is no leak
@@ -19,7 +18,7 @@ def soaked(release: Cluster, request: pytest.FixtureRequest) -> Iterator[Callabl
     """The script `soak.py` in its pod; `end()` stops it and returns its result."""
     release.kubectl("delete", "pod", "soak", "--ignore-not-found", "--grace-period=1")
     calm = str(request.config.getoption("--soak-minutes") * CALM / 2)
-    release.script("soak", Path(__file__).parent / "soak.py", "6", calm, image="crime-backend:dev")
+    release.script("soak", SCRIPTS / "soak.py", "6", calm)
     release.kubectl("wait", "pod/soak", "--for=condition=Ready", "--timeout=60s")
     time.sleep(2)
 

@@ -1,4 +1,4 @@
-"""Two releases in one namespace: the second has a prefix, a path and an arbitrary user."""
+"""Two releases in one namespace: the second has a prefix, a path, an arbitrary user and an object store."""
 
 from cluster.cluster import Cluster
 
@@ -12,6 +12,13 @@ WEST = {
     "frontend.replicas": "1",
     "frontend.service.type": "ClusterIP",
     "frontend.basePath": "/crime",
+    "networkPolicy.enabled": "true",
+    "mlflow.artifactRoot": "s3://west/models",
+}
+SERVICES = {
+    f"{prefix}{part}": (f"{prefix}{part}-service", port)
+    for prefix in ("", "west-")
+    for part, port in (("backend", "5000"), ("mlflow", "5000"), ("frontend", "8501"))
 }
 
 
@@ -39,6 +46,17 @@ def test_a_second_release_lives_beside_the_first(release: Cluster) -> None:
         assert "//mlflow-service" in release.ask("/ready")["registry"]
         user = release.kubectl("exec", "deployment/west-mlflow-deployment", "--", "id", "-u").strip()
         assert user == "1000650000"
+        # policies are of one release, and let a registry out to a store that is set
+        outside = {"outside": ("kubernetes.default", "443")}
+        for part, reached in {
+            "west-frontend": {"west-backend"},
+            "west-backend": {"west-mlflow"},
+            "west-mlflow": {"outside", "frontend", "west-frontend"},
+            "frontend": {"backend"},
+            "backend": {"mlflow"},
+        }.items():
+            others = {name: address for name, address in SERVICES.items() if name != part} | outside
+            assert release.reached(f"deployment/{part}-deployment", others) == reached | {"names"}, part
     finally:
         release.helm("uninstall", "west", "--wait", "--timeout", "120s")
     release.until(lambda: release.gone("backend") and release.gone("frontend"))

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cluster.cluster import Cluster
+from cluster.cluster import SCRIPTS, VALUES, Cluster, part
 
 CHART = "charts/crime-prediction"
 
@@ -23,7 +23,7 @@ def kept(release: Cluster) -> dict[str, Any]:
 def test_a_backup_goes_into_an_empty_cluster_of_the_previous_chart_and_is_upgraded(
     release: Cluster, root: Path
 ) -> None:
-    release.script("safe", Path(__file__).parent / "wait.py", image="crime-training:dev")
+    release.script("safe", SCRIPTS / "wait.py", image="crime-training:dev", labels=part("training"))
     release.kubectl("wait", "pod/safe", "--for=condition=Ready", "--timeout=60s")
 
     def crime(*arguments: str) -> dict[str, Any]:
@@ -37,8 +37,7 @@ def test_a_backup_goes_into_an_empty_cluster_of_the_previous_chart_and_is_upgrad
     release.helm("uninstall", "crime", "--wait", "--timeout", "120s")
     release.until(lambda: not release.get("pvc")["items"], 60)
     (previous,) = (root / "tests" / "chart" / "previous").glob("*.tgz")
-    release.helm("install", "crime", str(previous), "--wait", "--timeout", "180s", "--set",
-                 "backend.tokenSecret=crime-token,backend.env.CRIME_RECORD_SECONDS=2")  # fmt: skip
+    release.helm("install", "crime", str(previous), "--wait", "--timeout", "180s", *VALUES)
     assert release.ask("/models")["source"] == "bundle"  # an empty registry
     began = time.monotonic()
     assert crime("restore", "/tmp/backup.tar.gz") == saved
