@@ -74,13 +74,14 @@ def training_pod(release: Cluster) -> None:
 
 def start_pods(release: Cluster) -> dict[str, tuple[str, str]]:
     """Pods beside those of the release; the named clients last, for they wait until the policies know all."""
-    strangers = {"stranger": NAMESPACE, "elsewhere": ELSEWHERE}
-    for name, namespace in strangers.items():
-        release.script(name, SCRIPTS / "listen.py", "8000", "53", labels={}, namespace=namespace)
-    release.script("helm-test", SCRIPTS / "listen.py", "8000", labels=part("test"))
+    listen = SCRIPTS / "listen.py"
+    release.script("stranger", listen, "8000", labels={})
+    # labels count in the release's own namespace alone
+    release.script("elsewhere", listen, "8000", "53", labels=part("training"), namespace=ELSEWHERE)
+    release.script("helm-test", listen, "8000", labels=part("test"))
     training_pod(release)
     release.kubectl("wait", "pod/stranger", "pod/helm-test", "pod/training", "--for=condition=Ready", "--timeout=60s")
-    for namespace in strangers.values():
+    for namespace in (NAMESPACE, ELSEWHERE):
         release.script("client", SCRIPTS / "wait.py", namespace=namespace)
         release.kubectl("wait", "pod/client", "--namespace", namespace, "--for=condition=Ready", "--timeout=60s")
     return {

@@ -1,5 +1,7 @@
 """Two releases in one namespace: the second has a prefix, a path, an arbitrary user and an object store."""
 
+import json
+
 from cluster.cluster import Cluster
 
 WEST = {
@@ -14,6 +16,16 @@ WEST = {
     "frontend.basePath": "/crime",
     "networkPolicy.enabled": "true",
     "mlflow.artifactRoot": "s3://west/models",
+}
+TRACES = {  # a policy of one's own: where the backend's traces go is not the chart's to know
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "west-traces"},
+    "spec": {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "backend", "app.kubernetes.io/instance": "west"}},
+        "policyTypes": ["Egress"],
+        "egress": [{}],
+    },
 }
 SERVICES = {
     f"{prefix}{part}": (f"{prefix}{part}-service", port)
@@ -31,7 +43,10 @@ def serving(cluster: Cluster, service: str) -> list[str]:
 def test_a_second_release_lives_beside_the_first(release: Cluster) -> None:
     before = {pod["metadata"]["name"] for pod in release.pods("backend") + release.pods("frontend")}
     values = ",".join(f"{name}={value}" for name, value in WEST.items())
-    release.helm("install", "west", "charts/crime-prediction", "--wait", "--timeout", "180s", "--set", values)
+    release.helm(
+        "install", "west", "charts/crime-prediction", "--wait", "--timeout", "180s",
+        "--set", values, "--set-json", f"extraObjects={json.dumps([TRACES])}",
+    )  # fmt: skip
     try:
         output = release.helm("test", "west", "--logs")
         assert output.count("Phase:          Succeeded") == 2
@@ -46,12 +61,13 @@ def test_a_second_release_lives_beside_the_first(release: Cluster) -> None:
         assert "//mlflow-service" in release.ask("/ready")["registry"]
         user = release.kubectl("exec", "deployment/west-mlflow-deployment", "--", "id", "-u").strip()
         assert user == "1000650000"
-        # policies are of one release, and let a registry out to a store that is set
+        # policies are of one release, let a registry out to a store that is set, and add up with one's own
         outside = {"outside": ("kubernetes.default", "443")}
+        anywhere = {"outside", "frontend", "west-frontend"}
         for part, reached in {
             "west-frontend": {"west-backend"},
-            "west-backend": {"west-mlflow"},
-            "west-mlflow": {"outside", "frontend", "west-frontend"},
+            "west-backend": {"west-mlflow"} | anywhere,
+            "west-mlflow": anywhere,
             "frontend": {"backend"},
             "backend": {"mlflow"},
         }.items():
