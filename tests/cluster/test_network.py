@@ -115,7 +115,8 @@ def pods(release: Cluster) -> Iterator[Pods]:
     for namespace, name in pods.sources.values():
         if name in ("stranger", "elsewhere", "client", "helm-test", "training"):
             release.kubectl("delete", "pod", name, "--namespace", namespace, "--grace-period=1")
-    release.helm("upgrade", "crime", CHART, "--wait", "--reuse-values", "--set", "dask.enabled=false")
+    # with --reuse-values Helm would keep the address of the scheduler that is gone
+    release.helm("upgrade", "crime", CHART, "--wait", "--reset-then-reuse-values", "--set", "dask.enabled=false")
     release.until(lambda: release.gone("dask-worker") and not release.pods("dask-worker"))
 
 

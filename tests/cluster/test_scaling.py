@@ -23,6 +23,7 @@ def test_training_is_shared_out_and_survives_a_killed_worker(release: Cluster) -
         assert found[workers]["overall"] == found[1]["overall"]
         assert found[workers]["levels"] == found[1]["levels"]
     release.helm(
-        "upgrade", "crime", "charts/crime-prediction", "--wait", "--reuse-values", "--set", "dask.enabled=false"
-    )
+        "upgrade", "crime", "charts/crime-prediction", "--wait", "--reset-then-reuse-values",
+        "--set", "dask.enabled=false",
+    )  # fmt: skip
     release.until(lambda: release.gone("dask-worker") and not release.pods("dask-worker"))
