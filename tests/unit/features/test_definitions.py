@@ -40,7 +40,7 @@ def encode(**cells: str) -> dict[str, float]:
 
 def test_features_mean_what_they_say() -> None:
     features = encode(
-        date_occ="03/01/2024", time_occ="0030", area="7", date_rptd="03/04/2024", mocodes="0344 1300", vict_sex="F"
+        date_occ="2024-03-01", time_occ="0030", area="7", date_rptd="2024-03-04", mocodes="0344 1300", vict_sex="F"
     )
     assert features["area"] == 7
     assert features["minute_of_day"] == 30
@@ -54,7 +54,7 @@ def test_features_mean_what_they_say() -> None:
 
 
 def test_none_recorded_differs_from_not_known() -> None:
-    report = {"date_occ": "03/01/2024", "time_occ": "0100", "area": "7"}
+    report = {"date_occ": "2024-03-01", "time_occ": "0100", "area": "7"}
     recorded = encode(**report, mocodes="", weapon_used_cd="")
     assert (recorded["mo_0344"], recorded["mo_count"], recorded["weapon"], recorded["on_the_hour"]) == (0, 0, 0, 1)
     unknown = encode(**report)
