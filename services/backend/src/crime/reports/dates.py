@@ -25,7 +25,7 @@ EXPECTED = "expected a date as 01/31/2020 or 2020-01-31"
 Parsed = tuple[int, str | None]  # a day and a repair
 
 _CLOCK = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?(?: ?[AP]\.?M\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?"
-_AFTER = rf"(?:[ T,]+{_CLOCK})?"
+_AFTER = rf"(?:[ T,:]+{_CLOCK})?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<name>[A-Z]{3,9})\.?"
 _FLAGS = re.ASCII | re.IGNORECASE
@@ -37,7 +37,7 @@ _LAPD = re.compile(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d [AP]M", re.ASCII)  # the por
 _YEAR_FIRST = re.compile(r"(?P<year>\d{4})([-/.])(?P<month>\d{1,2})\2(?P<day>\d{1,2})" + _AFTER, _FLAGS)
 _COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?:\.0*)?", re.ASCII)
 _NAMED = (
-    re.compile(rf"(?:[A-Z]{{3,9}},? )?(?P<day>\d{{1,2}})[ -]{_MONTH}[ ,-]+(?P<year>\d{{4}}|\d{{2}}){_AFTER}", _FLAGS),
+    re.compile(rf"(?:[A-Z]{{3,9}},? )?(?P<day>\d{{1,2}})[ -]?{_MONTH}[ ,-]*(?P<year>\d{{4}}|\d{{2}}){_AFTER}", _FLAGS),
     re.compile(rf"(?:[A-Z]{{3,9}},? )?{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}}){_AFTER}", _FLAGS),
     re.compile(rf"(?P<year>\d{{4}})[ -]{_MONTH}[ -](?P<day>\d{{1,2}}){_AFTER}", _FLAGS),
 )

@@ -20,7 +20,7 @@ _YES_NO = {"yes": 1, "y": 1, "true": 1, "t": 1, "1": 1, "1.0": 1, "no": 0, "n": 
 _CLOCK = re.compile(
     r"(?:\d{1,4}[-/]\d{1,2}[-/]\d{1,4}[ T]+|\d+ days? )?"  # a date with a time, a span of time
     r"(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::\d{2}(?:[.,]\d+)?)?"
-    r"(?: ?(?P<half>[AP])\.?M\.?)?(?:Z|[+-]\d{2}:?\d{2})?",
+    r"(?: ?(?P<half>[AP])\.?M\.?)?(?:Z|[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII | re.IGNORECASE,
 )
 _DAY_FRACTION = re.compile(r"(?:0|\d{5})?[.,]\d+|\d(?:[.,]\d+)?E-\d{1,2}", re.ASCII | re.IGNORECASE)
