@@ -41,6 +41,14 @@ def test_check_counts_what_was_repaired_and_rejected(
     assert rejected[0]["TIME OCC"] == "9999"
 
 
+def test_a_table_without_a_readable_row_is_an_error(crime: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text("DATE OCC,TIME OCC,AREA\nsoon,1430,1\n")
+    result = crime("check", "--data", path, "--json", code=1)
+    assert "error: no report could be read of 1 rows (DATE OCC: expected a date" in result.stderr
+    assert json.loads(result.stdout)["rows"] == 1
+
+
 def test_check_tells_where_a_feed_stopped(crime: RunCommand, tmp_path: Path) -> None:
     path, day = tmp_path / "reports.csv", day_number("2025-01-01")
     days = [day + number for number in range(200) for _ in range(20 if number < 150 else number % 2)]

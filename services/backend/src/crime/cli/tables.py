@@ -48,6 +48,7 @@ def check(data: Data = None, rejects: Rejects = None, day_first: DayFirst = None
     """Read a table: what was repaired and rejected, where its feed begins and ends, how new its reports are."""
     import numpy as np
 
+    from crime.core.errors import DataError
     from crime.reports.files import parse_block, read_blocks
     from crime.reports.freshness import Freshness, newest_by_system
     from crime.reports.history import EventHistory, occurred_and_known
@@ -68,6 +69,9 @@ def check(data: Data = None, rejects: Rejects = None, day_first: DayFirst = None
         err.print(line, highlight=False, soft_wrap=True)
     if as_json:
         typer.echo(json.dumps(tally.as_dict() | freshness.as_json() | {"feed": feed}))
+    with readable_errors():
+        if not len(occurred):
+            raise DataError(tally.no_report)
 
 
 @app.command()
