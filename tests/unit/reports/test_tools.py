@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from crime.core.errors import DataError
 from crime.reports.files import load_reports
+from crime.reports.sources import unread_columns
 from crime.reports.tally import Tally
 from pyarrow import feather, parquet
 
@@ -301,6 +302,13 @@ def test_columns_that_no_report_has_are_named(tmp_path: Path) -> None:
     tally = Tally()
     load_reports(write_csv(tmp_path / "t.csv", rows), tally)
     assert tally.unread == ["Premis Cdd (Premis Cd?)", "Officer"]
+
+
+def test_of_very_many_such_columns_the_first_are_named() -> None:
+    unread = unread_columns(f"column {number}" + "x" * 100 for number in range(100_000))
+    assert len(unread) == 31
+    assert unread[-1] == "99,970 more"
+    assert max(map(len, unread)) <= 80
 
 
 def early_days(rows: list[Row]) -> list[Row]:

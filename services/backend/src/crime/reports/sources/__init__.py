@@ -25,7 +25,7 @@ BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
 NAME_OF_CODE = {"premis_cd": "premis_desc", "weapon_used_cd": "weapon_desc"}  # the field that names another's code
 CIRCUMSTANCES = ("victim_shot", "domestic_violence_crime", "gang_related_crime", "transit_related_crime")
 NEAR_NAME = 0.7  # similarity from which a name may be meant for another, as `difflib` counts it
-MAX_NAME_CHARACTERS = 60  # of a name that is compared
+MAX_NAME_CHARACTERS, MAX_UNREAD = 60, 30  # of a name that is compared; such names that are told
 _NAME_OF_KEY = {"system": "System"} | {
     key: column.name for source in (NIBRS, LEGACY) for column in source.fields.values() for key in sorted(column.names)
 }
@@ -45,10 +45,19 @@ def systems_of(columns: Collection[str]) -> tuple[System, ...]:
 
 
 def unread_columns(names: Iterable[str]) -> list[str]:
-    """Columns that no report has, each with the name that may be meant: `Premis Cdd (Premis Cd?)`."""
+    """Columns that no report has, each with the name that may be meant: `Premis Cdd (Premis Cd?)`.
+
+    Of very many the first are named.
+    """
     known = {"", "system"}.union(*(source.names for source in SOURCES.values()))
     unread = [name for name in names if column_key(name) not in known]
-    return [f"{name} ({near}?)" if (near := near_name(column_key(name))) else name for name in unread]
+    told = [
+        f"{name[:MAX_NAME_CHARACTERS]} ({near}?)"
+        if (near := near_name(column_key(name)))
+        else name[:MAX_NAME_CHARACTERS]
+        for name in unread[:MAX_UNREAD]
+    ]
+    return [*told, f"{len(unread) - MAX_UNREAD:,} more"] if len(unread) > MAX_UNREAD else told
 
 
 @lru_cache(1024)
