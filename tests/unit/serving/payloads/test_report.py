@@ -98,6 +98,7 @@ def test_the_report_number_is_shortened_and_never_wrong() -> None:
         ({"DATE OCC": math.nan}, "required: expected date it happened"),
         ({"DATE OCC": "15,01,2023"}, "expected a date as 01/31/2020 or 2020-01-31"),
         ({"DATE OCC": 44941}, "expected a date as 01/31/2020 or 2020-01-31"),
+        ({"Mocodes": [["0344"]]}, "expected MO codes of four digits, separated by spaces"),
         ({"TIME OCC": 0.5}, "expected a 24-hour time from 0000 to 2359"),
         ({"Premis Cd": "street"}, "expected an LAPD code, a whole number; `System` nibrs tells a NIBRS report"),
         ({"Mocodes": "abc"}, "expected MO codes of four digits, separated by spaces"),

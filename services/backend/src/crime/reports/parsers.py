@@ -30,9 +30,10 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 MINUTES_A_DAY = 1_440
 DAY_FRACTION = "time as a fraction of a day"  # a repair
 EXPECTED_TIME = "expected a 24-hour time from 0000 to 2359"
+MO_LIST, EXPECTED_MO_CODES = "MO codes written as a list", "expected MO codes of four digits, separated by spaces"
 # repairs of what programs write into tables; in a payload they are errors, with these messages
-TABLE_FORMS = {DAY_NUMBER: EXPECTED, SECONDS: EXPECTED, DAY_FRACTION: EXPECTED_TIME}
-_LIST_MARKS = str.maketrans(dict.fromkeys("[]{}()'\",;|/", " "))
+TABLE_FORMS = {DAY_NUMBER: EXPECTED, SECONDS: EXPECTED, DAY_FRACTION: EXPECTED_TIME, MO_LIST: EXPECTED_MO_CODES}
+_LIST_MARKS = str.maketrans(dict.fromkeys("[]{}()'\";|/", " "))
 
 
 def parse_time(text: str) -> Parsed:
@@ -151,13 +152,14 @@ def parse_mocodes(text: str) -> Parsed:
     if _MO_CODES.fullmatch(text):
         return tuple(dict.fromkeys(text.split(" "))), None
     codes: dict[str, None] = {}
-    repair = None
-    for word in text.translate(_LIST_MARKS).split():
+    plain = text.translate(_LIST_MARKS)
+    repair = MO_LIST if plain != text else None
+    for word in plain.replace(",", " ").split():
         match = _CODE.fullmatch(word)
         if not match or len(match[1]) > 4:
-            raise ValueError("expected MO codes of four digits, separated by spaces")
+            raise ValueError(EXPECTED_MO_CODES)
         if len(match[1]) < 4 or match[2]:
-            repair = "short MO code"
+            repair = repair or "short MO code"
         codes[match[1].zfill(4)] = None
     return tuple(codes), repair
 

@@ -129,7 +129,7 @@ def _validate_mocodes(value: object) -> tuple[str, ...] | None:
     text = _cell_text(" ".join(map(str, value)) if isinstance(value, list) else value)
     if not text:
         return () if text == "" else None
-    codes: tuple[str, ...] = parse_mocodes(text)[0]
+    codes: tuple[str, ...] = _parse_sent(parse_mocodes, text)
     return codes
 
 

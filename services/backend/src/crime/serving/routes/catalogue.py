@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, binned_features
@@ -22,6 +22,15 @@ from crime.serving.payloads.report import Report, model_input
 
 router = APIRouter()
 MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
+
+
+def _known_category(name: str) -> str:
+    if name not in CATEGORIES:
+        raise ValueError(f"expected one of {', '.join(CATEGORIES)}")
+    return name
+
+
+Category = Annotated[str, AfterValidator(_known_category), Field(json_schema_extra={"enum": list(CATEGORIES)})]
 
 
 @router.get("/features", tags=["features"], responses={503: {"description": "no model yet"}})
@@ -126,7 +135,7 @@ def codes(request: Request) -> dict[str, list[Code]]:
 def reports(
     request: Request,
     area: Annotated[list[Annotated[int, Field(ge=1, le=21)]] | None, Query(description="area numbers")] = None,
-    category: Annotated[list[str] | None, Query(description=", ".join(CATEGORIES))] = None,
+    category: Annotated[list[Category] | None, Query(description=", ".join(CATEGORIES))] = None,
     first: Annotated[str | None, Query(pattern=MONTH_PATTERN, description="first month, 2020-01")] = None,
     last: Annotated[str | None, Query(pattern=MONTH_PATTERN, description="last month, 2020-12")] = None,
 ) -> Counts:
@@ -166,14 +175,14 @@ def _complete_until(model: CategoryBundle) -> str | None:
 def _matches(
     counts: np.ndarray, area: list[int] | None, category: list[str] | None, first: str | None, last: str | None
 ) -> np.ndarray:
-    """(rows,) whether each row of a bundle's counts matches the filters; unknown categories match nothing."""
+    """(rows,) whether each row of a bundle's counts matches the filters."""
     months = counts[:, 0].astype("datetime64[M]").astype(str)
     matches = np.ones(len(counts), bool)
     if area:
         matches &= np.isin(counts[:, 1], area)
     if category:
         keys = list(CATEGORIES)
-        matches &= np.isin(counts[:, 2], [keys.index(name) for name in category if name in keys])
+        matches &= np.isin(counts[:, 2], [keys.index(name) for name in category])
     if first:
         matches &= months >= first
     if last:
