@@ -110,9 +110,10 @@ class _Column:
         if match := _NUMERIC.fullmatch(text):
             first, second = int(match[1]), int(match[3])
             is_late = max(first, second) > 12
-            order = "undecided" if not is_late else "day" if first > 12 else "month"
-            if order == "undecided" and (first == second or _LAPD.fullmatch(text)):
-                order = "lapd" if first != second else ""
+            if is_late:
+                order = "day" if first > 12 else "month"
+            elif first != second:
+                order = "lapd" if _LAPD.fullmatch(text) else "undecided"
         else:
             with suppress(ValueError):
                 is_late = date.fromordinal(parse_date(text)[0] + EPOCH_ORDINAL).day > 12

@@ -14,7 +14,7 @@ from crime.reports.arrow_blocks import read_arrow_blocks, read_folder_blocks, re
 from crime.reports.cells import cell_text
 from crime.reports.csv_blocks import read_csv_blocks
 from crime.reports.formats import format_of
-from crime.reports.parsing import DATE_COLUMNS, PLACE_COLUMNS, learn_dates, parse_columns
+from crime.reports.parsing import DATE_COLUMNS, learn_dates, parse_columns, place_column
 from crime.reports.row_blocks import read_json_blocks, read_workbook_blocks
 from crime.reports.schema import column_key
 from crime.reports.sources import SOURCES, own_columns, systems_of, unread_columns
@@ -110,8 +110,9 @@ def _wanted_columns(keys: list[str], only: Collection[str] | None) -> set[str]:
         for key, field in SOURCES[system].field_of.items()
         if only is None or field in only or field == "crime_code"
     }
-    # which tell the rows of the two systems apart, and where earlier exports have the coordinates
-    return wanted | {"system", *own_columns("nibrs"), *PLACE_COLUMNS}
+    place = place_column(keys)
+    # the others tell the rows of the two systems apart
+    return wanted | {"system", *own_columns("nibrs")} | ({place} if place else set())
 
 
 def _count_simulated(batch: "pa.RecordBatch") -> int:

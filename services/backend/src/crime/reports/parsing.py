@@ -100,10 +100,16 @@ def _month_first_columns(columns: Mapping[str, EncodedColumn], tally: Tally) -> 
     }
 
 
+def place_column(keys: Collection[str]) -> str | None:
+    """The column of a table that holds latitude and longitude together; None if it has columns of their own."""
+    has_own = not {"lat", "lon", "hndrdth_lat"}.isdisjoint(keys)
+    return None if has_own else next(filter(keys.__contains__, PLACE_COLUMNS), None)
+
+
 def _coordinate_columns(columns: Mapping[str, EncodedColumn]) -> dict[str, EncodedColumn]:
     """Columns LAT and LON of a table that has both in one column; none for other tables."""
-    key = next(filter(columns.__contains__, PLACE_COLUMNS), None)
-    if key is None or not {"lat", "lon", "hndrdth_lat"}.isdisjoint(columns):
+    key = place_column(columns)
+    if key is None:
         return {}
     pairs = [_coordinates.search(_text(cell)) for cell in columns[key][0]]
     if not any(pairs):

@@ -5,6 +5,7 @@ from itertools import chain, islice
 from typing import IO, TYPE_CHECKING, Any
 
 from crime.core.errors import DataError
+from crime.reports.arrow_blocks import BLOCK_ROWS
 from crime.reports.header import header_row
 from crime.reports.parsing import locate_columns
 from crime.reports.schema import column_key
@@ -13,7 +14,6 @@ from crime.reports.typed_cells import typed_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK_ROWS = 32_768  # about as many as a block of a CSV table holds
 Records = Iterable[dict[str, Any]]
 
 

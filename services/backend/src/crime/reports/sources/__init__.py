@@ -24,6 +24,8 @@ REQUIRED_FIELDS = tuple(key for key, column in LEGACY.fields.items() if column.r
 BLANK_MEANS_NONE = ("premis_cd", "weapon_used_cd", "mocodes")
 NAME_OF_CODE = {"premis_cd": "premis_desc", "weapon_used_cd": "weapon_desc"}  # the field that names another's code
 CIRCUMSTANCES = ("victim_shot", "domestic_violence_crime", "gang_related_crime", "transit_related_crime")
+# The keys of all columns, read or not, in any dialect.
+KNOWN_COLUMNS = frozenset({"system"}.union(*(source.names for source in SOURCES.values())))
 NEAR_NAME = 0.7  # similarity from which a name may be meant for another, as `difflib` counts it
 MAX_NAME_CHARACTERS, MAX_UNREAD = 60, 30  # of a name that is compared; such names that are told
 _NAME_OF_KEY = {"system": "System"} | {
@@ -49,8 +51,7 @@ def unread_columns(names: Iterable[str]) -> list[str]:
 
     Of very many the first are named.
     """
-    known = {"", "system"}.union(*(source.names for source in SOURCES.values()))
-    unread = [name for name in names if column_key(name) not in known]
+    unread = [name for name in names if (key := column_key(name)) and key not in KNOWN_COLUMNS]
     told = [
         f"{name[:MAX_NAME_CHARACTERS]} ({near}?)"
         if (near := near_name(column_key(name)))

@@ -6,16 +6,14 @@ from typing import Any
 
 from crime.classifier.limits import TrainingLimits
 from crime.reports.schema import column_key
-from crime.reports.sources import SOURCES, is_filled, near_name
+from crime.reports.sources import KNOWN_COLUMNS, MAX_NAME_CHARACTERS, SOURCES, is_filled, near_name
 from crime.reports.systems import SYSTEM_NAMES, System
 
 MAX_NAMED = 5  # names of one report that are no fields; a search for the nearest takes a millisecond
 MAX_SEARCHED = 100  # such names in a list, beyond which none is searched for
-MAX_NAME_CHARACTERS = 60
 _NOT_INPUTS = ("crime_code", "dr_no", "caseno")
 # Keys that a report of a system may have without a word: those of its columns, read or not.
 _EXPECTED = {system: source.names | {"system", "dr_no"} for system, source in SOURCES.items()}
-_ANY = frozenset(chain.from_iterable(_EXPECTED.values()))
 
 
 def unread_warnings(report: Mapping[str, Any], system: System, search: bool = True) -> list[str]:
@@ -29,7 +27,7 @@ def unread_warnings(report: Mapping[str, Any], system: System, search: bool = Tr
     for name, value in report.items():
         key = column_key(name)
         if key not in expected:
-            if key not in _ANY:
+            if key not in KNOWN_COLUMNS:
                 unknown.append(name)
             elif _is_input(key) and is_filled(value):
                 found.append(f"{name}: not read in a report by {SYSTEM_NAMES[system]}")
@@ -55,7 +53,7 @@ def list_warnings(
     odd = {
         row for column in columns if float in set(map(type, column)) for row, cell in enumerate(column) if cell != cell
     }
-    names = {name for name in dict.fromkeys(chain.from_iterable(reports)) if column_key(name) not in _ANY}
+    names = {name for name in dict.fromkeys(chain.from_iterable(reports)) if column_key(name) not in KNOWN_COLUMNS}
     is_plain: dict[tuple[str, ...], bool] = {}  # by system and names, which most reports share
     found: list[list[str]] = []
     for row, (report, system) in enumerate(zip(reports, systems, strict=True)):
