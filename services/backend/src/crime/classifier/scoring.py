@@ -106,7 +106,7 @@ def encode_cells(key: str, cells: Sequence[Any]) -> EncodedColumn:
 
 
 def _hashable(key: str, cell: Any) -> Any:
-    """A cell that equals another only if both are written alike: `True` is not 1."""
+    """A hashable value for a cell, by which cells of different spelling stay apart: `True` is not 1."""
     if isinstance(cell, np.ndarray):  # pandas' list of Arrow
         cell = cell.tolist()
     if isinstance(cell, list | tuple) and key == "mocodes":

@@ -65,6 +65,6 @@ class FeatureEncoder:
         return [text for text in unmet if text]
 
     def unmet_code(self, name: Coded, code: Code | None) -> str:
-        """The column and code, such as `Premis Cd RB`, if the vocabulary lacks it; blank if it has it, or for None."""
+        """Name a code that the vocabulary lacks, such as `Premis Cd RB`; blank for a known code and for None."""
         is_unmet = code is not None and np.isnan(self.vocabularies[name].number(code))
         return f"{FIELDS[name].name} {code.shown}" if code is not None and is_unmet else ""

@@ -1,4 +1,4 @@
-"""Read Parquet, Feather and Arrow streams as Arrow record batches like those of a CSV table."""
+"""Read Parquet, Feather and Arrow streams; every column becomes text, as in a CSV table."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ BLOCK_ROWS = 32_768  # about as many as a block of a CSV table holds
 
 
 def read_parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
-    """Batches of binary columns, named as in the file. Raises `DataError` if it is not an LAPD table."""
+    """Yield the rows of a Parquet file in batches of text columns. Raises `DataError` if it is no LAPD table."""
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
@@ -25,7 +25,7 @@ def read_parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
 
 
 def read_folder_blocks(folder: Path) -> Iterator["pa.RecordBatch"]:
-    """Batches of all Parquet files under a folder, as Spark and others write one table. Raises `DataError`."""
+    """Yield the rows of a folder of Parquet files, as Spark writes a table. Raises `DataError`."""
     import pyarrow as pa
     from pyarrow import dataset
 
@@ -39,7 +39,7 @@ def read_folder_blocks(folder: Path) -> Iterator["pa.RecordBatch"]:
 
 
 def read_arrow_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
-    """Batches of a Feather file or an Arrow stream. Raises `DataError` if it is not an LAPD table."""
+    """Yield the rows of a Feather file or an Arrow stream. Raises `DataError` if it is no LAPD table."""
     import pyarrow as pa
     from pyarrow import ipc
 

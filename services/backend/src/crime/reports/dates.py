@@ -1,4 +1,4 @@
-"""Dates as people and programs write them, and whether a table writes the day or the month first."""
+"""Parse dates, and find out whether a table writes the day or the month first."""
 
 import re
 from collections.abc import Iterable
@@ -75,7 +75,7 @@ def _full_year(digits: str) -> int:
 
 
 def _month_number(name: str) -> int:
-    """1 to 12. Raises `ValueError` for what is no English month."""
+    """The month's number, 1 to 12. Raises `ValueError` if the name is not an English month."""
     if (short := name[:3].lower()) not in _MONTHS:
         raise ValueError(EXPECTED)
     return _MONTHS.index(short) + 1
@@ -95,9 +95,10 @@ def _parse_number(match: re.Match[str]) -> Parsed:
 
 @dataclass
 class _Column:
-    """Distinct dates of a column: how many can only have the day, or the month, first, and one of each as an example.
+    """What the distinct dates of a column tell about their order.
 
-    `undecided` may have either. `shapes`: by way of writing, how many dates have a day up to 12, and how many later.
+    `counts` and `examples` by order: `day` or `month` comes first for certain, `lapd` is the portal's own format,
+    `undecided` fits both. `shapes`: by format, the number of dates up to the 12th of a month, and of later ones.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: {"day": 0, "month": 0, "lapd": 0, "undecided": 0})
@@ -126,10 +127,10 @@ class _Column:
 
 
 class TableDates:
-    """How a table writes dates such as 01/02/2020: the day or the month first, as its other rows tell.
+    """Whether dates such as 01/02/2020 have the day first, found from a table's other rows.
 
-    `day_first`: as a user says, for all columns; None to find out. A column in which no row tells it follows the
-    table's other column of dates.
+    `day_first`: the user's answer, for all columns; None to find out. If no row of a column tells, the table's other
+    column of dates decides.
     """
 
     def __init__(self, day_first: bool | None = None):

@@ -1,4 +1,4 @@
-"""Read workbooks and JSON, whose rows are Python values, as Arrow record batches like those of a CSV table."""
+"""Read workbooks and JSON; every column becomes text, as in a CSV table."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -18,7 +18,7 @@ Records = Iterable[dict[str, Any]]
 
 
 def read_workbook_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
-    """Batches of the one sheet of a workbook that is an LAPD table: Excel's (xlsx, xls, xlsb) or OpenDocument's.
+    """Yield the rows of a workbook's only sheet that is an LAPD table. Reads Excel (xlsx, xls, xlsb), OpenDocument.
 
     Raises `DataError` if no sheet is one, or several are.
     """
@@ -46,7 +46,7 @@ def read_workbook_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
 
 
 def read_json_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
-    """Batches of a JSON table: lines or a list of objects, the portal's exports, pandas' layouts, GeoJSON.
+    """Yield the rows of a JSON table: lines or a list of objects, the portal's exports, pandas' layouts, GeoJSON.
 
     A key that an object lacks is a blank cell: the portal leaves blank ones out. Raises `DataError`.
     """
@@ -113,7 +113,7 @@ def _named(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[dict[str
 
 
 def _batches(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator["pa.RecordBatch"]:
-    """Batches of rows of cells, of columns whose names differ."""
+    """Put rows into batches of text columns. Of columns with the same name only the first is kept."""
     import pyarrow as pa
 
     positions = {column_key(name): position for position, name in reversed(list(enumerate(names)))}

@@ -32,7 +32,7 @@ NULL_TEXTS = frozenset({"None", "nan", "NaN", "<NA>", "NaT"})
 
 DATATYPE_PATTERN = "^(BOOL|U?INT(8|16|32|64)|FP(16|32|64)|BYTES)$"
 _REPORT_PROPERTIES = Report.model_json_schema()["properties"]
-# By name of a column what its values may be: as in a report, with MO codes as text and codes of the older system.
+# JSON schema of each column's values: as in a report, but MO codes are text, and codes are LAPD's older ones.
 _VALUES = {column.name: _REPORT_PROPERTIES[column.name] for column in REPORT_COLUMNS.values()} | {
     "Mocodes": {"anyOf": [kind for kind in MO_CODES["anyOf"] if kind["type"] != "array"]},
     "Premis Cd": LEGACY_CODE,
