@@ -144,6 +144,12 @@ class Cluster:
         ready = [self.ask("/ready", pod=pod["metadata"]["name"]) for pod in self.pods("backend")]
         return {found["serving"][name] for found in ready}
 
+    def champion(self) -> str:
+        """The version that all ready backend pods answer with, once they agree: a new pod begins with its image's."""
+        self.until(lambda: len(self.serving()) == 1, 15)
+        (version,) = self.serving()
+        return version
+
     def job(self, name: str, *arguments: str, timeout: float = 300, killed_after: float = 0) -> str:
         """Run the chart's training job, with other arguments if given; returns its log.
 

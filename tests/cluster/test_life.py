@@ -56,7 +56,7 @@ def challengers(release: Cluster) -> set[str | None]:
 
 
 def test_a_challenger_answers_its_share_on_every_pod(release: Cluster) -> None:
-    (champion,) = release.serving()
+    champion = release.champion()
     other = "2" if champion == "1" else "1"
     path = "/models/crime-category/challenger"
     release.ask(path, {"version": other, "canary": 0.25, "by": "a test"})
@@ -82,7 +82,7 @@ def test_a_challenger_answers_its_share_on_every_pod(release: Cluster) -> None:
 
 
 def test_the_page_promotes_with_the_token_alone(release: Cluster, browser: Browser, page_url: str) -> None:
-    (champion,) = release.serving()
+    champion = release.champion()
     page = browser.new_page()
     page.goto(f"{page_url}/models")
     promote = page.get_by_role("button", name="Make it champion", exact=True)
@@ -112,7 +112,7 @@ def test_the_page_promotes_with_the_token_alone(release: Cluster, browser: Brows
 
 @pytest.mark.parametrize(("how", "expected"), [("slow", "timed out"), ("garbage", "something that is not JSON")])
 def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, release: Cluster) -> None:
-    serving = release.serving()
+    serving = {release.champion()}
     before = release.get("service", "mlflow-service")["spec"]["selector"]
     point = [{"op": "replace", "path": "/spec/selector", "value": {"trouble": "yes"}}]
     release.kubectl("patch", "service", "mlflow-service", "--type=json", "-p", json.dumps(point))
@@ -137,7 +137,7 @@ def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, releas
 
 
 def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Cluster) -> None:
-    serving = release.serving()
+    serving = {release.champion()}
     release.kubectl("scale", "deployment/mlflow-deployment", "--replicas=0")
     with release.load() as outcome:
         release.until(lambda: release.gone("mlflow") and not release.pods("mlflow"))
@@ -159,7 +159,7 @@ def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Clust
 
 def test_without_dns_the_backend_goes_on_and_starts_anew(release: Cluster) -> None:
     """Every backend pod is replaced by one that can't resolve names, and then back."""
-    serving = release.serving()
+    serving = {release.champion()}
 
     def rolled_out(**names: Any) -> None:
         pods = {"spec": {"template": {"spec": names}}}
@@ -197,7 +197,7 @@ def wrong_clocks(release: Cluster, images: Images) -> Iterator[list[str]]:
 
 
 def test_wrong_clocks_change_no_answer_and_lose_no_record(release: Cluster, wrong_clocks: list[str]) -> None:
-    (champion,) = release.serving()
+    champion = release.champion()
     other = "2" if champion == "1" else "1"
     recorded = release.ask("/drift")["reports"]
     with release.load() as outcome:
@@ -266,7 +266,7 @@ def portal(release: Cluster) -> Iterator[Callable[[str], object]]:
 def test_drift_appears_and_training_answers_it(release: Cluster, portal: Callable[[str], object]) -> None:
     portal("until?2020-07-08")
     before = release.job("before", timeout=600)
-    (champion,) = release.serving()
+    champion = release.champion()
     if "crime-category version" in before and "not champion" in before:  # a model of real reports stands in the way
         made = before.split("crime-category version ")[1].split(":")[0]
         reason = {"version": made, "force": "this test needs the model of the simulated city"}
