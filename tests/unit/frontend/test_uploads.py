@@ -53,9 +53,48 @@ def table_of_json(lines: bool = False) -> bytes:
     return ("\n".join(map(json.dumps, present)) if lines else json.dumps(present)).encode()
 
 
+def table_of_layout(write: Callable[[list[dict[str, Any]]], Any]) -> bytes:
+    """JSON in a layout of some program, behind a byte order mark."""
+    return b"\xef\xbb\xbf" + json.dumps(write(json.loads(table_of_json()))).encode()
+
+
+def table_of_stream() -> bytes:
+    table = pa.Table.from_pylist(ROWS)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+LAYOUTS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
+    "pandas, by column": lambda rows: {name: {str(i): row.get(name) for i, row in enumerate(rows)} for name in rows[0]},
+    "pandas, by row": lambda rows: {str(number): row for number, row in enumerate(rows)},
+    "pandas, split": lambda rows: {"columns": list(rows[0]), "data": [[r.get(n) for n in rows[0]] for r in rows]},
+    "pandas, table": lambda rows: {"schema": {}, "data": rows},
+    "polars": lambda rows: {name: [row.get(name) for row in rows] for name in rows[0]},
+    "the portal's rows.json": lambda rows: {
+        "meta": {"view": {"columns": [{"name": name} for name in rows[0]]}},
+        "data": [[row.get(name) for name in rows[0]] for row in rows],
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_of_json_is_turned_into_csv(layout: str) -> None:
+    content = as_csv(io.BytesIO(table_of_layout(LAYOUTS[layout])))
+    assert list(csv.reader(io.TextIOWrapper(content, newline=""))) == [list(ROWS[0]), *CELLS]
+
+
 @pytest.mark.parametrize(
     "content",
-    [table_of_parquet, table_of_feather, table_of_workbook, table_of_json, lambda: table_of_json(lines=True)],
+    [
+        table_of_parquet,
+        table_of_feather,
+        table_of_stream,
+        table_of_workbook,
+        table_of_json,
+        lambda: table_of_json(lines=True),
+    ],
 )
 def test_a_table_of_any_format_is_turned_into_csv(content: Callable[[], bytes]) -> None:
     rows = list(csv.reader(io.TextIOWrapper(as_csv(io.BytesIO(content())), newline="")))

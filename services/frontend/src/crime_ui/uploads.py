@@ -1,11 +1,13 @@
 """Tables that people upload, as the CSV that the backend reads."""
 
+import codecs
 import csv
 import io
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import zip_longest
 from typing import IO, Any
 
 ENDINGS = ["csv", "tsv", "txt", "gz", "zip", "xlsx", "xls", "xlsb", "ods", "parquet", "feather", "json", "jsonl"]
@@ -25,11 +27,11 @@ def as_csv(file: IO[bytes]) -> IO[bytes]:
     head = file.read(64)
     file.seek(0)
     try:
-        if head.startswith((b"PAR1", b"ARROW1")):
+        if head.startswith((b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")):
             return _write(_arrow_rows(file, head))
         if head.startswith(b"\xd0\xcf\x11\xe0") or (head.startswith(b"PK\x03\x04") and _is_workbook(file)):
             return _write(_workbook_rows(file))
-        if head.lstrip()[:1] in (b"[", b"{"):
+        if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"[", b"{"):
             return _write(_json_rows(file))
     except UnreadableTable:
         raise
@@ -41,9 +43,12 @@ def as_csv(file: IO[bytes]) -> IO[bytes]:
 
 
 def _arrow_rows(file: IO[bytes], head: bytes) -> Iterable[Sequence[Any]]:
-    from pyarrow import feather, parquet
+    from pyarrow import feather, ipc, parquet
 
-    table = parquet.read_table(file) if head.startswith(b"PAR1") else feather.read_table(file)
+    if head.startswith(b"PAR1"):
+        table = parquet.read_table(file)
+    else:
+        table = feather.read_table(file) if head.startswith(b"ARROW1") else ipc.open_stream(file).read_all()
     yield table.column_names
     for batch in table.to_batches(10_000):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
@@ -83,7 +88,7 @@ def _json_rows(file: IO[bytes]) -> Iterable[Sequence[Any]]:
     except ValueError:
         reports = [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(reports, dict):
-        reports = [feature.get("properties") for feature in reports.get("features", [])] or [reports]
+        reports = _rows_of(reports)
     if not all(isinstance(report, dict) for report in reports):
         raise UnreadableTable("expected a list of reports, or a report a line, each a JSON object")
     names = list(dict.fromkeys(name for report in reports for name in report))
@@ -92,9 +97,32 @@ def _json_rows(file: IO[bytes]) -> Iterable[Sequence[Any]]:
         yield [report.get(name) for name in names]
 
 
+def _rows_of(content: dict[str, Any]) -> list[Any]:
+    """The rows of a JSON object: the portal's rows.json, GeoJSON, and the layouts that pandas and polars write."""
+    match content:
+        case {"meta": {"view": {"columns": columns}}, "data": [*rows]}:
+            return [dict(zip([column["name"] for column in columns], row, strict=False)) for row in rows]
+        case {"columns": [*names], "data": [*rows]}:
+            return [dict(zip(names, row, strict=False)) for row in rows]
+        case {"features": [*features]}:
+            return [{"geometry": feature.get("geometry")} | (feature.get("properties") or {}) for feature in features]
+        case {"data": [*rows]}:
+            return rows
+    columns = list(content.values())
+    if columns and all(isinstance(cells, list) for cells in columns):
+        return [dict(zip(content, row, strict=True)) for row in zip_longest(*columns)]
+    if not all(isinstance(cells, dict) for cells in columns):
+        return [content]
+    if not any(REQUIRED in name.lower().replace("_", " ") for name in content):  # the rows by their number
+        return columns
+    keys = dict.fromkeys(key for cells in columns for key in cells)
+    return [{name: cells.get(key) for name, cells in content.items()} for key in keys]
+
+
 def _write(rows: Iterable[Sequence[Any]]) -> IO[bytes]:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([_text(cell) for cell in row] for row in rows)
+    texts = ([_text(cell) for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(row for row in texts if any(row))
     return io.BytesIO(text.getvalue().encode())
 
 
@@ -107,5 +135,10 @@ def _text(cell: Any) -> str:
     if isinstance(cell, timedelta):
         return str(cell)
     if isinstance(cell, list):
-        return " ".join(map(str, cell))
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+        return " ".join(str(part) for part in cell if part is not None)
+    if isinstance(cell, dict):
+        return json.dumps(cell, default=str)
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "replace")
+    text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return " ".join(text.splitlines())
