@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crime.core.errors import DataError
 from crime.reports.cells import OMITTED
-from crime.reports.parsing import locate_columns, parse_columns
+from crime.reports.parsing import Reading, locate_columns, parse_columns
 from crime.reports.systems import NONE_RECORDED
 from crime.reports.table import CellError, Reports, encode_column
 from crime.reports.tally import Tally
@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 GOOD = {"date_occ": "01/15/2023", "time_occ": "1430", "area": "6"}
 
 
-def parse(tally: Tally, rows: int = 1, strict: bool = False, labelled: bool = False, **cells: Sequence[Any]) -> Reports:
+def parse(
+    tally: Tally, rows: int = 1, reading: Reading = "repair", labelled: bool = False, **cells: Sequence[Any]
+) -> Reports:
     columns = {key: encode_column([cell] * rows) for key, cell in GOOD.items()}
     columns |= {key: encode_column(column) for key, column in cells.items()}
-    return parse_columns(columns, rows, tally, labelled, strict=strict)
+    return parse_columns(columns, rows, tally, labelled, reading=reading)
 
 
 def test_missing_columns_are_not_known() -> None:
@@ -34,7 +36,9 @@ def test_missing_columns_are_not_known() -> None:
 
 
 def test_a_blank_code_means_none_was_recorded_and_an_omitted_one_is_not_known() -> None:
-    reports = parse(Tally(), 2, strict=True, weapon_used_cd=["", OMITTED], mocodes=["", OMITTED], lat=["", OMITTED])
+    reports = parse(
+        Tally(), 2, reading="payload", weapon_used_cd=["", OMITTED], mocodes=["", OMITTED], lat=["", OMITTED]
+    )
     assert reports.fields["weapon_used_cd"].tolist() == [NONE_RECORDED, None]
     assert reports.fields["mocodes"].tolist() == [(), None]
     assert np.isnan(reports.fields["lat"]).all()
@@ -57,7 +61,7 @@ def test_a_row_is_rejected_for_its_first_required_cell_that_can_not_be_used(
     cells: dict[str, list[str]], error: CellError
 ) -> None:
     tally = Tally()
-    reports = parse(tally, 1, False, True, **{"crm_cd": ["510"], **cells})
+    reports = parse(tally, 1, "repair", True, **{"crm_cd": ["510"], **cells})
     assert reports.errors.tolist() == [error]
     assert reports.accepted.tolist() == [False]
     assert tally.rejected == {str(error): 1}
@@ -74,7 +78,7 @@ def test_an_optional_cell_that_can_not_be_read_is_repaired_or_if_strict_rejects(
     assert reports.accepted.all()
     assert np.isnan(reports.fields["lat"]).all()
     assert tally.repaired == {"LAT unreadable, taken as not known": 1}
-    (error,) = parse(Tally(), strict=True, lat=["north"]).errors
+    (error,) = parse(Tally(), reading="payload", lat=["north"]).errors
     assert (error.column, error.kind) == ("LAT", "unreadable")
 
 
@@ -83,7 +87,7 @@ def test_a_report_taken_before_the_event_is_repaired_or_if_strict_rejected() -> 
     reports = parse(tally, 2, date_rptd=["01/14/2023", "01/16/2023"])
     np.testing.assert_array_equal(reports.fields["date_rptd"], [np.nan, 19_373])
     assert tally.repaired == {"Date Rptd before DATE OCC, taken as not known": 1}
-    strict = parse(Tally(), 2, strict=True, date_rptd=["01/14/2023", "01/16/2023"])
+    strict = parse(Tally(), 2, reading="payload", date_rptd=["01/14/2023", "01/16/2023"])
     assert strict.errors.tolist() == [CellError("Date Rptd", "order", "expected a date not before DATE OCC"), None]
 
 

@@ -1,14 +1,11 @@
 """Sixty reports as spreadsheets, databases and libraries write them: the same reports each time, or a clear refusal."""
 
-import csv
 import json
-from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import openpyxl
 import pandas as pd
 import polars as pl
@@ -19,56 +16,7 @@ from crime.reports.files import load_reports
 from crime.reports.sources import unread_columns
 from crime.reports.tally import Tally
 from pyarrow import feather, parquet
-
-PLAIN = Path(__file__).parents[2] / "tables/sixty.csv"  # as LAPD's portal wrote it until 2025
-DATES, TIME, MO = ("Date Rptd", "DATE OCC"), "TIME OCC", "Mocodes"
-Row = dict[str, Any]
-Write = Callable[[Path, list[Row]], Path]
-
-
-def plain_rows() -> list[Row]:
-    with PLAIN.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def day_of(text: str) -> datetime:
-    return datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p")
-
-
-def time_of(text: str) -> time:
-    return time(int(text) // 100, int(text) % 100)
-
-
-def fields_of(path: Path, tally: Tally | None = None) -> dict[str, list[Any]]:
-    """The reports' fields by report number, NaN as None."""
-    reports = load_reports(path, tally or Tally(), labelled=False)
-    order = np.argsort(reports.fields["dr_no"])
-    return {
-        key: [None if value != value else value for value in values[order].tolist()]
-        for key, values in reports.fields.items()
-    }
-
-
-def write_csv(path: Path, rows: list[Row], **options: Any) -> Path:
-    with path.open("w", newline="", encoding=options.pop("encoding", "utf-8")) as file:
-        writer = csv.DictWriter(file, rows[0], **options)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def csv_with(day: Callable[[datetime], object] | None = None, clock: Callable[[time], object] | None = None) -> Write:
-    """Writes a CSV table with its own way of writing dates, times."""
-
-    def write(path: Path, rows: list[Row]) -> Path:
-        for row in rows:
-            for name in DATES if day else ():
-                row[name] = day(day_of(row[name])) if day else row[name]
-            if clock:
-                row[TIME] = clock(time_of(row[TIME]))
-        return write_csv(path, rows)
-
-    return write
+from sixty import DATES, MO, PLAIN, TIME, Row, Write, csv_with, day_of, fields_of, plain_rows, time_of, write_csv
 
 
 def typed(rows: list[Row]) -> list[Row]:
@@ -331,7 +279,7 @@ def test_a_column_written_both_ways_is_refused(tmp_path: Path) -> None:
         row["DATE OCC"] = f"{day_of(row['DATE OCC']):%d/%m/%Y}"
         row["DR_NO"] += "0"
     path = write_csv(tmp_path / "t.csv", first + second)
-    with pytest.raises(DataError, match=r"has the day first and .* the month"):
+    with pytest.raises(DataError, match=r"has the month first and .* the day first"):
         load_reports(path, Tally())
 
 

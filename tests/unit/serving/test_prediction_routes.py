@@ -220,7 +220,20 @@ def test_a_table_that_breaks_off_ends_with_the_reason(client: TestClient) -> Non
     packed = gzip.compress(b"DATE OCC,TIME OCC,AREA\n" + rows)
     answer = client.post("/predict/batch", content=packed[: len(packed) // 2], headers=CSV)
     assert answer.status_code == 200
-    assert answer.text.splitlines()[-1].startswith('"the table ends here: ')
+    *_, last = csv.DictReader(answer.text.splitlines())
+    assert last["error"].startswith("the table ends here: ")
+    assert None not in last
+
+
+def test_the_order_of_dates_is_told_of_csv_alone(client: TestClient) -> None:
+    report = {"DATE OCC": "03/02/2020", "TIME OCC": 1430, "AREA": 1}
+    answer = client.post("/predict/batch?day_first=true", json=[report])
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["msg"] == (
+        "day_first: expected with a CSV table; in JSON and Arrow the month is first"
+    )
+    table = "DATE OCC,TIME OCC,AREA\n03/02/2020,1430,1\n"
+    assert client.post("/predict/batch?day_first=true", content=table, headers=CSV).status_code == 200
 
 
 def test_what_is_too_large_is_refused(client: TestClient) -> None:

@@ -76,3 +76,9 @@ def test_a_record_batch_fits_into_memory(score: ScoreBlock, monkeypatch: pytest.
     assert len(answer(stream(pa.table(COLUMNS), 2), score)) == 3
     with pytest.raises(DataError, match="3 rows in one record batch: at most 2"):
         answer(stream(pa.table(COLUMNS), 3), score)
+
+
+def test_a_stream_without_a_row_is_refused(score: ScoreBlock) -> None:
+    empty = pa.table({name: pa.array([], pa.string()) for name in ("DATE OCC", "TIME OCC", "AREA")})
+    with pytest.raises(DataError, match="the Arrow stream has no rows"):
+        answer(stream(empty), score)

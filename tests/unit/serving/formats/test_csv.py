@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import date
 from functools import partial
 
 import pytest
@@ -44,10 +45,10 @@ def test_the_answer_does_not_depend_on_the_size_of_blocks(score: ScoreBlock) -> 
     assert answer(table(ROWS * 3), score, 1) == answer(table(ROWS * 3), score, 100)
 
 
-def test_the_header_is_answered_before_the_rows_are_read(score: ScoreBlock) -> None:
+def test_a_table_is_answered_block_by_block(score: ScoreBlock) -> None:
     table = io.BytesIO(b"DATE OCC,TIME OCC,AREA\n" + b"01/22/2020,1200,3\n" * 5)
     pieces = list(answer_csv(open_csv(table), score, 2))
-    assert [piece.count("\n") for piece in pieces] == [1, 2, 2, 1]
+    assert [piece.count("\n") for piece in pieces] == [3, 2, 1]
 
 
 def test_misshapen_rows_are_kept_and_empty_lines_left_out(score: ScoreBlock) -> None:
@@ -124,3 +125,46 @@ def test_a_row_far_down_tells_the_order_of_dates(score: ScoreBlock) -> None:
 def test_a_table_without_a_readable_row_is_refused(body: bytes, told: str, score: ScoreBlock) -> None:
     with pytest.raises(DataError, match=told):
         open_csv(io.BytesIO(body))
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "told"),
+    [
+        ("Mocodes", "theft", "Mocodes: expected MO codes of four digits, separated by spaces"),
+        ("Premis Cd", "5.1E+02", "Premis Cd: expected an LAPD code, a whole number"),
+        ("Date Rptd", "01/21/2020", "Date Rptd: expected a date not before DATE OCC"),
+    ],
+)
+def test_a_row_with_a_value_that_can_not_be_read_gets_no_answer_as_in_predict(
+    column: str, cell: str, told: str, score: ScoreBlock
+) -> None:
+    rows = [["01/22/2020", "1200", "3", cell], ["01/22/2020", "1200", "3", ""]]
+    found = answer(table(rows, [*HEADER[:3], column]), score)
+    assert found[0]["error"].startswith(told)
+    assert (found[0]["label"], found[1]["error"]) == ("", "")
+
+
+def test_a_table_without_a_readable_row_is_refused_with_the_reason(score: ScoreBlock) -> None:
+    with pytest.raises(DataError, match=r"no report could be read of 2 rows \(Premis Cd: expected an LAPD code"):
+        answer(table([["01/22/2020", "1200", "3", "street"]] * 2, [*HEADER[:3], "Premis Cd"]), score)
+    with pytest.raises(DataError, match=r"no report could be read of 2 rows \(expected 4 cells, found 3: 2\)"):
+        answer(table([["01/22/2020", "1200", "3"]] * 2), score)
+
+
+def test_a_table_that_contradicts_itself_is_refused_or_ends_with_the_reason(score: ScoreBlock) -> None:
+    months, days = (
+        [f"{{:%{form}/%Y}}".format(date(2020, 1, day)) for day in range(1, 29)] for form in ("m/%d", "d/%m")
+    )
+    rows = [[day, "1200", "3", ""] for day in months + days]
+    with pytest.raises(DataError, match="write all dates one way"):
+        answer(table(rows), score, 100)
+    found = answer(table(rows[:28] * 20 + rows[28:]), score, 560)
+    assert [row["error"] for row in found[:-1]] == [""] * 560
+    assert found[-1]["error"].startswith("the table ends here: DATE OCC: ")
+    assert found[-1]["label"] == ""
+
+
+def test_hours_are_no_times(score: ScoreBlock) -> None:
+    with pytest.raises(DataError, match="TIME OCC: no time is above 23, so 13 may be an hour"):
+        answer(table([["01/22/2020", "13", "3", ""]]), score)
+    assert answer(table([["01/22/2020", "0013", "3", ""]]), score)[0]["error"] == ""

@@ -111,7 +111,11 @@ def test_a_body_of_another_form_is_told_what_was_expected(body: Any, message: st
 
 def test_a_csv_body_is_a_table() -> None:
     assert problem(lambda: csv_table(b""))["msg"].startswith("expected a CSV table")
-    assert problem(lambda: csv_table(b"AREA\n1,2\n"))["msg"] == "expected 1 cells in row 0, found 2"
+    assert problem(lambda: csv_table(b"AREA\n1,2\n"))["msg"].startswith("expected a CSV table: not an LAPD table")
+    header = b"DATE OCC;TIME OCC;AREA\n"
+    assert problem(lambda: csv_table(header))["msg"] == "expected a CSV table with a report: it has none"
+    assert problem(lambda: csv_table(header + b"1;2\n"))["msg"] == "expected 3 cells in row 0, found 2"
+    assert csv_table(header + b"01/15/2023;1430;1\n").columns["AREA"] == ["1"]
 
 
 def test_what_is_no_lapd_table_or_too_long_is_refused() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.reports.cells import OMITTED
-from crime.reports.parsing import parse_columns
+from crime.reports.parsing import first_filled, parse_columns
 from crime.reports.schema import DETAIL_LEVELS, column_key
 from crime.reports.sources import READ_COLUMNS
 from crime.reports.table import EncodedColumn, Reports, encode_column
@@ -84,9 +84,12 @@ def parse_table(columns: Mapping[str, Sequence[Any]], rows: int) -> Reports:
 
     Each row is a report of its own, read as strictly as one that comes alone: a value that can't be read is an error.
     """
-    keys = {name: column_key(name) for name in columns}
-    encoded = {key: encode_cells(key, columns[name]) for name, key in keys.items() if key in READ_COLUMNS}
-    return parse_columns(encoded, rows, Tally(), strict=True)
+    encoded: dict[str, EncodedColumn] = {}
+    for name, cells in columns.items():
+        if (key := column_key(name)) in READ_COLUMNS:
+            column = encode_cells(key, cells)
+            encoded[key] = first_filled(encoded[key], column) if key in encoded else column
+    return parse_columns(encoded, rows, Tally(), reading="payload")
 
 
 def score_columns(model: CategoryBundle, columns: Mapping[str, Sequence[Any]], rows: int) -> dict[str, list[Any]]:

@@ -53,7 +53,7 @@ def retrain(
 @app.command()
 def drift(
     data: Annotated[
-        Path | None, typer.Option(help="A later table with crime codes, joined by DR_NO.", exists=True, dir_okay=False)
+        Path | None, typer.Option(help="A later table with crime codes, joined by DR_NO.", exists=True)
     ] = None,
     day_first: DayFirst = None,
     as_json: Json = False,

@@ -72,6 +72,7 @@ def check(data: Data = None, rejects: Rejects = None, day_first: DayFirst = None
     with readable_errors():
         if not len(occurred):
             raise DataError(tally.no_report)
+        tally.check_columns()
 
 
 @app.command()

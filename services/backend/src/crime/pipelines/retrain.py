@@ -89,8 +89,7 @@ def retrain(
                 settings, table.path, since, lambda done, total: progress("fetch", done / max(1, total))
             )
             fetched = tuple(found.lines)
-        with table.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _digest(table.path)
         registry = open_registry(settings)
         run = _RetrainingRun(registry, digest)
         run.note(step="features", fetch="\n".join(fetched) or "a table was given")
@@ -118,6 +117,15 @@ def retrain(
         run.note(step="done")
         run.end()
     return RetrainingResult(digest, run.id, results, day_text(history.last), fetched)
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; of a folder that of its files, in the order of their names."""
+    if path.is_dir():
+        parts = (_digest(part) for part in sorted(path.rglob("*")) if part.is_file())
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -56,7 +56,8 @@ def _scored(
 
     types = {"label": pa.int8(), "label_name": pa.string(), "level": pa.string(), "error": pa.string()}
     any_accepted = False
-    for batch, reports in prefetch((batch, parse_block(batch, tally)) for batch in read_blocks(source, tally)):
+    parsed = ((batch, parse_block(batch, tally, reading="reject")) for batch in read_blocks(source, tally))
+    for batch, reports in prefetch(parsed):
         any_accepted = any_accepted or bool(reports.accepted.any())
         answer = score_reports(model, reports).columns()
         columns = [_text(column) for column in batch.columns]
@@ -65,6 +66,7 @@ def _scored(
         progress(tally.rows)
     if not any_accepted:
         raise DataError(f"{source.name}: {tally.no_report}")
+    tally.check_columns()
 
 
 def _text(column: "pa.Array") -> "pa.Array":

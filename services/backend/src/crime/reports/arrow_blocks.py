@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from crime.core.errors import DataError
 from crime.reports.parsing import locate_columns
+from crime.reports.schema import column_key
 from crime.reports.typed_cells import typed_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
+PARQUET_MAGIC = b"PAR1"
+LOCAL_ZONES = ("America/Los_Angeles", "US/Pacific")
 BLOCK_ROWS = 32_768  # about as many as a block of a CSV table holds
 
 
@@ -25,17 +28,42 @@ def read_parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
 
 
 def read_folder_blocks(folder: Path) -> Iterator["pa.RecordBatch"]:
-    """Yield the rows of a folder of Parquet files, as Spark writes a table. Raises `DataError`."""
+    """Yield the rows of a folder of Parquet files, as Spark writes a table. Raises `DataError`.
+
+    Files whose names begin with a dot or an underscore are Spark's own.
+    """
     import pyarrow as pa
     from pyarrow import dataset
 
-    files = dataset.dataset(folder, format="parquet", partitioning="hive", exclude_invalid_files=True)
-    if not files.files:
-        raise DataError(f"no Parquet file in the folder {folder.name!r}")
-    schemas = [fragment.physical_schema for fragment in files.get_fragments()]
+    paths = [str(part) for part in _parts(folder)]
+    files = dataset.dataset(paths, format="parquet", partitioning="hive", partition_base_dir=str(folder))
+    try:
+        schemas = [fragment.physical_schema for fragment in files.get_fragments()]
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"a part of the folder is damaged: {error}") from None
     files = files.replace_schema(pa.unify_schemas([files.schema, *schemas], promote_options="permissive"))
+    spellings: dict[str, str] = {}
+    for name in files.schema.names:
+        if (other := spellings.setdefault(column_key(name), name)) != name:
+            raise DataError(f"the parts of the folder name a column {other!r} and {name!r}: name it one way")
     locate_columns(files.schema.names)
     yield from map(as_text, files.to_batches(batch_size=BLOCK_ROWS))
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The folder's Parquet files. Raises `DataError` if there are none, or others."""
+    parts = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(name.startswith((".", "_")) for name in path.relative_to(folder).parts)
+    ]
+    if not parts:
+        raise DataError(f"no Parquet file in the folder {folder.name!r}")
+    for part in parts:
+        with part.open("rb") as file:
+            if file.read(4) != PARQUET_MAGIC:
+                raise DataError(f"{part.relative_to(folder)} in the folder is not a Parquet file: take it out")
+    return parts
 
 
 def read_arrow_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
@@ -73,6 +101,19 @@ def _text(column: "pa.Array") -> "pa.Array":
         column = column.dictionary_decode()
     if pa.types.is_nested(column.type) or pa.types.is_duration(column.type):
         return pa.array([typed_text(cell) for cell in column.to_pylist()], pa.string()).cast(pa.binary())
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        return _zoned_text(column)
     text = column.cast(pa.string())
     text.validate(full=True)  # a file may say that bytes are text which are not UTF-8
     return text.cast(pa.binary())
+
+
+def _zoned_text(column: "pa.Array") -> "pa.Array":
+    """Times of Los Angeles as they are on its clocks; others in UTC, with a Z."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if column.type.tz in LOCAL_ZONES:
+        return compute.local_timestamp(column).cast(pa.string()).cast(pa.binary())
+    text = column.cast(pa.timestamp(column.type.unit, "UTC")).cast(pa.timestamp(column.type.unit)).cast(pa.string())
+    return compute.binary_join_element_wise(text, "Z", "").cast(pa.binary())

@@ -45,8 +45,10 @@ def cell_text(cell: Any) -> tuple[str, str | None]:
     if cell is None or cell != cell:  # None or NaN
         return "", None
     text = cell.decode() if isinstance(cell, bytes) else str(cell)
-    if not text.isascii() and _has_escaped_bytes(text):
-        text, repair = decode_escaped_bytes(text), "not UTF-8, read as Windows-1252"
+    if not text.isascii():
+        text = text.replace("\u202f", " ").replace("\xa0", " ")  # before AM and PM, as Java and macOS write them
+        if _has_escaped_bytes(text):
+            text, repair = decode_escaped_bytes(text), "not UTF-8, read as Windows-1252"
     stripped = text.strip()
     if len(stripped) != len(text):
         repair = repair or "spaces around a value"

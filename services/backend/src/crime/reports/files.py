@@ -12,9 +12,10 @@ from crime.core.memory import release_free_memory
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.reports.arrow_blocks import read_arrow_blocks, read_folder_blocks, read_parquet_blocks
 from crime.reports.cells import cell_text
+from crime.reports.coordinates import place_column
 from crime.reports.csv_blocks import read_csv_blocks
-from crime.reports.formats import format_of
-from crime.reports.parsing import DATE_COLUMNS, learn_dates, parse_columns, place_column
+from crime.reports.formats import FORMAT_NAMES, format_of
+from crime.reports.parsing import DATE_COLUMNS, Reading, learn_dates, parse_columns
 from crime.reports.row_blocks import read_json_blocks, read_workbook_blocks
 from crime.reports.schema import column_key
 from crime.reports.sources import SOURCES, own_columns, systems_of, unread_columns
@@ -67,21 +68,28 @@ def _open_batches(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
                 yield from read_workbook_blocks(raw)
             else:
                 with open_unpacked(raw) as stream:
-                    if format_of(stream) == "json":
+                    kind = format_of(stream)
+                    if kind == "json":
                         yield from read_json_blocks(stream)
-                    else:
+                    elif kind == "csv":
                         yield from read_csv_blocks(stream, tally)
+                    else:
+                        raise DataError(f"{FORMAT_NAMES[kind]} inside an archive: unpack it first")
     except (*UNREADABLE_ERRORS, pa.ArrowException, UnicodeDecodeError, OSError) as error:
         after = f" after {tally.rows:,} rows" if tally.rows else ""
         raise DataError(f"{path.name} can't be read{after}: {error}") from error
 
 
 def parse_block(
-    batch: "pa.RecordBatch", tally: Tally, labelled: bool = False, only: Collection[str] | None = None
+    batch: "pa.RecordBatch",
+    tally: Tally,
+    labelled: bool = False,
+    only: Collection[str] | None = None,
+    reading: Reading = "repair",
 ) -> Reports:
-    """Parse a batch of `read_blocks`; for `labelled` and `only` see `parse_columns`."""
+    """Parse a batch of `read_blocks`; for `labelled`, `only` and `reading` see `parse_columns`."""
     columns = _encoded_columns(batch, _wanted_columns(list(map(column_key, batch.schema.names)), only))
-    reports = parse_columns(columns, len(batch), tally, labelled, only)
+    reports = parse_columns(columns, len(batch), tally, labelled, only, reading)
     tally.simulated += _count_simulated(batch)
     _write_rejected(batch, reports, np.flatnonzero(~reports.accepted), tally)
     return reports
@@ -141,7 +149,7 @@ def good_reports(
     """The accepted reports of a file, a block at a time; if `fields` is given, with those fields and `dr_no` only.
 
     A report whose number came before is rejected. Where `labelled`, offenses of one case and category are one report:
-    the first. Raises `DataError` at the end if no report was accepted.
+    the first. Raises `DataError` at the end if no report was accepted, or if a column is not what its name says.
     """
     numbers: set[int | str] = set()
     cases: set[tuple[str, int]] = set()
@@ -161,6 +169,7 @@ def good_reports(
         yield reports
     if not any_accepted:
         raise DataError(f"{path.name}: {tally.no_report}")
+    tally.check_columns()
 
 
 def _reject_duplicates(reports: Reports, numbers: set[int | str], first_row: int, tally: Tally) -> np.ndarray:

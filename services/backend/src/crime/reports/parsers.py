@@ -8,32 +8,47 @@ import re
 from typing import Any
 
 from crime.reports.codes import code_names
-from crime.reports.dates import DAY_NUMBER, EXPECTED, SECONDS
+from crime.reports.dates import DAY_NUMBER, EXPECTED, SECONDS, check_local_time
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code, comparable_text
 
 MAX_NAME_CHARACTERS = 100  # of the name of a premise or weapon; the rest is cut off
 Parsed = tuple[Any, str | None]  # a value and a repair
-_CODE = re.compile(r"(\d{1,9})(\.0*|,0)?", re.ASCII)
+_CODE = re.compile(r"(\d{1,9}|\d{1,3}(?:,\d{3})+)(\.0*|,00?)?", re.ASCII)
+_NAMED_CODE = re.compile(r"(\d{1,9}) +- +\D.*")  # 501 - STREET
 _MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
 _NIBRS_CODE = re.compile(r"([A-Z0-9]{1,9})(?:\.0+)?", re.ASCII | re.IGNORECASE)
 _YES_NO = {"yes": 1, "y": 1, "true": 1, "t": 1, "1": 1, "1.0": 1, "no": 0, "n": 0, "false": 0, "f": 0, "0": 0, "0.0": 0}
-_CLOCK = re.compile(
-    r"(?:\d{1,4}[-/]\d{1,2}[-/]\d{1,4}[ T]+|\d+ days? )?"  # a date with a time, a span of time
-    r"(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::\d{2}(?:[.,]\d+)?)?"
-    r"(?: ?(?P<half>[AP])\.?M\.?)?(?:Z|[+-]\d{2}(?::?\d{2})?)?",
-    re.ASCII | re.IGNORECASE,
+_FLAGS = re.ASCII | re.IGNORECASE
+_DAY = (  # a date before a time, or the days of a span of time
+    r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{4}[ -][A-Z]{3,9}[ -]\d{1,2}"
+    r"|\d{1,2}[ -][A-Z]{3,9}[ -]\d{2,4}|\d+ days?|\+\d+)"
 )
+_HALF = r"(?: ?(?P<half>[AP])\.?M\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)(?:\[[\w/]+\])?)?"  # and a zone
+_CLOCK = re.compile(
+    rf"(?:{_DAY}[ T,]+)?(?P<hour>\d{{1,2}}):?(?P<minute>\d{{2}})(?::\d{{2}}(?:[.,]\d+)?)?{_HALF}", _FLAGS
+)
+_DOTTED_CLOCK = re.compile(rf"{_DAY}[ T,]+(?P<hour>\d{{1,2}})\.(?P<minute>\d{{2}})\.\d{{2}}(?:[.,]\d+)?{_HALF}", _FLAGS)
+_SPAN = re.compile(r"P(?:0D)?T(?=\d)(?:(\d{1,2})H)?(?:(\d{1,4})M)?(?:(\d{1,5})(?:[.,]\d+)?S)?", _FLAGS)  # ISO 8601
 _DAY_FRACTION = re.compile(r"(?:0|\d{5})?[.,]\d+|\d(?:[.,]\d+)?E-\d{1,2}", re.ASCII | re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"-?\d{1,3},\d+", re.ASCII)
 _TIME = re.compile(r"(\d{1,2})(\.0?|,0)?|(\d{3,9})(\.0*|,0)?", re.ASCII)  # not 13.00, which may be 13:00
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 MINUTES_A_DAY = 1_440
-DAY_FRACTION = "time as a fraction of a day"  # a repair
+DAY_FRACTION, CLOCK = "time as a fraction of a day", "time as databases write it"  # repairs
+SEPARATED, NAMED, COMMA = "thousands separator in a code", "name after a code", "decimal comma in a code"
 EXPECTED_TIME = "expected a 24-hour time from 0000 to 2359"
 MO_LIST, EXPECTED_MO_CODES = "MO codes written as a list", "expected MO codes of four digits, separated by spaces"
 # repairs of what programs write into tables; in a payload they are errors, with these messages
-TABLE_FORMS = {DAY_NUMBER: EXPECTED, SECONDS: EXPECTED, DAY_FRACTION: EXPECTED_TIME, MO_LIST: EXPECTED_MO_CODES}
-_LIST_MARKS = str.maketrans(dict.fromkeys("[]{}()'\";|/", " "))
+TABLE_FORMS = {
+    **dict.fromkeys((DAY_NUMBER, SECONDS), EXPECTED),
+    **dict.fromkeys((DAY_FRACTION, CLOCK), EXPECTED_TIME),
+    **dict.fromkeys((SEPARATED, NAMED, COMMA), "expected a whole number"),
+    MO_LIST: EXPECTED_MO_CODES,
+}
+_LIST_MARKS = str.maketrans(dict.fromkeys("[]{}()'\";|/-", " "))
+_NUMPY_TEXT = re.compile(r"np\.str_(?=\()")  # as NumPy 2 writes texts of a list
+_NO_CODES = frozenset(("none", "null", "nan", "<na>"))  # in a list
+_ONE_OR_TWO = re.compile(r"(?<!\d)\d{1,3},\d{3}(?!\d)", re.ASCII)  # thousands, or two codes
 
 
 def parse_time(text: str) -> Parsed:
@@ -45,11 +60,17 @@ def parse_time(text: str) -> Parsed:
         digits = code[1] or code[3]
         hour, minute = divmod(int(digits), 100)
         repair = "decimal point in a time" if code[2] or code[4] else None if len(digits) == 4 else "short time"
-    elif clock := _CLOCK.fullmatch(text):
+    elif clock := _CLOCK.fullmatch(text) or _DOTTED_CLOCK.fullmatch(text):
+        check_local_time(text)
         hour, minute, repair = int(clock["hour"]), int(clock["minute"]), "time written with a colon"
         if clock["half"]:
             hour = hour % 12 + 12 * (clock["half"].lower() == "p") if 1 <= hour <= 12 else 99
             repair = "12-hour time"
+        repair = CLOCK if clock.re is _DOTTED_CLOCK else repair
+    elif span := _SPAN.fullmatch(text):
+        hours, minutes, seconds = (int(part or 0) for part in span.groups())
+        hour, minute = divmod(60 * hours + minutes + seconds // 60, 60)
+        repair = CLOCK
     elif _DAY_FRACTION.fullmatch(text):
         hour, minute = divmod(round(float(text.replace(",", ".")) % 1 * MINUTES_A_DAY) % MINUTES_A_DAY, 60)
         repair = DAY_FRACTION
@@ -63,18 +84,26 @@ def parse_time(text: str) -> Parsed:
 
 def parse_legacy_code(text: str) -> Parsed:
     """A premise, weapon or crime code of LAPD's own, written `501`, `501.0` or `0501`; 0 is none recorded."""
+    if named := _NAMED_CODE.fullmatch(text):
+        return parse_legacy_code(named[1])[0], NAMED
     match = _CODE.fullmatch(text)
     if not match:
         raise ValueError("expected an LAPD code, a whole number; `System` nibrs tells a NIBRS report")
-    repair = (
-        "decimal point in a code"
-        if match[2]
-        else "zeros before a code"
-        if len(match[1].lstrip("0")) < len(match[1]) > 1
-        else None
-    )
-    number = int(match[1])
+    repair = _code_repair(match)
+    if repair is None and len(match[1].lstrip("0")) < len(match[1]) > 1:
+        repair = "zeros before a code"
+    number = _whole(match)
     return (Code("legacy", str(number), "") if number else NONE_RECORDED), repair
+
+
+def _whole(match: re.Match[str]) -> int:
+    return int(match[1].replace(",", ""))
+
+
+def _code_repair(match: re.Match[str]) -> str | None:
+    if "," in match[1]:
+        return SEPARATED
+    return COMMA if match[2] == ",00" else "decimal point in a code" if match[2] else None
 
 
 def parse_nibrs_code(text: str) -> Parsed:
@@ -109,17 +138,17 @@ def parse_yes_no(text: str) -> Parsed:
 def parse_area(text: str) -> Parsed:
     """Area number, 1 to 21; LAPD writes 3 as `03`."""
     match = _CODE.fullmatch(text)
-    if not match or not 1 <= int(match[1]) <= len(code_names("area")):
+    if not match or not 1 <= _whole(match) <= len(code_names("area")):
         raise ValueError(f"expected an area number from 1 to {len(code_names('area'))}")
-    return int(match[1]), "decimal point in a code" if match[2] else None
+    return _whole(match), _code_repair(match)
 
 
 def parse_district(text: str) -> Parsed:
     """Reporting district, an int from 1 to 9999; LAPD writes 377 as `0377`."""
     match = _CODE.fullmatch(text)
-    if not match or not 1 <= int(match[1]) <= 9999:
+    if not match or not 1 <= _whole(match) <= 9999:
         raise ValueError("expected a reporting district from 1 to 9999")
-    return int(match[1]), "decimal point in a code" if match[2] else None
+    return _whole(match), _code_repair(match)
 
 
 def _parse_degrees(text: str, name: str, low: float, high: float) -> Parsed:
@@ -152,9 +181,13 @@ def parse_mocodes(text: str) -> Parsed:
     if _MO_CODES.fullmatch(text):
         return tuple(dict.fromkeys(text.split(" "))), None
     codes: dict[str, None] = {}
-    plain = text.translate(_LIST_MARKS)
+    plain = _NUMPY_TEXT.sub("", text).translate(_LIST_MARKS)
     repair = MO_LIST if plain != text else None
+    if not repair and _ONE_OR_TWO.search(text):
+        raise ValueError(EXPECTED_MO_CODES)
     for word in plain.replace(",", " ").split():
+        if word.lower() in _NO_CODES:
+            continue
         match = _CODE.fullmatch(word)
         if not match or len(match[1]) > 4:
             raise ValueError(EXPECTED_MO_CODES)

@@ -1,30 +1,30 @@
 """Parse columns of cells into reports, and find a source's columns in a table's header."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from crime.core.errors import DataError
 from crime.reports.categories import CATEGORY_OF_CODE, crime_code_index
 from crime.reports.cells import MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, cell_text, parse_cell
-from crime.reports.dates import DATE_CHARACTERS, month_first
+from crime.reports.column_cells import ColumnCells
+from crime.reports.coordinates import coordinates_in, place_column
 from crime.reports.schema import Source, column_key
 from crime.reports.sources import FIELDS, NAME_OF_CODE, REQUIRED_FIELDS, SOURCES, own_columns, systems_of
 from crime.reports.systems import SYSTEMS, Code, System
 from crime.reports.table import CellError, EncodedColumn, Reports
+from crime.reports.table_dates import DATE_CHARACTERS
 from crime.reports.tally import Tally
 
 # names of the columns of dates, by key in any dialect
 DATE_COLUMNS = {name: FIELDS[key].name for key in ("date_occ", "date_rptd") for name in sorted(FIELDS[key].names)}
-PLACE_COLUMNS = ("location_1", "location")  # where exports of earlier years have the coordinates: (34.05, -118.24)
+# How a block is read. An unreadable cell of a column that need not be there is repaired, to "not known", or it rejects
+# the row. Of a payload it rejects the row, too, and what only programs write into tables is unreadable.
+Reading = Literal["repair", "reject", "payload"]
 # None if not known; all other fields are floats, NaN if not known
 OBJECT_FIELDS = frozenset({"mocodes", "dr_no", "caseno", *NAME_OF_CODE})
-
-
-_coordinates = re.compile(r"\((-?\d+(?:\.\d+)?), *(-?\d+(?:\.\d+)?)\)\s*$", re.ASCII)
 
 
 @dataclass
@@ -38,7 +38,7 @@ class _Block:
     rows: np.ndarray
     first_row: int
     labelled: bool
-    strict: bool
+    reading: Reading
     tally: Tally
     errors: np.ndarray
     fields: dict[str, np.ndarray] = field(default_factory=dict)
@@ -50,35 +50,36 @@ def parse_columns(
     tally: Tally,
     labelled: bool = False,
     only: Collection[str] | None = None,
-    strict: bool = False,
+    reading: Reading = "repair",
 ) -> Reports:
     """Parse a block of `rows` rows from its columns by key (of `only` these fields, if given), and count them.
 
     A row is rejected for a required cell that is blank or unreadable; with `labelled` the crime code is required, too,
-    and must have a category. An unreadable optional cell is taken as not known and counted as a repair; if `strict`,
-    it rejects the row, as does a date of report before the date of the event. A table with columns of both systems
-    holds rows of both. Raises `DataError` if a required column is missing, or if it is not told whether dates have the
-    day or the month first; if `strict`, the month is first.
+    and must have a category. An unreadable optional cell is counted as a repair or rejects the row, see `Reading`; so
+    does a date of report before the date of the event. A table with columns of both systems holds rows of both. Raises
+    `DataError` if a required column is missing, or if it is not told whether dates have the day or the month first; of
+    a payload, the month is first.
     """
     first_row = tally.rows - len(tally.misshapen) + 1
-    if not strict:
+    is_payload = reading == "payload"
+    if not is_payload:
         columns = {**columns, **_month_first_columns(columns, tally), **_coordinate_columns(columns)}
     tally.rows += rows
     parts = []
-    for system, numbers in _rows_by_system(columns, rows, strict).items():
+    for system, numbers in _rows_by_system(columns, rows, is_payload).items():
         whole = len(numbers) == rows
         tally.systems[system] += len(numbers)
         encoded: dict[str, EncodedColumn] = {}
         for key, (cells, index) in columns.items():
             if name := SOURCES[system].field_of.get(key):
                 column = (cells, index if whole else index[numbers])
-                encoded[name] = _first_filled(encoded[name], column) if name in encoded else column
+                encoded[name] = first_filled(encoded[name], column) if name in encoded else column
         errors = np.full(len(numbers), None, object)
-        block = _Block(SOURCES[system], numbers, first_row, labelled, strict, tally, errors)
+        block = _Block(SOURCES[system], numbers, first_row, labelled, reading, tally, errors)
         parts.append((numbers, _parse_rows(block, encoded, only)))
     reports = parts[0][1] if len(parts) == 1 else _interleave(parts, rows)
     if "system" in columns:
-        _tell_wrong_systems(reports, columns["system"], first_row, strict, tally)
+        _tell_wrong_systems(reports, columns["system"], first_row, is_payload, tally)
     return reports
 
 
@@ -91,19 +92,14 @@ def learn_dates(columns: Mapping[str, EncodedColumn], tally: Tally) -> None:
 
 
 def _month_first_columns(columns: Mapping[str, EncodedColumn], tally: Tally) -> dict[str, EncodedColumn]:
-    """The block's columns of dates that have the day first, with the month first. Raises `DataError`."""
+    """The block's columns of dates that LAPD writes otherwise, rewritten with the month first. Raises `DataError`."""
     learn_dates(columns, tally)
-    return {
-        key: ([cell if cell is OMITTED else month_first(_text(cell)) for cell in columns[key][0]], columns[key][1])
-        for key in filter(columns.__contains__, DATE_COLUMNS)
-        if tally.dates.is_day_first(DATE_COLUMNS[key])
-    }
-
-
-def place_column(keys: Collection[str]) -> str | None:
-    """The column of a table that holds latitude and longitude together; None if it has columns of their own."""
-    has_own = not {"lat", "lon", "hndrdth_lat"}.isdisjoint(keys)
-    return None if has_own else next(filter(keys.__contains__, PLACE_COLUMNS), None)
+    rewritten: dict[str, EncodedColumn] = {}
+    for key in filter(columns.__contains__, DATE_COLUMNS):
+        if rewrite := tally.dates.rewriter(DATE_COLUMNS[key]):
+            cells, index = columns[key]
+            rewritten[key] = [cell if cell is OMITTED else rewrite(_text(cell)) for cell in cells], index
+    return rewritten
 
 
 def _coordinate_columns(columns: Mapping[str, EncodedColumn]) -> dict[str, EncodedColumn]:
@@ -111,21 +107,21 @@ def _coordinate_columns(columns: Mapping[str, EncodedColumn]) -> dict[str, Encod
     key = place_column(columns)
     if key is None:
         return {}
-    pairs = [_coordinates.search(_text(cell)) for cell in columns[key][0]]
+    pairs = [coordinates_in(_text(cell)) for cell in columns[key][0]]
     if not any(pairs):
         return {}
-    latitudes, longitudes = ([pair[side] if pair else "" for pair in pairs] for side in (1, 2))
+    latitudes, longitudes = ([pair[side] if pair else "" for pair in pairs] for side in (0, 1))
     return {"lat": (latitudes, columns[key][1]), "lon": (longitudes, columns[key][1])}
 
 
-def _tell_wrong_systems(reports: Reports, column: EncodedColumn, first_row: int, strict: bool, tally: Tally) -> None:
-    """Reject the rows whose `System` is unreadable if `strict`; else count it, since other columns told the system."""
+def _tell_wrong_systems(reports: Reports, column: EncodedColumn, first_row: int, reject: bool, tally: Tally) -> None:
+    """Reject the rows whose `System` is unreadable, or count it, since other columns told the system."""
     cells, index = column
     texts = [_text(cell).lower() for cell in cells]
     rows = np.flatnonzero(np.array([bool(text) and text not in SYSTEMS for text in texts], bool)[index])
     if not len(rows):
         return
-    if not strict:
+    if not reject:
         tally.repaired["System unreadable, told by the other columns"] += len(rows)
         return
     error = CellError("System", "unreadable", f"expected a report system, {' or '.join(SYSTEMS)}")
@@ -135,7 +131,7 @@ def _tell_wrong_systems(reports: Reports, column: EncodedColumn, first_row: int,
             tally.reject(str(error), first_row + row, texts[index[row]])
 
 
-def _first_filled(first: EncodedColumn, second: EncodedColumn) -> EncodedColumn:
+def first_filled(first: EncodedColumn, second: EncodedColumn) -> EncodedColumn:
     """Of two columns that fill the same field, each row's cell of the first, or of the second if that is blank."""
     (cells, index), (others, other_index) = first, second
     blank = np.array([not _text(cell) for cell in cells], bool)
@@ -230,8 +226,12 @@ def _interleave(parts: list[tuple[np.ndarray, Reports]], rows: int) -> Reports:
 def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any]:
     """Values of a column's distinct cells. Counts repairs, and rejects the rows of cells that are errors."""
     cells, index = encoded
-    column, strict = block.source.fields[key], block.strict
+    column, is_payload = block.source.fields[key], block.reading == "payload"
     required = column.required or key == "crime_code"
+    rejects = required or is_payload or (block.reading == "reject" and not key.startswith("vict_"))
+    seen = None  # where each unreadable cell is told row by row, none is lost in silence
+    if not is_payload and (required or not rejects):
+        seen = block.tally.cells.setdefault(column.name, ColumnCells(required))
     values: list[Any] = []
     errors: dict[int, CellError] = {}
     counts = np.bincount(index, minlength=len(cells)).tolist()
@@ -240,9 +240,13 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
             values.append(None)
             continue
         cached = not isinstance(cell, str | bytes) or len(cell) <= MAX_CACHED_CHARACTERS
-        parsed = (parse_cell if cached else parse_cell.__wrapped__)(block.source.system, key, cell, strict)
+        parsed = (parse_cell if cached else parse_cell.__wrapped__)(block.source.system, key, cell, is_payload)
         repair, error = parsed.repair, parsed.error
-        if error is not None and (required or (strict and error.kind != "missing")):
+        if seen:
+            seen.count(parsed, count, cell)
+            if key == "time_occ":
+                seen.count_time(parsed, cell)
+        if error is not None and (required or (rejects and error.kind != "missing")):
             errors[position] = error
         elif error is not None and error.kind != "missing":
             repair = f"{error.column} unreadable, taken as not known"
@@ -299,15 +303,17 @@ def _field_array(key: str, values: list[Any]) -> np.ndarray:
 
 
 def _check_date_order(block: _Block) -> None:
-    """Reject rows reported before they happened if `strict`, else take their date of report as not known."""
+    """Reject rows reported before they happened, or take their date of report as not known."""
     if not {"date_rptd", "date_occ"} <= block.fields.keys():
         return
     early = block.fields["date_rptd"] < block.fields["date_occ"]
     if not early.any():
         return
-    if block.strict:
+    if block.reading != "repair":
         error = CellError("Date Rptd", "order", "expected a date not before DATE OCC")
-        block.errors[early & (block.errors == None)] = error  # noqa: E711 (elementwise)
+        for row in np.flatnonzero(early & (block.errors == None)).tolist():  # noqa: E711 (elementwise)
+            block.errors[row] = error
+            block.tally.reject(str(error), block.first_row + int(block.rows[row]), "")
     else:
         block.tally.repaired["Date Rptd before DATE OCC, taken as not known"] += int(early.sum())
         block.fields["date_rptd"][early] = np.nan

@@ -1,7 +1,7 @@
 """Read workbooks and JSON; every column becomes text, as in a CSV table."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import IO, TYPE_CHECKING, Any
 
 from crime.core.errors import DataError
@@ -9,12 +9,14 @@ from crime.reports.arrow_blocks import BLOCK_ROWS
 from crime.reports.header import header_row
 from crime.reports.parsing import locate_columns
 from crime.reports.schema import column_key
+from crime.reports.sources import FIELDS
 from crime.reports.typed_cells import typed_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Records = Iterable[dict[str, Any]]
+UTF8_MARK = b"\xef\xbb\xbf"
 
 
 def read_workbook_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
@@ -52,13 +54,15 @@ def read_json_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
     """
     from pydantic_core import from_json
 
-    first = file.readline()
-    rest = file.readline()
-    file.seek(0)
+    begin = len(UTF8_MARK) if file.read(len(UTF8_MARK)) == UTF8_MARK else 0
+    file.seek(begin)
+    filled = islice((line.lstrip() for line in file if line.strip()), 2)
+    is_lines = [line[:1] for line in filled] == [b"{", b"{"]
+    file.seek(begin)
     try:
-        if first.lstrip()[:1] == b"{" and rest.lstrip()[:1] == b"{":
+        if is_lines:
             names = list(dict.fromkeys(chain.from_iterable(_json_lines(file))))  # of all lines: keys may come late
-            file.seek(0)
+            file.seek(begin)
             records: Records = _json_lines(file)
         else:
             records = _records_of(from_json(file.read()))
@@ -88,7 +92,7 @@ def _records_of(content: Any) -> list[dict[str, Any]]:
         case {"columns": [*names], "data": [*rows]}:  # pandas, orient="split"
             return _named(names, rows)
         case {"features": [*features]}:  # GeoJSON
-            rows = [feature.get("properties") or {} for feature in features]
+            rows = [{"geometry": feature.get("geometry")} | (feature.get("properties") or {}) for feature in features]
         case {"data": [*rows]} | [*rows]:
             pass
         case dict():
@@ -101,9 +105,13 @@ def _records_of(content: Any) -> list[dict[str, Any]]:
 
 
 def _rows_of_columns(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of pandas' default layout, cells by column and row; an object of plain cells is one row."""
+    """The rows of cells by column and row, or by row and column; an object of plain cells is one row."""
+    if content and all(isinstance(cells, list) for cells in content.values()):  # polars, pandas orient="list"
+        return _named(list(content), zip_longest(*content.values()))
     if not all(isinstance(cells, dict) for cells in content.values()):
         return [content]
+    if FIELDS["date_occ"].names.isdisjoint(map(column_key, content)):  # pandas, orient="index"
+        return list(content.values())
     keys = dict.fromkeys(chain.from_iterable(content.values()))
     return [{name: cells.get(key) for name, cells in content.items()} for key in keys]
 

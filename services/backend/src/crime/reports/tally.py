@@ -7,8 +7,9 @@ from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crime.reports.dates import TableDates
+from crime.reports.column_cells import ColumnCells
 from crime.reports.systems import System
+from crime.reports.table_dates import TableDates
 
 MAX_EXAMPLES = 3  # of each reason
 MAX_EXAMPLE_CHARACTERS = 80  # of an example; the rest is cut off
@@ -22,7 +23,7 @@ class Tally:
     cells. `merged`: offenses that are one report with another of the same case and category. `systems`: rows by report
     system. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
     they are in the table, with the reason in front. `unread`: names of columns that no report has. `dates`: how the
-    table writes its dates, as `day_first` says or, if it is None, as the rows do.
+    table writes its dates, as `day_first` says or, if it is None, as the rows do. `cells`: of each column by name.
     """
 
     rejects: Path | None = None
@@ -33,6 +34,7 @@ class Tally:
     simulated: int = 0
     unread: list[str] = field(default_factory=list)
     dates: TableDates = field(init=False, compare=False)
+    cells: dict[str, ColumnCells] = field(default_factory=dict, compare=False)
     misshapen: list[int] = field(default_factory=list)
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -51,6 +53,11 @@ class Tally:
         """The message of a table that has no row that could be read: how many, and why."""
         reasons = "; ".join(f"{reason}: {count:,}" for reason, count in self.rejected.most_common(3))
         return f"no report could be read of {self.rows:,} rows ({reasons or 'it has none'})"
+
+    def check_columns(self) -> None:
+        """Raise `DataError` if a column as a whole is not what its name says."""
+        for name, cells in self.cells.items():
+            cells.check(name, self.rows)
 
     def reject(self, reason: str, row: int, cell: str) -> None:
         """Count a rejected row. `row` is its number among the rows that are not misshapen, from 1.

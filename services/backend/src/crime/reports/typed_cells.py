@@ -1,5 +1,6 @@
 """Typed cells, of workbooks, JSON and lists, as the text that LAPD's tables would have."""
 
+import json
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -14,7 +15,11 @@ def typed_text(cell: Any) -> str | None:
         minutes, seconds = divmod(round(cell.total_seconds()), 60)
         return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
     if isinstance(cell, list | tuple):
-        return " ".join(map(str, cell))
+        cells = [part for part in cell if part is not None and part == part]
+        is_nested = any(isinstance(part, list | tuple | dict) for part in cells)
+        return f"nested {cell}" if is_nested else " ".join(map(str, cells))
+    if isinstance(cell, dict):
+        return json.dumps(cell, default=str)
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell)

@@ -47,7 +47,7 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
     try:
         positions = locate_columns([field.name for field in arrays.schema.fields])
         positions = {key: position for key, position in positions.items() if key in READ_COLUMNS}
-        out = io.BytesIO()
+        out, is_empty = io.BytesIO(), True
         with StreamWriter.from_writable(out) as writer:
             for batch in arrays:
                 if len(batch) > MAX_BATCH_ROWS:
@@ -55,9 +55,12 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
                 columns = {
                     key: encode_cells(key, batch.child(position).to_pylist()) for key, position in positions.items()
                 }
-                scored = score(parse_columns(columns, len(batch), Tally(), strict=True))
+                scored = score(parse_columns(columns, len(batch), Tally(), reading="payload"))
                 writer.write_array(_answer_batch(scored), write_schema=None)
+                is_empty = False
                 yield _take(out)
+            if is_empty:
+                raise DataError("the Arrow stream has no rows")
         yield _take(out)
     except NanoarrowException as error:
         raise DataError(f"the Arrow stream can't be read: {error}") from None

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,16 +12,15 @@ from typing import IO
 
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock
 from crime.core.errors import DataError
+from crime.reports.archives import UNREADABLE_ERRORS
 from crime.reports.formats import FORMAT_NAMES, format_of
 from crime.reports.header import CsvHeader, csv_header
-from crime.reports.parsing import DATE_COLUMNS, learn_dates, locate_columns, parse_columns
-from crime.reports.sources import FIELDS, REQUIRED_FIELDS
+from crime.reports.parsing import learn_dates, locate_columns, parse_columns
 from crime.reports.spreadsheet import escape_formulas
-from crime.reports.table import EncodedColumn, encode_column
+from crime.reports.table import EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
 
 BLOCK_ROWS = 5_000  # scored at a time: bounds the memory that an upload takes
-PROBED_COLUMNS = {*DATE_COLUMNS, *(name for key in REQUIRED_FIELDS for name in FIELDS[key].names)}
 PROBE_ROWS = 500  # looked at together before the answer begins
 MAX_LINE_CHARACTERS = 1 << 20  # a small gzip file can hold a line of many gigabytes
 
@@ -48,17 +47,25 @@ def open_csv(file: IO[bytes], day_first: bool | None = None) -> CsvTable:
         table = CsvTable(file, csv_header(lines), Tally(day_first=day_first))
     trial, is_readable = Tally(day_first=False), False
     for block in _blocks(table, PROBE_ROWS):
-        columns = block.columns(PROBED_COLUMNS)
+        columns = block.columns()
         learn_dates(columns, table.tally)
         if is_settled := table.tally.dates.is_settled:
             trial.dates = table.tally.dates
-        is_readable = is_readable or bool(parse_columns(columns, len(block.whole), trial).accepted.any())
+        is_readable = is_readable or bool(_parse(columns, block, trial).accepted.any())
         if is_readable and is_settled:
             return table
     table.tally.dates.check()
     if is_readable:
         return table
     raise DataError(trial.no_report)
+
+
+def _parse(columns: dict[str, EncodedColumn], block: "_Block", tally: Tally) -> Reports:
+    """The block's whole rows; the others are counted."""
+    for row in block.rows:
+        if len(row) != len(block.names):
+            tally.reject_misshapen(f"expected {len(block.names)} cells, found {len(row)}", tally.rows + 1, "")
+    return parse_columns(columns, len(block.whole), tally, reading="reject")
 
 
 def csv_lines(file: IO[bytes]) -> Generator[str]:
@@ -89,16 +96,30 @@ codecs.register_error("crime-cp1252", _decode_cp1252)
 
 
 def answer_csv(table: CsvTable, score: ScoreBlock, block_rows: int = BLOCK_ROWS) -> Iterator[str]:
-    """The table's own columns followed by `ANSWER_COLUMNS`, in pieces: first the header, then block by block.
+    """The table's own columns followed by `ANSWER_COLUMNS`, in pieces: the header and a block, then block by block.
 
-    Rows with the wrong number of cells are kept, with an `error`. Raises `DataError` if the table can't be read on.
+    Rows with the wrong number of cells are kept, with an `error`. A table that can't be read on ends with a row whose
+    `error` says why. Raises `DataError` if that is in the first block.
     """
+    blocks = _answered_blocks(table, score, block_rows)
+    yield next(blocks)
+    try:
+        yield from blocks
+    except (DataError, *UNREADABLE_ERRORS) as error:
+        text = _Buffer()
+        blank = [""] * (len(table.header.names) + len(ANSWER_COLUMNS) - 1)
+        csv.writer(text, lineterminator="\n").writerow([*blank, f"the table ends here: {error}"])
+        yield text.take()
+
+
+def _answered_blocks(table: CsvTable, score: ScoreBlock, block_rows: int) -> Iterator[str]:
     text, width = _Buffer(), len(table.header.names)
     write = csv.writer(text, lineterminator="\n").writerow
     write([*escape_formulas(table.header.names), *ANSWER_COLUMNS])
-    yield text.take()
     for block in _blocks(table, block_rows):
-        scored = score(parse_columns(block.columns(), len(block.whole), table.tally))
+        reports = _parse(block.columns(), block, table.tally)
+        table.tally.check_columns()
+        scored = score(reports)
         answers = zip(*scored.columns().values(), strict=True)
         for row in block.rows:
             if len(row) == width:
@@ -107,6 +128,8 @@ def answer_csv(table: CsvTable, score: ScoreBlock, block_rows: int = BLOCK_ROWS)
                 answer = [*[""] * (len(ANSWER_COLUMNS) - 1), f"expected {width} cells, found {len(row)}"]
             write([*_resize(escape_formulas(row), width), *answer])
         yield text.take()
+    if rest := text.take():  # of a table without rows
+        yield rest
 
 
 def _resize(row: list[str], length: int) -> list[str]:
@@ -124,12 +147,11 @@ class _Block:
     def whole(self) -> list[list[str]]:
         return [row for row in self.rows if len(row) == len(self.names)]
 
-    def columns(self, keys: Collection[str] = ()) -> dict[str, EncodedColumn]:
-        """The whole rows' columns by key; only those of `keys`, if given."""
+    def columns(self) -> dict[str, EncodedColumn]:
+        """The whole rows' columns by key."""
         return {
             key: encode_column([row[position] for row in self.whole])
             for key, position in locate_columns(self.names).items()
-            if not keys or key in keys
         }
 
 

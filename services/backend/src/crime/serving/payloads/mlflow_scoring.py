@@ -2,10 +2,13 @@
 
 import csv
 import io
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from crime.core.errors import DataError
+from crime.reports.header import csv_header
 from crime.reports.sources import FIELDS, REQUIRED_FIELDS
 from crime.serving.column_table import ColumnTable
 from crime.serving.errors import field_problem
@@ -147,11 +150,16 @@ def records_table(records: list[dict[str, Any]]) -> ColumnTable:
 
 def csv_table(body: bytes) -> ColumnTable:
     """The table of a CSV body. Raises `RequestValidationError`."""
+    text = io.StringIO(body.decode("utf-8-sig", "replace"), newline="")
     try:
-        names, *rows = csv.reader(io.StringIO(body.decode("utf-8-sig", "replace"), newline=""))
-    except (ValueError, csv.Error) as error:
+        header = csv_header(text)
+        text.seek(0)
+        rows = [row for row in csv.reader(islice(text, header.lines, None), delimiter=header.delimiter) if row]
+    except (DataError, csv.Error) as error:
         raise field_problem("body", None, f"expected a CSV table: {error}") from None
-    return _split_table(names, [row for row in rows if row])
+    if not rows:
+        raise field_problem("body", None, "expected a CSV table with a report: it has none")
+    return _split_table(header.names, rows)
 
 
 def _split_table(names: list[str], data: list[list[Any]]) -> ColumnTable:

@@ -110,7 +110,7 @@ def _validate_code(value: object, info: ValidationInfo) -> Code | None:
     source = SOURCES[SYSTEMS[info.data.get("system", 0)]]
     column = source.fields[info.field_name or ""]
     assert column.parse
-    code: Code = column.parse(text)[0]
+    code: Code = _parse_sent(column.parse, text)
     return code
 
 

@@ -68,7 +68,7 @@ def parse_report_list(reports: list[Any]) -> ReportList:
     if problems:
         raise _validation_error(problems)
     columns = {key: encode_cells(key, column) for key, column in cells.items()}
-    parsed = parse_columns(columns, len(reports), Tally(), strict=True)
+    parsed = parse_columns(columns, len(reports), Tally(), reading="payload")
     for row in np.flatnonzero(~parsed.accepted)[:MAX_PROBLEMS].tolist():
         error: CellError = parsed.errors[row]
         key = FIELD_OF_NAME[error.column]

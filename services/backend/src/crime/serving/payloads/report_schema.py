@@ -14,7 +14,7 @@ _NAMES_31, _NAMES_30 = "Jan|Mar|May|Jul|Aug|Oct|Dec", "Apr|Jun|Sep|Nov"
 _DAYS_28 = "0?[1-9]|1[0-9]|2[0-8]"
 _YEAR = "19[0-9]{2}|20[0-9]{2}|2100"
 _LEAP_YEAR = "(?:19|20)(?:0[48]|[2468][048]|[13579][26])|2000"
-_CLOCK = r"(?:[ T]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AaPp][Mm])?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_CLOCK = r"(?:[ T]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AaPp][Mm])?(?:-0[78]:?00)?)?"
 
 
 def _days(form: str, months_31: str, months_30: str, february: str) -> str:
@@ -71,7 +71,7 @@ LEGACY_CODE = _optional(r"[0-9]{1,9}(?:\.0+)?", _whole(0, 999_999_999))
 NAME = {"type": ["string", "number", "null"]}
 YES_NO = _optional(_YES_NO, {"type": "boolean"}, {"enum": [0, 1]})
 _MO_CODE = r"[0-9]{1,4}(?:\.0*)?"
-_MO_CODE_LIST = rf"{_MO_CODE}(?:[ ,]+{_MO_CODE})*"
+_MO_CODE_LIST = rf"{_MO_CODE}(?: +{_MO_CODE})*|[0-9]{{4}}(?: *, *[0-9]{{4}})*"
 MO_CODES = _optional(
     _MO_CODE_LIST,
     _whole(0, 9999),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from time import perf_counter
 from typing import IO, Annotated, Any, TypeVar
@@ -83,6 +83,8 @@ async def predict_batch(
         if upload is None:
             raise field_problem("file", None, "expected an uploaded CSV file in the form field `file`")
         return await run_in_threadpool(_answer_csv, upload.file, score, day_first)
+    if day_first is not None and body_type in ("application/json", ARROW_TYPE):
+        raise field_problem("day_first", day_first, "expected with a CSV table; in JSON and Arrow the month is first")
     body = await spool_body(request)
     if body_type == "application/json":
         return await run_in_threadpool(_answer_list, champion, body, request)
@@ -119,33 +121,26 @@ def _answer_csv(file: IO[bytes], score: ScoreBlock, day_first: bool | None) -> R
         headers["Columns-Not-Read"] = json.dumps(unread_columns(table.header.names))
         return answer_csv(table, score)
 
-    def last_line(error: Exception) -> str:
-        return f'"the table ends here: {error}"\n'
-
-    return _stream(file, pieces, last_line, "text/csv", headers)
+    return _stream(file, pieces, "text/csv", headers)
 
 
 def _answer_arrow(file: IO[bytes], score: ScoreBlock) -> Response:
     def pieces(stack: ExitStack) -> Iterator[bytes]:
         return answer_arrow(stack.enter_context(open_arrow(file)), score)
 
-    # nothing at the end: an Arrow stream without its end marker is an error to its reader
-    return _stream(file, pieces, lambda error: b"", ARROW_TYPE, {})
+    return _stream(file, pieces, ARROW_TYPE, {})
 
 
 def _stream(
     file: IO[bytes],
     pieces: Callable[[ExitStack], Iterator[Piece]],
-    last_piece: Callable[[Exception], Piece],
     answer_type: str,
     headers: dict[str, str],
 ) -> Response:
     """Answer piece by piece. `file` and what `pieces` puts on the stack are closed at the end.
 
-    `pieces` may add to `headers`.
-
-    An error before the first piece (a table's header) is a 422. Later the status is sent already: the answer ends
-    with `last_piece`.
+    `pieces` may add to `headers`. An error before the first piece is a 422. Later the status is sent already, and the
+    answer ends: an Arrow stream without its end marker is an error to its reader.
     """
     stack = ExitStack()
     stack.callback(file.close)
@@ -159,9 +154,7 @@ def _stream(
     def stream() -> Iterator[Piece]:
         with stack:
             yield first
-            try:
+            with suppress(DataError, *UNREADABLE_ERRORS):
                 yield from rest
-            except (DataError, *UNREADABLE_ERRORS) as error:
-                yield last_piece(error)
 
     return StreamingResponse(stream(), media_type=answer_type, headers=headers)
