@@ -15,7 +15,7 @@ from crime import __version__
 from crime.core.settings import Settings
 from crime.registry.lookup import open_file_store, open_registry
 from crime.serving.admission import AdmissionControl
-from crime.serving.errors import add_error_handlers
+from crime.serving.errors import REFUSED_RESPONSES, add_error_handlers
 from crime.serving.middleware import RequestLog
 from crime.serving.model_manager import ModelManager
 from crime.serving.prediction_service import PredictionService
@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.backend = state
     for module in ROUTES:
-        app.include_router(module.router)
+        app.include_router(module.router, responses={} if module is health else REFUSED_RESPONSES)
     if not traced:  # FastAPI makes the span of a request where it finds the route, which DirectPredict skips
         app.add_middleware(DirectPredict, handlers=app.exception_handlers)
     app.add_middleware(RequestLog, state=state)

@@ -53,16 +53,23 @@ MLFLOW_ERROR_CODES = {
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }  # of other statuses BAD_REQUEST
-BAD_BODY_RESPONSE: dict[int | str, dict[str, Any]] = {400: {"description": "a body that can't be parsed"}}
-WRONG_INPUT_RESPONSES: dict[int | str, dict[str, Any]] = {
+Responses = dict[int | str, dict[str, Any]]
+# What the OpenAPI document says of errors: of every route but the probes, and of every route with a body besides.
+REFUSED_RESPONSES: Responses = {
+    429: {"description": "above the client's rate limit"},
+    503: {"description": "too many requests at once, or what is needed is missing: a model or the registry"},
+}
+BODY_RESPONSES: Responses = {
+    400: {"description": "a body that can't be parsed, or is not in its Content-Encoding"},
+    413: {"description": "a body, list or upload above its limit, as it is or unpacked"},
+    415: {"description": "a Content-Encoding other than gzip and deflate"},
     422: {"model": Problems},
-    503: {"description": "no model yet"},
 }
 
 
-def protocol_responses(error: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors of a protocol's route in the OpenAPI document, each in the protocol's form."""
-    return {status: {"model": error} for status in statuses}
+def protocol_responses(error: type[BaseModel], *statuses: int, body: bool = False) -> Responses:
+    """The errors of a protocol's route in the OpenAPI document, each in the protocol's form. `body`: it takes one."""
+    return {status: {"model": error} for status in (*statuses, *REFUSED_RESPONSES, *(BODY_RESPONSES if body else ()))}
 
 
 def field_problem(field: str, value: Any, message: str) -> RequestValidationError:

@@ -155,7 +155,7 @@ Warnings = SkipJsonSchema[list[str]]  # no field of the payload: what it says th
 
 def _field(key: str, default: Any = NOT_KNOWN) -> Any:
     column = REPORT_COLUMNS[key]
-    return Field(default, alias=column.name, description=column.about)
+    return Field(default, alias=column.name, description=column.about, json_schema_extra=schema.without_default)
 
 
 class Report(BaseModel):

@@ -38,6 +38,11 @@ _YES_NO = r"[Yy](?:[Ee][Ss])?|[Nn][Oo]?|[Tt](?:[Rr][Uu][Ee])?|[Ff](?:[Aa][Ll][Ss
 _ZERO = r"-?0+(?:\.0*)?"  # LAPD's mark of a place that is withheld
 
 
+def without_default(schema: Schema) -> None:
+    """Take away the default of a field that has another one here than in a body."""
+    schema.pop("default", None)
+
+
 def _text(pattern: str) -> Schema:
     return {"type": "string", "pattern": rf"^\s*(?:{pattern})\s*$"}
 

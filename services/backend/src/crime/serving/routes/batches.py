@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from time import perf_counter
-from typing import IO, Annotated, Any, TypeVar
+from typing import IO, Annotated, TypeVar
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -20,7 +20,7 @@ from crime.reports.sources import unread_columns
 from crime.serving.answers import prediction_rows
 from crime.serving.bodies import check_length, json_response, media_type, read_list_body, spool_body
 from crime.serving.dependencies import model_of, predictions_of, settings_of
-from crime.serving.errors import BAD_BODY_RESPONSE, WRONG_INPUT_RESPONSES, field_problem, json_problem
+from crime.serving.errors import BODY_RESPONSES, Responses, field_problem, json_problem
 from crime.serving.formats.arrow import ARROW_TYPE, answer_arrow, open_arrow
 from crime.serving.formats.csv import answer_csv, open_csv
 from crime.serving.payloads.predictions import REPORT_REFERENCE, Prediction
@@ -49,11 +49,9 @@ BATCH_BODY = {
         },
     }
 }
-BATCH_RESPONSES: dict[int | str, dict[str, Any]] = {
+BATCH_RESPONSES: Responses = {
     200: {"content": {"text/csv": TEXT_SCHEMA, ARROW_TYPE: BINARY_SCHEMA}},
-    413: {"description": "more than this server takes at once"},
-    **BAD_BODY_RESPONSE,
-    **WRONG_INPUT_RESPONSES,
+    **BODY_RESPONSES,
 }
 
 

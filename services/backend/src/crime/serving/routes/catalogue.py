@@ -16,7 +16,7 @@ from crime.reports.codes import code_names
 from crime.reports.sources import SOURCES
 from crime.reports.systems import Code as ReportCode
 from crime.serving.dependencies import model_of
-from crime.serving.errors import BAD_BODY_RESPONSE, WRONG_INPUT_RESPONSES
+from crime.serving.errors import BODY_RESPONSES
 from crime.serving.payloads.catalogue import Code, Counts, FeatureDescription, Features, FeatureVector
 from crime.serving.payloads.report import Report, model_input
 
@@ -33,7 +33,7 @@ def _known_category(name: str) -> str:
 Category = Annotated[str, AfterValidator(_known_category), Field(json_schema_extra={"enum": list(CATEGORIES)})]
 
 
-@router.get("/features", tags=["features"], responses={503: {"description": "no model yet"}})
+@router.get("/features", tags=["features"])
 def features(request: Request) -> Features:
     """Every feature: its meaning, the columns it comes from, and where it is used."""
     model = model_of(request)
@@ -90,7 +90,7 @@ def _window_features() -> list[FeatureDescription]:
     ]
 
 
-@router.post("/features", tags=["features"], responses=WRONG_INPUT_RESPONSES | BAD_BODY_RESPONSE)
+@router.post("/features", tags=["features"], responses=BODY_RESPONSES)
 def feature_vector(report: Report, request: Request) -> FeatureVector:
     """The feature vector of a report, as the model sees it."""
     model = model_of(request)
@@ -109,7 +109,7 @@ def feature_vector(report: Report, request: Request) -> FeatureVector:
     )
 
 
-@router.get("/codes", tags=["reports"], responses={503: {"description": "no model yet"}})
+@router.get("/codes", tags=["reports"])
 def codes(request: Request) -> dict[str, list[Code]]:
     """Areas, premises, weapons, MO codes and crime codes of both systems with their names, the most frequent first."""
     model = model_of(request)
@@ -131,7 +131,7 @@ def codes(request: Request) -> dict[str, list[Code]]:
     return tables
 
 
-@router.get("/reports", tags=["reports"], responses={503: {"description": "no model yet"}})
+@router.get("/reports", tags=["reports"])
 def reports(
     request: Request,
     area: Annotated[list[Annotated[int, Field(ge=1, le=21)]] | None, Query(description="area numbers")] = None,

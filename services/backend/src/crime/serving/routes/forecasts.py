@@ -26,7 +26,6 @@ from crime.serving.payloads.forecasts import (
 )
 
 router = APIRouter(tags=["forecast"])
-NO_FORECAST: dict[int | str, dict[str, Any]] = {503: {"description": "no forecast yet"}}
 Area = Annotated[int | None, Query(ge=1, le=21, description="area number; the whole city if left out")]
 Category = Annotated[str | None, Query(description="all if left out", json_schema_extra={"enum": list(CATEGORIES)})]
 Shift = Annotated[
@@ -34,7 +33,7 @@ Shift = Annotated[
 ]
 
 
-@router.get("/forecast", responses=NO_FORECAST | {404: {"description": "a place without reports"}})
+@router.get("/forecast", responses={404: {"description": "a place without reports"}})
 def forecast(
     models: ModelManagerDep,
     area: Area = None,
@@ -86,7 +85,7 @@ def _outcomes(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Outco
     ]
 
 
-@router.get("/hotspots", responses=NO_FORECAST)
+@router.get("/hotspots")
 def hotspots(
     models: ModelManagerDep,
     on: Annotated[
@@ -158,7 +157,7 @@ def _ranked_place(bundle: ForecastBundle, kind: PlaceKind, place: int, rank: int
 @router.get(
     "/features/{entity}/{id}",
     tags=["features"],
-    responses=NO_FORECAST | {404: {"description": "a place without reports"}},
+    responses={404: {"description": "a place without reports"}},
 )
 def entity_features(entity: Literal["area", "district"], id: int, models: ModelManagerDep) -> EntityFeatures:
     """The latest values of a place's features, of the same version as the forecast."""

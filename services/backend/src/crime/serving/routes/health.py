@@ -10,12 +10,13 @@ from crime.core.model_names import CATEGORY_MODEL
 from crime.registry.kinds import Model
 from crime.reports.freshness import USUAL_LAG_DAYS, days_behind
 from crime.serving.dependencies import state_of
+from crime.serving.errors import REFUSED_RESPONSES
 from crime.serving.model_manager import data_until
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/")
+@router.get("/", responses=REFUSED_RESPONSES)
 async def root(request: Request) -> dict[str, Any]:
     """What this service is, its version, and where to look next."""
     return {

@@ -28,8 +28,8 @@ class _NameConvertor(StringConvertor):
 register_url_convertor("modelname", _NameConvertor())
 router = APIRouter(tags=["protocols"])
 INSTANCES_ADAPTER = TypeAdapter(Instances)
-MODEL_ERRORS = protocol_responses(KserveError, 404, 503)
-PREDICT_ERRORS = protocol_responses(KserveError, 400, 404, 413, 415, 422, 503)
+MODEL_ERRORS = protocol_responses(KserveError, 404)
+PREDICT_ERRORS = protocol_responses(KserveError, 404, body=True)
 
 
 @router.get("/v1/models")

@@ -22,7 +22,7 @@ router = APIRouter(tags=["protocols"])
 INVOCATION_ADAPTER = TypeAdapter(Invocation)
 
 
-@router.get("/ping", response_class=Response, responses={503: {"description": "no model yet"}})
+@router.get("/ping", response_class=Response)
 async def ping(request: Request) -> Response:
     """MLflow's readiness check: 200 once there is a model."""
     model_of(request)
@@ -39,7 +39,7 @@ async def version(request: Request) -> str:
 @router.post(
     "/invocations",
     response_model=Predictions,
-    responses=protocol_responses(MlflowError, 400, 413, 415, 422, 503),
+    responses=protocol_responses(MlflowError, body=True),
     openapi_extra=body_schema(Invocation, "text/csv"),
 )
 async def invocations(request: Request) -> Response:

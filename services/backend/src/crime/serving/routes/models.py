@@ -20,7 +20,7 @@ from crime.registry.promotion import set_challenger, withdraw_challenger
 from crime.registry.protocol import CHAMPION
 from crime.registry.protocol import ModelVersion as RegistryVersion
 from crime.serving.dependencies import ModelManagerDep, RecorderDep, SettingsDep
-from crime.serving.errors import BAD_BODY_RESPONSE
+from crime.serving.errors import BODY_RESPONSES, Responses
 from crime.serving.payloads.models import (
     Act,
     Challenge,
@@ -75,16 +75,16 @@ def _require_token(
 
 
 TOKEN_REQUIRED = [Depends(_require_token)]
-WRITE_RESPONSES: dict[int | str, dict[str, Any]] = BAD_BODY_RESPONSE | {
+WRITE_RESPONSES: Responses = {
     401: {"description": "not the bearer token"},
     403: {"description": "no token is configured"},
     404: {"description": "no such model or version"},
     409: {"description": "a gate failed, or the version can't be used"},
-    503: {"description": "the registry can't be reached"},
 }
+WRITE_BODY_RESPONSES = BODY_RESPONSES | WRITE_RESPONSES
 
 
-@router.get("/models", responses={503: {"description": "no model yet"}})
+@router.get("/models")
 def models(manager: ModelManagerDep) -> Models:
     """Registered models with their latest versions and aliases, from MLflow."""
     try:
@@ -141,7 +141,7 @@ def _details(serving: LoadedModel) -> dict[str, Any]:
     return {"version": serving.version} | {key: spec[key] for key in SHOWN_DETAILS if key in spec}
 
 
-@router.post("/models/{name}/promote", responses=WRITE_RESPONSES, dependencies=TOKEN_REQUIRED)
+@router.post("/models/{name}/promote", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
 def promote(name: str, manager: ModelManagerDep, wanted: Promotion | None = None) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod loads it at once, the others within seconds."""
     wanted = wanted or Promotion()
@@ -152,7 +152,7 @@ def promote(name: str, manager: ModelManagerDep, wanted: Promotion | None = None
     return Decision(name=name, version=version, gates=_gates(verdict.gates))
 
 
-@router.post("/models/{name}/rollback", responses=WRITE_RESPONSES, dependencies=TOKEN_REQUIRED)
+@router.post("/models/{name}/rollback", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
 def rollback(name: str, manager: ModelManagerDep, wanted: Rollback | None = None) -> Decision:
     """Make the previous champion champion again."""
     wanted = wanted or Rollback()
@@ -171,7 +171,7 @@ def challenger(recorder: RecorderDep) -> Challenger:
     return Challenger(**asdict(comparison))
 
 
-@router.post(f"/models/{CATEGORY_MODEL}/challenger", responses=WRITE_RESPONSES, dependencies=TOKEN_REQUIRED)
+@router.post(f"/models/{CATEGORY_MODEL}/challenger", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
 def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenge:
     """Let a version make shadow predictions and answer its canary share; every pod loads it within seconds."""
     set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by)
@@ -191,7 +191,7 @@ def withdraw(manager: ModelManagerDep, by: Who = "api") -> None:
     manager.refresh()
 
 
-@router.get("/audit", responses={503: {"description": "the registry can't be reached"}})
+@router.get("/audit")
 def audit(manager: ModelManagerDep) -> list[Act]:
     """Every decision about which version answers, the newest first."""
     return [Act(**decision.as_json()) for decision in read_decisions(manager.registry)]

@@ -17,7 +17,7 @@ TIMED_ROUTES = ("/predict", "/predict/batch", "/explain")
 LATENCY_QUANTILES = (0.5, 0.95)
 
 
-@router.get("/drift", responses={503: {"description": "no model yet, or the store can't be reached"}})
+@router.get("/drift")
 def drifts(recorder: RecorderDep) -> Drifts:
     """Whether the latest 1,000 recorded predictions differ from what the champion was trained on."""
     try:

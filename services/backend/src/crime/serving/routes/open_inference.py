@@ -30,8 +30,8 @@ from crime.serving.payloads.open_inference import (
 from crime.serving.payloads.report import REPORT_COLUMNS
 
 router = APIRouter(tags=["protocols"])
-MODEL_ERRORS = protocol_responses(KserveError, 404, 503)
-INFER_ERRORS = protocol_responses(KserveError, 400, 404, 413, 415, 422, 503)
+MODEL_ERRORS = protocol_responses(KserveError, 404)
+INFER_ERRORS = protocol_responses(KserveError, 404, body=True)
 HEADER_LENGTH = "Inference-Header-Content-Length"  # how many bytes of a body are JSON, where tensors follow as bytes
 INFERENCE_ADAPTER = TypeAdapter(Inference)
 

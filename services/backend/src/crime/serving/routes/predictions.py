@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from crime.serving.answers import explanation_row, prediction_row
 from crime.serving.bodies import json_response, parse_json
 from crime.serving.dependencies import model_of, predictions_of
-from crime.serving.errors import WRONG_INPUT_RESPONSES
+from crime.serving.errors import BODY_RESPONSES
 from crime.serving.payloads.predictions import REPORT_REFERENCE, Explanation, Prediction
 from crime.serving.payloads.report import Report
 
@@ -32,7 +32,7 @@ REPORT_BODY = {"requestBody": {"required": True, "content": {"application/json":
 EXPLANATION_LIMIT = CapacityLimiter(1)  # concurrent explanations would only slow each other and predictions
 
 
-@router.post("/predict", response_model=Prediction, responses=WRONG_INPUT_RESPONSES, openapi_extra=REPORT_BODY)
+@router.post("/predict", response_model=Prediction, responses=BODY_RESPONSES, openapi_extra=REPORT_BODY)
 async def predict(request: Request) -> Response:
     """Predict the category of one report. Date, time and area are enough; every further field helps."""
     # runs in the event loop: it takes 0.1 ms, and handing it to a thread would double that
@@ -64,7 +64,7 @@ class DirectPredict:
         await answer(scope, receive, send)
 
 
-@router.post("/explain", response_model=Explanation, responses=WRONG_INPUT_RESPONSES, openapi_extra=REPORT_BODY)
+@router.post("/explain", response_model=Explanation, responses=BODY_RESPONSES, openapi_extra=REPORT_BODY)
 async def explain(request: Request) -> Response:
     """Predict one report, and explain how much each field contributed, strongest first, in numbers and in words.
 
