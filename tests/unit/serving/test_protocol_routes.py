@@ -108,6 +108,17 @@ def test_errors_have_the_form_of_the_protocol(path: str, client: TestClient) -> 
     assert message(client.post(path, json=[])).startswith("body: ")
 
 
+def test_records_without_one_are_refused_as_by_mlflow_and_a_list_is_answered_in_kind(client: TestClient) -> None:
+    assert client.post("/predict/batch", json=[]).json() == []
+    for path, form in (("/invocations", "dataframe_records"), (f"{V1}:predict", "instances")):
+        answer = client.post(path, json={form: []})
+        assert (answer.status_code, message(answer).endswith("found a list with none")) == (422, True)
+    nothing: dict[str, list[Any]] = {
+        name: [] for name in SMALLEST_REPORT
+    }  # a table with columns, which MLflow's own server answers too
+    assert client.post("/invocations", json={"inputs": nothing}).json() == {"predictions": []}
+
+
 def test_without_a_model_the_protocols_say_so(start_app: Callable[..., TestClient]) -> None:
     client = start_app()
     for path in PATHS:
