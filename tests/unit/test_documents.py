@@ -39,3 +39,9 @@ def test_every_option_of_a_command_exists(document: str) -> None:
             options = {option for parameter in commands[name].params for option in parameter.opts}
             unknown += [f"{name} {option}" for option in re.findall(r" (--[a-z]+)", rest) if option not in options]
     assert not unknown
+
+
+def test_without_internet_only_what_was_carried_is_run() -> None:
+    text = (ROOT / "docs/how-to/air-gapped.md").read_text()
+    _, inside = text.split("Carry `images.tar.gz`")
+    assert not re.findall(r"uv run|uvx|scripts/|pip install", inside)
