@@ -98,22 +98,22 @@ def merged(*layers: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _rendered(values_text: str) -> str:
+def _rendered(values_text: str, release: str = "crime") -> str:
     if not shutil.which("helm"):
         pytest.skip("no helm here: scripts/tools installs it")
-    command = ["helm", "template", "crime", str(CHART), "--kube-version", "1.30", "-f", "-"]
+    command = ["helm", "template", release, str(CHART), "--kube-version", "1.30", "-f", "-"]
     done = subprocess.run(command, input=values_text, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def rendered(*layers: dict[str, Any]) -> str:
+def rendered(*layers: dict[str, Any], release: str = "crime") -> str:
     """What Helm makes of values, the later over the earlier."""
-    return _rendered(yaml.safe_dump(merged(*layers)))
+    return _rendered(yaml.safe_dump(merged(*layers)), release)
 
 
-def objects(*layers: dict[str, Any]) -> list[dict[str, Any]]:
-    return [found for found in yaml.safe_load_all(rendered(*layers)) if found]
+def objects(*layers: dict[str, Any], release: str = "crime") -> list[dict[str, Any]]:
+    return [found for found in yaml.safe_load_all(rendered(*layers, release=release)) if found]
 
 
 def pods(*layers: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -197,6 +197,38 @@ def test_a_global_setting_reaches_every_pod_and_a_components_own_goes_over_it(na
             else:
                 assert setting_of(changed[pod], name) == setting_of(everywhere[pod], name), pod
                 assert changed[pod] != before[pod]
+
+
+def test_names_that_yaml_takes_for_something_else_stay_text() -> None:
+    odd = {
+        "global": {
+            "env": {"NO": "1e3"},
+            "imagePullSecrets": ["no"],
+            "nodeSelector": {"on": "off"},
+            "priorityClassName": "1",
+        },
+        "backend": {"tokenSecret": "2"},
+        "frontend": {"tlsSecret": "3", "ingress": {"className": "4", "tls": [{"secretName": "5"}]}},
+        "mlflow": {"secret": "6", "persistence": {"storageClassName": "7"}},
+        "training": {"secret": "8", "claim": "9"},
+    }
+    release = objects(EVERY_OBJECT, odd, release="123")
+
+    def unlike_text(part: Any, path: str = "") -> Iterator[str]:
+        """Paths of names and labels that are no text."""
+        if isinstance(part, dict):
+            for key, value in part.items():
+                names = key in ("name", "value", "image") or key.endswith(("Name", "labels", "matchLabels"))
+                if not isinstance(key, str) or (names and not isinstance(value, str | dict)):
+                    yield f"{path}.{key}"
+                yield from unlike_text(value, f"{path}.{key}")
+            if path.endswith(("abels", "nodeSelector")):
+                yield from (f"{path}.{key}" for key, value in part.items() if not isinstance(value, str))
+        elif isinstance(part, list):
+            for value in part:
+                yield from unlike_text(value, path)
+
+    assert [path for each in release for path in unlike_text(each, each["kind"])] == []
 
 
 def test_one_registry_and_a_digest() -> None:

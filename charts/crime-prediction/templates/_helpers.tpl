@@ -13,7 +13,7 @@ than its chart passes a dict of `Name`, `Values` (with `global`), `Chart` and `R
 
 {{- define "crime.selector" -}}
 app.kubernetes.io/name: {{ .Name | default .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "crime.labels" -}}
@@ -75,7 +75,7 @@ enableServiceLinks: false
 {{- with include "crime.setting" (list . "imagePullSecrets") }}
 imagePullSecrets:
   {{- range fromYamlArray . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 securityContext:
@@ -105,7 +105,7 @@ topologySpreadConstraints:
 
 {{/* What all containers have in common. */}}
 {{- define "crime.container" -}}
-image: {{ include "crime.image" . }}
+image: {{ include "crime.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- $restricted := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) }}
@@ -115,7 +115,7 @@ securityContext:
 {{/* The variables of `env`. A file's large numbers are floats to Helm: toJson writes them without an exponent. */}}
 {{- define "crime.env" -}}
 {{- range $name, $value := fromYaml (include "crime.setting" (list . "env")) }}
-- name: {{ $name }}
+- name: {{ $name | quote }}
   {{- if kindIs "map" $value }}
   {{- toYaml $value | nindent 2 }}
   {{- else }}
