@@ -9,7 +9,7 @@ import pytest
 from cluster.cluster import ELSEWHERE, NAMESPACE, SCRIPTS, Cluster, part
 
 CHART = "charts/crime-prediction"
-DNS = {"names", "port 53"}
+DNS = {"names", "port 53", "port 5353"}
 ANYBODY = {"page", "stranger", "elsewhere", "API server"} | DNS  # policies of other namespaces aside
 MAY = {
     "stranger": ANYBODY,
@@ -77,7 +77,7 @@ def start_pods(release: Cluster) -> dict[str, tuple[str, str]]:
     listen = SCRIPTS / "listen.py"
     release.script("stranger", listen, "8000", labels={})
     # labels count in the release's own namespace alone
-    release.script("elsewhere", listen, "8000", "53", labels=part("training"), namespace=ELSEWHERE)
+    release.script("elsewhere", listen, "8000", "53", "5353", labels=part("training"), namespace=ELSEWHERE)
     release.script("helm-test", listen, "8000", labels=part("test"))
     training_pod(release)
     release.kubectl("wait", "pod/stranger", "pod/helm-test", "pod/training", "--for=condition=Ready", "--timeout=60s")
@@ -102,7 +102,8 @@ def pods(release: Cluster) -> Iterator[Pods]:
     pods = Pods(release, start_pods(release), {})
     for name in ("stranger", "elsewhere", "training", "helm test"):
         pods.targets[name] = (pods.address(*reversed(pods.sources[name])), "8000")
-    pods.targets["port 53"] = (pods.targets["elsewhere"][0], "53")
+    for port in ("53", "5353"):
+        pods.targets[f"port {port}"] = (pods.targets["elsewhere"][0], port)
     api = release.get("service", "kubernetes", "--namespace", "default")
     pods.targets["API server"] = (api["spec"]["clusterIP"], "443")
     for name in ("page", "backend", "registry", "scheduler", "worker"):
