@@ -31,6 +31,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
+{{/* The address of the registry in quotes: yours or the chart's. Empty if there is none. */}}
+{{- define "crime.trackingUri" -}}
+{{- with .Values.global.trackingUri | default (.Values.global.exports).trackingUri }}{{ tpl . $ | quote }}{{ end }}
+{{- end }}
+
 {{/*
 A setting of a component's pods as YAML, empty if there is none: (list CONTEXT NAME) or (list CONTEXT NAME DEFAULT).
 Maps are merged, a component's own keys over the global ones over the default's, and null removes a key. Of lists and
