@@ -210,6 +210,23 @@ def test_a_global_setting_reaches_every_pod_and_a_components_own_goes_over_it(na
                 assert changed[pod] != before[pod]
 
 
+def test_a_variable_that_the_chart_sets_is_refused_in_env() -> None:
+    """Or a pod would have two of one name."""
+    everything = {
+        "backend": {"tokenSecret": "token"},
+        "frontend": {"basePath": "/crime", "tlsSecret": "page-tls"},
+    }
+    own = {
+        variable["name"]
+        for pod in pods(everything).values()
+        for variable in pod["spec"]["containers"][0].get("env", ())
+        if variable["name"] not in DEFAULTS["dask"]["env"]
+    }
+    assert {"BACKEND_URL", "CRIME_DASK", "MLFLOW_BACKEND_STORE_URI"} < own
+    env = SCHEMA["definitions"]["env"]["properties"]
+    assert own == {name for name in env if "const" in env[name]} - {"true", "false"}
+
+
 def test_names_that_yaml_takes_for_something_else_stay_text() -> None:
     odd = {
         "global": {
