@@ -31,6 +31,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
+{{/* The value of (list NAME VALUE) in quotes. It fails if the value is a URI with a password. */}}
+{{- define "crime.noPassword" -}}
+{{- $value := index . 1 | toString }}
+{{- if regexMatch "://[^:/]*:[^@]*@|(?i:[?&](ssl)?password=)" $value }}
+{{- fail (printf "%s holds a password, which `helm get values` shows to everybody: take it from a Secret, of a database as PGPASSWORD in the one that mlflow.secret names, of a variable by {valueFrom: {secretKeyRef: ...}}" (index . 0)) }}
+{{- end }}
+{{- $value | quote }}
+{{- end }}
+
 {{/* The address of the registry in quotes: yours or the chart's. Empty if there is none. */}}
 {{- define "crime.trackingUri" -}}
 {{- with .Values.global.trackingUri | default (.Values.global.exports).trackingUri }}{{ tpl . $ | quote }}{{ end }}
@@ -117,14 +126,19 @@ securityContext:
   {{- include "crime.setting" (list . "containerSecurityContext" $restricted) | nindent 2 }}
 {{- end }}
 
-{{/* The variables of `env`. A file's large numbers are floats to Helm: toJson writes them without an exponent. */}}
+{{/*
+The variables of `env`. A file's large numbers are floats to Helm: toJson writes them without an exponent. It fails if
+a value is a password, by the variable's name or in a URI.
+*/}}
 {{- define "crime.env" -}}
 {{- range $name, $value := fromYaml (include "crime.setting" (list . "env")) }}
 - name: {{ $name | quote }}
   {{- if kindIs "map" $value }}
   {{- toYaml $value | nindent 2 }}
+  {{- else if regexMatch "(PASSWORD|SECRET|TOKEN|ACCESS_KEY)$" $name }}
+  {{- fail (printf "env.%s is a secret, which `helm get values` shows to everybody: take it from a Secret by {valueFrom: {secretKeyRef: ...}}" $name) }}
   {{- else }}
-  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+  value: {{ include "crime.noPassword" (list (printf "env.%s" $name) (kindIs "string" $value | ternary $value (toJson $value))) }}
   {{- end }}
 {{- end }}
 {{- end }}
