@@ -1,9 +1,11 @@
 """Protocols of other servers: answers are those of one report alone, and errors have each protocol's own form."""
 
+import io
 import struct
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORIES
@@ -45,6 +47,25 @@ def test_mlflows_protocol_answers_a_record_for_each_row(client: TestClient) -> N
     assert (bad["label"], bad["error"]) == (None, "AREA: expected an area number from 1 to 21")
     as_csv = client.post("/invocations", content=b"DATE OCC,TIME OCC,AREA\n01/15/2023,1430,1\n", headers=CSV).json()
     assert as_csv["predictions"] == [good]
+
+
+def test_columns_that_no_report_has_are_named_by_every_protocol(client: TestClient) -> None:
+    report = SMALLEST_REPORT | {"Premis Cdd": "101"}
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "BYTES", "data": [str(value)]} for name, value in report.items()
+    ]
+    stream = io.BytesIO()
+    table = pa.table({name: [str(value)] for name, value in report.items()})
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    arrow = {"content-type": "application/vnd.apache.arrow.stream"}
+    answers = [
+        client.post("/invocations", json={"dataframe_records": [report]}),
+        client.post(f"{V1}:predict", json={"instances": [report]}),
+        client.post(f"{V2}/infer", json={"inputs": tensors}),
+        client.post("/predict/batch", content=stream.getvalue(), headers=arrow),
+    ]
+    assert [answer.headers["columns-not-read"] for answer in answers] == ['["Premis Cdd (Premis Cd?)"]'] * 4
 
 
 def test_the_open_inference_protocol_answers_in_tensors(client: TestClient) -> None:

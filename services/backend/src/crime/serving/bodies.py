@@ -1,6 +1,7 @@
 """Request bodies, read within the server's limits, and JSON parsed and written faster than FastAPI does."""
 
 import tempfile
+from collections.abc import Mapping
 from typing import IO, Any, TypeVar
 
 from fastapi import Request, Response
@@ -65,9 +66,9 @@ def parse_json(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:
         raise RequestValidationError([{**problem, "loc": ("body", *problem["loc"])} for problem in problems]) from None
 
 
-def json_response(answer: Any) -> Response:
+def json_response(answer: Any, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response, serialised in a third of the time that FastAPI's takes."""
-    return Response(to_json(answer), media_type="application/json")
+    return Response(to_json(answer), headers=headers, media_type="application/json")
 
 
 def body_schema(model: type[BaseModel], *media_types: str) -> dict[str, Any]:

@@ -36,6 +36,16 @@ def open_arrow(file: IO[bytes]) -> Iterator[Any]:
         raise DataError(f"not an Arrow stream that can be read: {error}") from None
 
 
+def column_names(arrays: Any) -> list[str]:
+    """The names of an `ArrayStream`'s columns. Raises `DataError`."""
+    from nanoarrow._utils import NanoarrowException
+
+    try:
+        return [field.name for field in arrays.schema.fields]
+    except NanoarrowException as error:
+        raise DataError(f"the Arrow stream can't be read: {error}") from None
+
+
 def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
     """An Arrow stream of the columns `ANSWER_COLUMNS`: a record batch for each one of `arrays`, an `ArrayStream`.
 
@@ -45,7 +55,7 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
     from nanoarrow.ipc import StreamWriter
 
     try:
-        positions = locate_columns([field.name for field in arrays.schema.fields])
+        positions = locate_columns(column_names(arrays))
         positions = {key: position for key, position in positions.items() if key in READ_COLUMNS}
         out, is_empty = io.BytesIO(), True
         with StreamWriter.from_writable(out) as writer:

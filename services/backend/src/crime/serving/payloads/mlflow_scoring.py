@@ -2,7 +2,7 @@
 
 import csv
 import io
-from itertools import islice
+from itertools import chain, islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -145,7 +145,7 @@ def invocation_table(invocation: Invocation) -> ColumnTable:
 
 def records_table(records: list[dict[str, Any]]) -> ColumnTable:
     """The table of reports of which each has its own fields."""
-    return ColumnTable(cells_by_column(records), len(records))
+    return ColumnTable(cells_by_column(records), len(records), dict.fromkeys(chain.from_iterable(records)))
 
 
 def csv_table(body: bytes) -> ColumnTable:

@@ -155,7 +155,8 @@ def tensor_table(tensors: list[Tensor], binary: bytes, max_rows: int) -> ColumnT
             raise field_problem(tensor.name, None, f"{_expected_shape(rows)}, found shape {tensor.shape}")
         if (key := column_key(tensor.name)) in READ_COLUMNS:
             read[key] = tensor, part
-    return ColumnTable({key: _cells(tensor, part) for key, (tensor, part) in read.items()}, rows)
+    cells = {key: _cells(tensor, part) for key, (tensor, part) in read.items()}
+    return ColumnTable(cells, rows, [tensor.name for tensor in tensors])
 
 
 def _expected_shape(rows: int) -> str:

@@ -1,6 +1,5 @@
 """Predict many reports in one request: a JSON list, a CSV table or an Arrow stream."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -16,12 +15,12 @@ from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoreBlock
 from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
-from crime.reports.sources import unread_columns
 from crime.serving.answers import prediction_rows
 from crime.serving.bodies import check_length, json_response, media_type, read_list_body, spool_body
+from crime.serving.column_table import not_read
 from crime.serving.dependencies import model_of, predictions_of, settings_of
 from crime.serving.errors import BODY_RESPONSES, Responses, field_problem, json_problem
-from crime.serving.formats.arrow import ARROW_TYPE, answer_arrow, open_arrow
+from crime.serving.formats.arrow import ARROW_TYPE, answer_arrow, column_names, open_arrow
 from crime.serving.formats.csv import answer_csv, open_csv
 from crime.serving.payloads.predictions import REPORT_REFERENCE, Prediction
 from crime.serving.payloads.report_list import parse_report_list
@@ -67,9 +66,10 @@ async def predict_batch(
 
     - a JSON list of reports: a list of predictions;
     - a CSV table, as the body or as an uploaded `file`, also packed with gzip or zip: the table followed by the columns
-      of the prediction, with `error` where a row can't be read, streamed back. The header `Columns-Not-Read` lists
-      columns that no report has;
+      of the prediction, with `error` where a row can't be read, streamed back;
     - an Arrow IPC stream: a stream with the columns of the prediction alone.
+
+    Of a table, the header `Columns-Not-Read` lists columns that no report has.
     """
     champion = model_of(request)
     score = partial(predictions_of(request).predict_table, champion)
@@ -116,17 +116,21 @@ def _answer_csv(file: IO[bytes], score: ScoreBlock, day_first: bool | None) -> R
 
     def pieces(stack: ExitStack) -> Iterator[str]:
         table = open_csv(stack.enter_context(open_unpacked(file)), day_first)
-        headers["Columns-Not-Read"] = json.dumps(unread_columns(table.header.names))
+        headers.update(not_read(table.header.names))
         return answer_csv(table, score)
 
     return _stream(file, pieces, "text/csv", headers)
 
 
 def _answer_arrow(file: IO[bytes], score: ScoreBlock) -> Response:
-    def pieces(stack: ExitStack) -> Iterator[bytes]:
-        return answer_arrow(stack.enter_context(open_arrow(file)), score)
+    headers: dict[str, str] = {}
 
-    return _stream(file, pieces, ARROW_TYPE, {})
+    def pieces(stack: ExitStack) -> Iterator[bytes]:
+        arrays = stack.enter_context(open_arrow(file))
+        headers.update(not_read(column_names(arrays)))
+        return answer_arrow(arrays, score)
+
+    return _stream(file, pieces, ARROW_TYPE, headers)
 
 
 def _stream(

@@ -104,16 +104,16 @@ def _infer(model: CategoryBundle, file: IO[bytes], request: Request) -> Response
     inference = parse_json(INFERENCE_ADAPTER, header)
     wanted = wanted_outputs(inference)
     max_rows = settings_of(request).max_batch
-    reports = tensor_table(inference.inputs, binary, max_rows).reports(max_rows)
+    table = tensor_table(inference.inputs, binary, max_rows)
+    reports = table.reports(max_rows)
     check_reports(reports)
     outputs, binary_outputs = output_tensors(predictions_of(request).predict_table(model, reports), wanted)
     answer = {"model_name": model.name, "model_version": model.version, "id": inference.id, "outputs": outputs}
     if not any(wanted.values()):
-        return json_response(answer)
+        return json_response(answer, table.headers)
     header = to_json(answer)
-    return Response(
-        header + binary_outputs, headers={HEADER_LENGTH: str(len(header))}, media_type="application/octet-stream"
-    )
+    headers = {HEADER_LENGTH: str(len(header)), **table.headers}
+    return Response(header + binary_outputs, headers=headers, media_type="application/octet-stream")
 
 
 def _split_body(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
