@@ -20,7 +20,7 @@ def retrain(
         Path, typer.Option(help="Working folder; an interrupted run continues from it.", file_okay=False)
     ] = Path("work"),
     data: Annotated[
-        Path | None, typer.Option(help="Train on this table, not on the portal's reports.", exists=True, dir_okay=False)
+        Path | None, typer.Option(help="Train on this table, not on the portal's reports.", exists=True)
     ] = None,
     since: Since = None,
     share: Share = None,
