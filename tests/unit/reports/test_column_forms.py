@@ -48,6 +48,15 @@ def test_the_portals_own_form_alone_is_month_first_until_a_row_tells(tmp_path: P
     assert sorted(set(days.tolist())) == [18_295, 18_315, 18_386]
 
 
+def test_dates_that_a_spreadsheet_took_and_shows_again_are_read(tmp_path: Path) -> None:
+    """Days up to the 12th, which a spreadsheet with the day first takes for dates, come back as 02/03/2020 00:00."""
+    path = tmp_path / "t.csv"
+    csv_with(lambda day: f"{day:%m/%d/%Y 00:00}" if day.day <= 12 else f"{day:%m/%d/%Y %I:%M:%S %p}")(
+        path, plain_rows()
+    )
+    assert fields_of(path) == fields_of(write_csv(tmp_path / "p.csv", plain_rows()))
+
+
 def of_time(write: Callable[[time], object]) -> Callable[[Path], Path]:
     return lambda path: csv_with(clock=write)(path, plain_rows())
 

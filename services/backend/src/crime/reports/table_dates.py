@@ -73,10 +73,13 @@ def _told_both_ways(name: str, text: str, order: Order, other_text: str, other: 
 
 @dataclass
 class _Column:
-    """What a column's distinct dates tell. `shapes`: by format, how many are up to the 12th of a month, and later."""
+    """What a column's distinct dates tell.
+
+    `shapes`: by format, and whether it ends with the year, how many are up to the 12th of a month, and later.
+    """
 
     families: dict[Family, _Written] = field(default_factory=dict)
-    shapes: dict[str, list[int]] = field(default_factory=dict)
+    shapes: dict[tuple[bool, str], list[int]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
     def learn(self, text: str) -> None:
@@ -92,7 +95,8 @@ class _Column:
                 is_late = date.fromordinal(parse_date(text)[0] + EPOCH_ORDINAL).day > 12
         if is_late is not None:
             shape = re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", text.lower()))
-            self.shapes.setdefault(shape, [0, 0])[is_late] += 1
+            ends_with_year = bool(match and len(match[1]) < 4)
+            self.shapes.setdefault((ends_with_year, shape), [0, 0])[is_late] += 1
 
 
 class TableDates:
@@ -215,18 +219,19 @@ def _month_first(text: str, orders: dict[Family, Order]) -> str:
 
 
 def _has_dots(column: _Column) -> bool:
-    return any("0.0.0" in shape for shape in column.shapes)
+    return any("0.0.0" in shape for _, shape in column.shapes)
 
 
 def _check_spreadsheet(name: str, column: _Column) -> None:
     """Raise `DataError` where a spreadsheet has turned a part of the column into dates, those with a day up to 12.
 
     It takes 02/03/2020 for 2 March, and leaves 02/23/2020 as text: then the one way of writing has days after 12
-    alone, the other none.
+    alone, the other none. Where it shows what it took for 2 March as 02/03/2020 again, nothing is lost.
     """
     only_late = [shape for shape, (early, late) in column.shapes.items() if not early and late >= MIN_OF_A_SHAPE]
     only_early = [shape for shape, (early, late) in column.shapes.items() if not late and early >= MIN_OF_A_SHAPE]
-    if only_late and only_early and len(only_late) + len(only_early) == len(column.shapes):
+    is_split = only_late and only_early and len(only_late) + len(only_early) == len(column.shapes)
+    if is_split and not all(ends_with_year for ends_with_year, _ in column.shapes):
         raise DataError(
             f"{name}: dates after the 12th of a month are written in one way and the others in another. A spreadsheet "
             "has exchanged day and month in a part of them: take the table as it was before"
