@@ -10,6 +10,7 @@ from crime.core.bundle_files import Versions, file_hashes, write_spec
 from crime.core.days import day_number
 from crime.forecaster.arrays import CUTS, ForecastArrays, PlaceForecasts
 from crime.forecaster.spec import ForecastData, ForecastSpec
+from crime.forecaster.week import KINDS, WeekArrays
 from crime.reports.categories import CATEGORIES
 
 ORIGIN = day_number("2020-12-31")
@@ -38,8 +39,46 @@ def places(ids: list[int], area: list[int], mean: list[float]) -> PlaceForecasts
     )
 
 
-def write_forecast(directory: Path, simulated: int = 1, share: float = 1.0) -> Path:
-    """Writes a forecast bundle and returns its directory. Expected reports a day: city 30, area 1 10, area 6 20."""
+def week_arrays() -> WeekArrays:
+    """Of the city and areas 1 and 6: 70, 20 and 50 reports a week, half as many a year before, none before that year.
+
+    Hollywood's thefts and district 101 are unusual, the latter by chance.
+    """
+    size = (3, len(KINDS))
+    reports = np.zeros((*size, 3, 3), np.int32)
+    reports[:, 0] = np.array([70, 20, 50])[:, None, None] * np.array([[1, 1, 0], [4, 4, 2], [52, 52, 26]])
+    reports[:, 0, 0, 2] = [0, 0, 25]
+    days = np.array([[7, 7, 7], [28, 28, 28], [366, 366, 0]], np.int32)
+    ratio = np.full((4, *size, 3, 2), np.nan)
+    ratio[:, :, :, :, 0] = np.array([1.0, 0.5, 1.5, 0.9])[:, None, None, None]
+    ratio[:, 2, 0, 0, 1] = [2.0, 1.2, 3.5, 0.004]
+    ratio[:, 0, 0, 0, 1] = [np.inf, 20.0, np.inf, 1e-9]
+    marked = np.zeros((*size, 3, 2), bool)
+    marked[0, 0, 0, 1] = True
+    weeks = np.full((*size, 52), 7, np.int32)
+    ranges = np.stack([np.full((*size, 52), value, np.float32) for value in (8.0, 5.0, 11.0)])
+    ranges[..., 0] = np.nan
+    return WeekArrays(
+        ids=np.array([0, 1, 6], np.int32),
+        days=days,
+        reports=reports,
+        corrected=np.stack([reports * 1.1, reports, reports * 1.25]),
+        ratio=ratio,
+        marked=marked,
+        week_reports=weeks,
+        week_range=ranges,
+        unusual_place=np.array([[1, 6, 1 + list(CATEGORIES).index("theft_burglary"), 7], [2, 101, 0, 14]], np.int32),
+        unusual_count=np.array([[60, 38.24, 26, 51, 0.00001], [3, 9, 4, 15, 0.04]]),
+        unusual_alarm=np.array([True, False]),
+        looked_at=np.array([24, 3], np.int32),
+    )
+
+
+def write_forecast(directory: Path, simulated: int = 1, share: float = 1.0, week: bool = True) -> Path:
+    """Writes a forecast bundle and returns its directory. Expected reports a day: city 30, area 1 10, area 6 20.
+
+    `week`: whether it has the latest weeks, which bundles of earlier releases have not.
+    """
     directory.mkdir()
     city = replace(places([0], [0], [30]), past=np.full((1, 28), 20.0), outcome=np.full((1, 28), 21))
     arrays = ForecastArrays(
@@ -52,6 +91,10 @@ def write_forecast(directory: Path, simulated: int = 1, share: float = 1.0) -> P
     )
     arrays.write(directory / "forecast.npz")
     (directory / "online.json").write_text(json.dumps({"area": {"6": {"reports_7d": 140}}}))
+    files = ["forecast.npz", "online.json"]
+    if week:
+        week_arrays().write(directory / "week.npz")
+        files.append("week.npz")
     facts: dict[str, Any] = {"rows": 1, "simulated": simulated, "repaired": {}, "rejected": {}, "examples": {}}
     spec = ForecastSpec(
         model="crime-risk",
@@ -61,7 +104,7 @@ def write_forecast(directory: Path, simulated: int = 1, share: float = 1.0) -> P
         backtest={},
         data=ForecastData(**facts, reports=1, share=share, first_day="2020-01-01", until="2020-12-31"),
         versions=Versions(python="3", lightgbm="4", numpy="2"),
-        sha256=file_hashes(directory, ("forecast.npz", "online.json")),
+        sha256=file_hashes(directory, files),
     )
     write_spec(directory, spec)
     return directory

@@ -161,6 +161,10 @@ def test_each_cut_has_its_own_bounds(
     np.testing.assert_array_equal(bounds[:, 0, 0], np.round(np.array([0.5, 2, 0.25, 3]) * (10 + offset)))
 
 
+def test_a_bundle_of_an_earlier_release_says_nothing_of_the_latest_weeks(bundle: ForecastBundle) -> None:
+    assert bundle.week is None
+
+
 @pytest.mark.parametrize("name", [ARRAYS_FILE, FEATURES_FILE])
 def test_a_changed_file_is_refused(name: str, bundle: ForecastBundle, tmp_path: Path) -> None:
     path = tmp_path / "bundle" / name

@@ -99,3 +99,9 @@ def test_intervals_of_a_draw_hold_for_the_whole(share: float) -> None:
     at80, at95 = model.of_whole(share).coverage(expected[10_000:], whole[10_000:])
     assert at80 == pytest.approx(0.8, abs=0.05)
     assert at95 == pytest.approx(0.95, abs=0.03)
+
+
+def test_chance_of_an_outcome_is_that_of_its_tails() -> None:
+    found = POISSON.two_sided(np.array([20.0, 20.0, 20.0, 0.0]), np.array([20, 35, 8, 0]))
+    tails = [1, 2 * stats.poisson.sf(34, 20), 2 * stats.poisson.cdf(8, 20), 1]
+    np.testing.assert_allclose(found, tails, rtol=1e-3)

@@ -68,6 +68,23 @@ def test_online_features_are_those_of_the_last_day(history: EventHistory, direct
     assert ForecastBundle(directory).features_of("district", 202)["reports_28d"] == np.count_nonzero(recent)
 
 
+def test_the_latest_weeks_are_beside_earlier_ones_and_what_was_expected(history: EventHistory, directory: Path) -> None:
+    week = ForecastBundle(directory).week
+    assert week is not None
+    assert week.ids.tolist() == [0, 1, 2]
+    latest = history.occurred > LAST - 7
+    assert week.reports[0, 0, 0, 0] == week.week_reports[0, 0, -1] == latest.sum()
+    assert week.week_reports[2, 3, -1] == (latest & (history.area == 2) & (history.category == 2)).sum()
+    expected, low, high = week.week_range[:, :, 0]
+    assert not np.isnan(expected[:, -8:]).any()
+    assert np.isnan(expected[:, 0]).all()  # before the table began
+    known = week.week_reports[:, 0, -8:]
+    assert ((low[:, -8:] <= known) & (known <= high[:, -8:])).mean() > 0.8
+    assert expected[0, -4:].sum() == pytest.approx(known[0, -4:].sum(), rel=0.25)
+    assert not week.unusual_alarm.any()  # nothing changed
+    assert week.looked_at.tolist() == [3 * 8, 4]
+
+
 def test_the_same_reports_make_the_same_bytes(history: EventHistory, directory: Path, tmp_path: Path) -> None:
     train_forecast(history, Tally(rows=len(history), simulated=5), tmp_path)
     for path in directory.iterdir():
@@ -80,3 +97,5 @@ def test_a_table_without_districts_has_no_forecast_by_district(tmp_path: Path) -
     bundle = train_forecast(history, Tally(), tmp_path)
     assert list(bundle.places) == ["city", "area"]
     assert list(bundle.online) == ["area"]
+    assert bundle.week is not None
+    assert bundle.week.looked_at[1] == 0

@@ -1,6 +1,7 @@
 """The bundle of `crime-risk`: expected reports of the next 28 days, with intervals. Reading it takes numpy alone.
 
-`spec.json` describes it, `forecast.npz` holds the forecasts of each kind of place, `online.json` the latest features.
+`spec.json` describes it, `forecast.npz` holds the forecasts of each kind of place, `online.json` the latest features,
+`week.npz` what it says of the latest weeks.
 """
 
 import json
@@ -13,15 +14,19 @@ from crime.core.days import weekday
 from crime.core.errors import BundleError
 from crime.forecaster.arrays import Cut, ForecastArrays
 from crime.forecaster.spec import ForecastSpec
+from crime.forecaster.week import WeekArrays
 from crime.reports.categories import CATEGORIES
 from crime.reports.places import PlaceKind
 
-ARRAYS_FILE, FEATURES_FILE = "forecast.npz", "online.json"
+ARRAYS_FILE, FEATURES_FILE, WEEK_FILE = "forecast.npz", "online.json", "week.npz"
 INTERVAL_BOUNDS = ("low80", "high80", "low95", "high95")
 
 
 class ForecastBundle:
-    """A loaded forecast. `origin` is the day at whose end it was made; day 0 of the horizon is the next one."""
+    """A loaded forecast. `origin` is the day at whose end it was made; day 0 of the horizon is the next one.
+
+    `week` is None in bundles of releases before 0.2.
+    """
 
     def __init__(self, directory: Path, version: str | None = None):
         """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`."""
@@ -31,6 +36,7 @@ class ForecastBundle:
             arrays = ForecastArrays.read(directory / ARRAYS_FILE)
             self.grid, self.places = arrays.grid, arrays.places
             self.online: dict[str, dict[str, dict[str, int]]] = json.loads((directory / FEATURES_FILE).read_text())
+            self.week = WeekArrays.read(directory / WEEK_FILE) if WEEK_FILE in self.spec.sha256 else None
             self.horizon = self.places["city"].mean.shape[1]
         except BundleError:
             raise

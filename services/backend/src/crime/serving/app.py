@@ -31,6 +31,7 @@ from crime.serving.routes import (
     monitoring,
     open_inference,
     predictions,
+    week,
 )
 from crime.serving.routes.predictions import DirectPredict
 from crime.serving.state import AppState
@@ -44,6 +45,7 @@ ROUTES = (
     models,
     catalogue,
     forecasts,
+    week,
     monitoring,
     health,
 )

@@ -45,7 +45,7 @@ def forecast(
     """Expected reports of a place by day, with intervals, and the previous forecast with the reports that came."""
     bundle = loaded_forecast(models)
     kind: PlaceKind = "district" if district else "area" if area else "city"
-    _check_category(category, kind)
+    check_category(category, kind)
     id_ = district or area or 0
     place = _place_index(bundle, kind, id_)
     mean = bundle.expected(kind, np.arange(horizon), shift, category)[place]
@@ -57,7 +57,7 @@ def forecast(
     all_reports = shift is None and category is None and bundle.spec.data.share == 1
     return PlaceForecast(
         **provenance(bundle),
-        place=_place_name(kind, id_),
+        place=place_name(kind, id_),
         days=days,
         total=round(float(mean.sum()), 3),
         recent=_recent(bundle, kind, place) if all_reports else [],
@@ -100,7 +100,7 @@ def hotspots(
 ) -> Hotspots:
     """The places with the most expected reports on a day, the highest first."""
     bundle = loaded_forecast(models)
-    _check_category(category, by)
+    check_category(category, by)
     day = _horizon_day(bundle, on)
     if by not in bundle.places:
         raise HTTPException(404, f"the forecast has no {by}s: the table it was made from names none")
@@ -131,10 +131,10 @@ def _horizon_day(bundle: ForecastBundle, date: str | None) -> int:
     try:
         day = 0 if date is None else day_number(date) - bundle.origin - 1
     except ValueError as error:
-        raise _query_problem("on", date, str(error)) from None
+        raise query_problem("on", date, str(error)) from None
     if not 0 <= day < bundle.horizon:
         first, last = day_text(bundle.origin + 1), day_text(bundle.origin + bundle.horizon)
-        raise _query_problem("on", date, f"expected a day from {first} to {last}, which the forecast covers")
+        raise query_problem("on", date, f"expected a day from {first} to {last}, which the forecast covers")
     return day
 
 
@@ -146,7 +146,7 @@ def _ranked_place(bundle: ForecastBundle, kind: PlaceKind, place: int, rank: int
     return Place(
         rank=rank,
         id=id_,
-        name=_place_name(kind, id_),
+        name=place_name(kind, id_),
         area=int(places.area[place]),
         latitude=round(latitude, 4) if located else None,
         longitude=round(longitude, 4) if located else None,
@@ -169,14 +169,14 @@ def entity_features(entity: Literal["area", "district"], id: int, models: ModelM
     return EntityFeatures(**provenance(bundle), entity=entity, id=id, features=values)
 
 
-def _check_category(category: str | None, kind: PlaceKind) -> None:
+def check_category(category: str | None, kind: PlaceKind) -> None:
     if category is not None and category not in CATEGORIES:
-        raise _query_problem("category", category, f"expected one of {', '.join(CATEGORIES)}")
+        raise query_problem("category", category, f"expected one of {', '.join(CATEGORIES)}")
     if category in AREA_ONLY_CATEGORIES and kind == "district":
-        raise _query_problem("category", category, "places of sexual crimes are told no finer than their area")
+        raise query_problem("category", category, "places of sexual crimes are told no finer than their area")
 
 
-def _query_problem(parameter: str, value: Any, message: str) -> RequestValidationError:
+def query_problem(parameter: str, value: Any, message: str) -> RequestValidationError:
     """A 422 that names one query parameter."""
     problem = {"loc": ("query", parameter), "msg": message, "type": "value_error", "input": value}
     return RequestValidationError([problem])
@@ -193,7 +193,7 @@ def _no_reports(kind: PlaceKind, id_: int) -> HTTPException:
     return HTTPException(404, f"{kind} {id_}: no report of it in the table the forecast was made from")
 
 
-def _place_name(kind: PlaceKind, id_: int) -> str:
+def place_name(kind: PlaceKind, id_: int) -> str:
     if kind == "area":
         return code_names("area").get(str(id_), "")
     return "Los Angeles" if kind == "city" else f"District {id_:04}"

@@ -91,6 +91,12 @@ class IntervalModel:
             rows += [low, np.maximum(low, high)]
         return np.array(rows)
 
+    def two_sided(self, mean: np.ndarray, reports: np.ndarray) -> np.ndarray:
+        """(n,) probability of reports as far from what is expected (n,) as these, on either side."""
+        r, p = self._parameters(np.maximum(mean, MEAN_GRID[0]))
+        tail = np.minimum(stats.nbinom.cdf(reports, r, p), stats.nbinom.sf(reports - 1, r, p))
+        return np.asarray(np.minimum(2 * tail, 1.0))
+
     def pinball(self, mean: np.ndarray, reports: np.ndarray) -> float:
         """Mean pinball loss over `QUANTILES` (Koenker and Bassett, Regression quantiles, Econometrica 1978)."""
         r, p = self._parameters(MEAN_GRID)

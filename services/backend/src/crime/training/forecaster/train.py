@@ -14,7 +14,7 @@ from crime.core.errors import DataError
 from crime.core.model_names import FORECAST_MODEL
 from crime.core.progress import Progress, no_progress
 from crime.forecaster.arrays import CUTS, HORIZON_DAYS, Cut, ForecastArrays, PlaceForecasts
-from crime.forecaster.bundle import ARRAYS_FILE, FEATURES_FILE, ForecastBundle
+from crime.forecaster.bundle import ARRAYS_FILE, FEATURES_FILE, WEEK_FILE, ForecastBundle
 from crime.forecaster.spec import BacktestSummary, ForecastData, ForecastSpec
 from crime.reports.history import EventHistory
 from crime.reports.places import PLACE_KINDS, PlaceKind
@@ -24,6 +24,7 @@ from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster
 from crime.training.forecaster.intervals import MAX_CELLS, MEAN_GRID, IntervalModel
 from crime.training.forecaster.scores import summarise
 from crime.training.forecaster.shares import shift_category_counts, shift_category_shares, sum_cut
+from crime.training.forecaster.this_week import week_arrays
 
 RECENT_DAYS = 91  # days of reports shown before the forecast
 INTERVAL_TRIALS = 6  # latest trials of the backtest that intervals are fitted to
@@ -41,8 +42,8 @@ def train_forecast(
     kinds = [kind for kind in PLACE_KINDS if kind != "district" or (history.district > 0).any()]
     forecaster = Forecaster(history, kinds)
     places: dict[PlaceKind, PlaceForecasts] = {}
+    past_origins: list[int] = []
     summaries: dict[PlaceKind, BacktestSummary] = {}
-    past_origin = history.last
     for index, kind in enumerate(kinds):
 
         def kind_progress(step: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
@@ -52,17 +53,18 @@ def train_forecast(
         if kind != "city":
             summaries[kind] = summarise(trials, kind, "day")
         places[kind] = _place_forecasts(forecaster, kind, trials, share)
-        past_origin = trials[-1].origin
+        past_origins = [trial.origin for trial in trials]
     entities = [kind for kind in kinds if kind != "city"]
     online = {entity: forecaster.boosted.store.latest(entity, history.last) for entity in entities}
     directory.mkdir(parents=True, exist_ok=True)
     ForecastArrays(MEAN_GRID.astype(np.float32), places).write(directory / ARRAYS_FILE)
     (directory / FEATURES_FILE).write_text(json.dumps(online) + "\n")
+    week_arrays(forecaster, past_origins).write(directory / WEEK_FILE)
     spec = ForecastSpec(
         model=FORECAST_MODEL,
         version="unregistered",
         origin=history.last,
-        past_origin=past_origin,
+        past_origin=past_origins[-1],
         backtest=summaries,
         data=ForecastData(
             reports=len(history),
@@ -72,7 +74,7 @@ def train_forecast(
             **tally.as_dict(),
         ),
         versions=Versions(python=platform.python_version(), lightgbm=lightgbm.__version__, numpy=np.__version__),
-        sha256=file_hashes(directory, (ARRAYS_FILE, FEATURES_FILE)),
+        sha256=file_hashes(directory, (ARRAYS_FILE, FEATURES_FILE, WEEK_FILE)),
     )
     write_spec(directory, spec)
     return ForecastBundle(directory)
