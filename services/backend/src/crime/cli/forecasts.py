@@ -1,4 +1,4 @@
-"""Commands of the forecast: make one, backtest the method."""
+"""Commands of the forecast: make one, backtest the method, write the week as a file."""
 
 import json
 from functools import partial
@@ -10,7 +10,7 @@ import typer
 from crime.cli import rendering
 from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors, share_of_all, table_or_sample
-from crime.cli.options import Data, DayFirst, Json, Rejects, Share
+from crime.cli.options import Data, DayFirst, Json, Rejects, Share, check_day
 from crime.core.settings import Settings
 
 
@@ -78,3 +78,23 @@ def backtest(
     rendering.print_backtest(summary, tally)
     if as_json:
         typer.echo(json.dumps(summary.as_json()))
+
+
+@app.command()
+def bulletin(
+    output: Annotated[Path, typer.Option(help="The HTML file to write.", dir_okay=False)] = Path("bulletin.html"),
+    week: Annotated[
+        str | None,
+        typer.Option(help="A day of the week, such as 2021-01-31; default: the champion's.", callback=check_day),
+    ] = None,
+) -> None:
+    """Write the week as one HTML file: what is unusual, and counts beside the week, month and year before."""
+    from crime.core.files import atomic_write
+    from crime.pipelines.bulletin import bulletin_html, forecast_of_week
+    from crime.registry.lookup import open_registry
+
+    with readable_errors():
+        bundle = forecast_of_week(open_registry(Settings()), week)
+        with atomic_write(output) as partial:
+            partial.write_text(bulletin_html(bundle), encoding="utf-8")
+    out.print(f"{output}: {bundle.name} version {bundle.version}, the week to {bundle.spec.data.until}", soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 
-def _check_day(text: str | None) -> str | None:
+def check_day(text: str | None) -> str | None:
     from crime.core.days import day_number
 
     try:
@@ -49,7 +49,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as one line
 ModelName = Annotated[str, typer.Argument(help="crime-category or crime-risk.")]
 DecidedBy = Annotated[str, typer.Option(envvar="USER", help="Who decides; it is recorded.")]
 Since = Annotated[
-    str | None, typer.Option(help="Only events from this day on, such as 2020-01-01.", callback=_check_day)
+    str | None, typer.Option(help="Only events from this day on, such as 2020-01-01.", callback=check_day)
 ]
 Share = Annotated[
     float | None,
