@@ -5,7 +5,7 @@ import pytest
 from crime.forecaster.week import KINDS, PERIODS
 from crime.reports.history import EventHistory
 from crime.training.forecaster.comparison import compare_periods
-from crime.training.forecaster.known_counts import kind_counts
+from crime.training.forecaster.known_counts import kind_counts, known_share
 from crime.training.forecaster.origin_view import KnownHistory
 from histories import MONDAY, make_history, poisson_history
 
@@ -81,3 +81,19 @@ def test_only_what_was_known_by_a_day_is_counted() -> None:
     places = known(history).places["area"]
     counts = kind_counts(history, places, (MONDAY, MONDAY + 1), MONDAY + 4)
     assert counts[:, :, 0].tolist() == [[1, 0]]
+
+
+def test_a_category_that_is_reported_late_has_its_own_completeness() -> None:
+    """Half of the second category is reported 20 days later, the rest at once."""
+    history = poisson_history(400, {101: 40.0}, seed=8)
+    late = (history.category == 1) & (np.arange(len(history)) % 2 == 0)
+    history.known[late] += 20
+    cut = history.known_by(MONDAY + 380)
+    share = known_share(known(cut), (cut.last - 6, cut.last), cut.end)
+    assert share[:, 2] == pytest.approx(0.5, abs=0.05)
+    assert share[:, 1] == pytest.approx(1)
+    compared = compare_periods(known(cut))
+    mean, reports = compared.corrected[0, 0, :, WEEK, 0], compared.reports[0, :, WEEK, 0]
+    assert mean[2] == pytest.approx(2 * reports[2], rel=0.1)
+    assert mean[1] == reports[1]
+    assert not compared.marked.any()

@@ -27,15 +27,15 @@ def compare_periods(known: KnownHistory) -> Comparison:
     """Every period that ends on the history's last day, beside the time before and the same a year before."""
     end, spans = known.history.end, period_spans(known.history.last)
     size = 1 + len(known.places["area"])
-    days, share = np.zeros((3, 3), np.int32), np.ones((3, 3))
+    days, share = np.zeros((3, 3), np.int32), np.ones((len(KINDS), 3, 3))
     reports = np.zeros((size, len(KINDS), 3, 3), np.int32)
     for period, three in enumerate(spans):
         for column, span in enumerate(three):
             known_part = known_share(known, span, end)
-            covered = known_part > 0
+            covered = known_part[:, 0] > 0
             if covered.mean() < MIN_COVERED:
                 continue
-            days[period, column], share[period, column] = covered.sum(), known_part[covered].mean()
+            days[period, column], share[:, period, column] = covered.sum(), known_part[covered].mean(0)
             reports[:, :, period, column] = city_and_area_counts(known, span, end)[:, covered].sum(1)
     factor = _dispersions(known)[:, :, None, None]
     exposure = days * share
@@ -43,8 +43,8 @@ def compare_periods(known: KnownHistory) -> Comparison:
     compared = rate_ratio(
         reports[..., :1],
         reports[..., 1:],
-        np.maximum(exposure[:, :1], 1e-9),
-        np.maximum(exposure[:, 1:], 1e-9),
+        np.maximum(exposure[..., :1], 1e-9),
+        np.maximum(exposure[..., 1:], 1e-9),
         factor,
     )
     ratio = np.where(can_tell, np.stack(compared), np.nan)
@@ -55,11 +55,11 @@ def _dispersions(known: KnownHistory) -> np.ndarray:
     """(P, 8) how many times a Poisson's the variance of the weeks of the last year is: of the city, and of areas."""
     last = known.history.last
     span = (last - 7 * YEAR_WEEKS + 1, last)
-    exposure = known_share(known, span, known.history.end).reshape(YEAR_WEEKS, 7).sum(1)
+    exposure = known_share(known, span, known.history.end).reshape(YEAR_WEEKS, 7, len(KINDS)).sum(1)
     counts = city_and_area_counts(known, span, known.history.end)
     weeks = counts.reshape(len(counts), YEAR_WEEKS, 7, len(KINDS)).sum(2)
     city, area = (
-        np.array([dispersion(part[:, :, kind], exposure) for kind in range(len(KINDS))])
+        np.array([dispersion(part[:, :, kind], exposure[:, kind]) for kind in range(len(KINDS))])
         for part in (weeks[:1], weeks[1:])
     )
     return np.concatenate([city[None], np.repeat(area[None], len(weeks) - 1, 0)])

@@ -1,4 +1,4 @@
-"""Counts of the city and its areas by category, and which share of them is known."""
+"""Counts of the city and its areas by category, and which share of each category is known."""
 
 import numpy as np
 
@@ -29,11 +29,16 @@ def city_and_area_counts(known: KnownHistory, span: tuple[int, int], known_by: i
 
 
 def known_share(known: KnownHistory, span: tuple[int, int], known_by: int) -> np.ndarray:
-    """(days,) share of the reports of a span's days that was known by `known_by`; 0 outside the table and in gaps."""
+    """(days, 8) share of the reports of a span's days and each kind of `KINDS` that was known by `known_by`.
+
+    Each category has its own: fraud is reported much later than violence. 0 outside the table and in gaps.
+    """
     history = known.history
     view = known.view(history.last)
     days = np.arange(span[0], span[1] + 1)
     inside = (days >= view.first) & (days <= history.last)
-    share = completeness(history, known_by)[np.clip(known_by - days, 0, MAX_DELAY_DAYS)]
     observed = view.observed[np.clip(days - view.first, 0, view.days - 1)]
-    return np.asarray(share * observed * inside)
+    age = np.clip(known_by - days, 0, MAX_DELAY_DAYS)
+    parts = [history, *(history.take(np.flatnonzero(history.category == kind)) for kind in range(len(KINDS) - 1))]
+    share = np.stack([completeness(part, known_by)[age] for part in parts], 1)
+    return np.asarray(share * (observed & inside)[:, None])

@@ -59,7 +59,7 @@ def _year_of_weeks(forecaster: Forecaster, origins: Sequence[int], models: Model
     def weeks(values: np.ndarray) -> np.ndarray:
         return np.asarray(values.reshape(len(values), YEAR_WEEKS, 7, len(KINDS)).sum(2).transpose(0, 2, 1))
 
-    expected = weeks(mean * share[:, None])
+    expected = weeks(mean * share)
     ranges = np.full((3, *expected.shape), np.nan, np.float32)
     ranges[0] = expected
     for kind in range(len(KINDS)):

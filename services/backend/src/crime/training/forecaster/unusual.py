@@ -62,13 +62,16 @@ def replay(forecaster: Forecaster, origin: int, known_by: int) -> Replay:
     """What the forecast of `origin` expected of the next 14 days, and what was known of them on the day `known_by`."""
     known, span = forecaster.known, (origin + 1, origin + AHEAD_DAYS)
     share = known_share(known, span, known_by)
-    expected = expected_by_kind(forecaster, origin)[:, :AHEAD_DAYS] * share[:, None]
-    counts = city_and_area_counts(known, span, known_by) * (share > 0)[:, None]
+    covered = share[:, :1] > 0
+    expected = expected_by_kind(forecaster, origin)[:, :AHEAD_DAYS] * share
+    counts = city_and_area_counts(known, span, known_by) * covered
     parts = {"all": (expected[:, :, :1], counts[:, :, :1]), "category": (expected[:, :, 1:], counts[:, :, 1:])}
     if "district" in known.places:
-        mean = forecaster.forecast("district", origin)[:, :AHEAD_DAYS] * share
-        seen = kind_counts(known.history, known.places["district"], span, known_by)[:, :, :1] * (share > 0)[:, None]
-        parts["district"] = (mean[:, :, None], seen)
+        mean = forecaster.forecast("district", origin)[:, :AHEAD_DAYS, None] * share[:, :1]
+        parts["district"] = (
+            mean,
+            kind_counts(known.history, known.places["district"], span, known_by)[:, :, :1] * covered,
+        )
 
     def windows(values: np.ndarray) -> np.ndarray:
         return np.stack([values[:, -days:].sum(1).ravel() for days in WINDOWS])
