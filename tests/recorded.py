@@ -82,12 +82,16 @@ def _route(request: Request) -> tuple[int, str]:
             return 200, "hotspots_first" if query["top"] == ["1"] else f"hotspots_{query['by'][0]}"
         case "GET", "/forecast":
             return 200, "forecast_hollywood" if query.get("area") == ["6"] else "forecast_city"
+        case "GET", "/compstat":
+            return 200, "compstat_city" if "area" in query else "compstat_areas"
         case "GET", "/models/crime-category/challenger":
             return 404, "challenger_none"
     name = {
         ("GET", "/"): "root",
         ("GET", "/ready"): "ready",
         ("GET", "/codes"): "codes",
+        ("GET", "/weeks"): "weeks",
+        ("GET", "/unusual"): "unusual",
         ("GET", "/features"): "features",
         ("GET", "/models/crime-category"): "model_category",
         ("GET", "/models/crime-risk"): "model_risk",

@@ -43,7 +43,7 @@ def test_the_page_works_below_a_path(context_for: Callable[[str], BrowserContext
     services = PageServices.start(root, tmp_path / "token", "/crime")
     try:
         page = context_for(services.url).new_page()
-        page.goto(f"{services.url}?area=Hollywood+(6)")
+        page.goto(f"{services.url}/predict?area=Hollywood+(6)")
         expect(page.get_by_text("Most likely")).to_be_visible(timeout=SLOW)
         page.get_by_role("link", name="Explore").click()
         expect(page.get_by_text("Busiest area")).to_be_visible(timeout=SLOW)

@@ -44,8 +44,24 @@ def answer(page: Page) -> str:
     return metric.inner_text()
 
 
-def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None:
+def test_the_first_page_compares_the_week_and_leads_to_the_hours_of_an_area(page: Page, services: PageServices) -> None:
+    now = services.ask("/compstat?area=6&category=all")["now"]["last"]
+    last = datetime.date.fromisoformat(now)
     page.goto(services.url)
+    expect(page.get_by_role("heading", name="This week")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(f"to {last.day} {last:%B %Y}").first).to_be_visible(timeout=SLOW)
+    choose(page, "Area", "holly", "Hollywood")
+    expect(page.get_by_text("A year of weeks: Hollywood, all reports")).to_be_visible(timeout=SLOW)
+    page.get_by_role("link", name="Where, and at what hours").click()
+    page.wait_for_url("**/explore?areas=Hollywood", timeout=SLOW)
+    hollywood = services.ask("/reports?area=6")["total"]
+    total = page.get_by_test_id("stMetric").filter(has_text="Reports")
+    expect(total.get_by_text(f"{hollywood:,}")).to_be_visible(timeout=SLOW)
+    assert TRACEBACK not in page.inner_text("body")
+
+
+def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None:
+    page.goto(f"{services.url}/predict")
     assert "sure, from place and time" in answer(page)
     expect(page.get_by_text("What would sharpen this:")).to_be_visible()
     expect(page.get_by_text("the premise. On reports held out of training")).to_be_visible()
@@ -56,7 +72,7 @@ def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None
 
 
 def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserContext, services: PageServices) -> None:
-    page.goto(services.url)
+    page.goto(f"{services.url}/predict")
     answer(page)
     choose(page, "Area", "holly", "Hollywood (6)")
     choose(page, "Premise", "sidewalk")
@@ -153,7 +169,7 @@ def test_the_forecast_shows_where_and_when(page: Page, services: PageServices) -
 
 
 def test_without_the_backend_a_message_and_the_page_comes_back_by_itself(page: Page, services: PageServices) -> None:
-    page.goto(f"{services.url}/?area=Hollywood+(6)")
+    page.goto(f"{services.url}/predict?area=Hollywood+(6)")
     answer(page)
     services.backend.stop()
     try:
@@ -169,7 +185,7 @@ def test_without_the_backend_a_message_and_the_page_comes_back_by_itself(page: P
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark(scheme: str, browser: Browser, services: PageServices) -> None:
     page = browser.new_page(color_scheme="light" if scheme == "light" else "dark")
-    page.goto(services.url)
+    page.goto(f"{services.url}/predict")
     answer(page)
     color = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     shade = sum(int(part) for part in color.removeprefix("rgb(").rstrip(")").split(","))

@@ -13,7 +13,7 @@ def test_an_outage_is_a_message_and_the_page_comes_back_with_what_was_entered(
     backend: RecordedBackend, app: AppTest
 ) -> None:
     app.run()
-    app.selectbox(key="premise").select("Street (101)")
+    app.selectbox(key="area").select("Hollywood")
     backend.failures = 1_000
     app.run()
     assert not app.exception
@@ -22,8 +22,8 @@ def test_an_outage_is_a_message_and_the_page_comes_back_with_what_was_entered(
     backend.failures = 0
     app.button[0].click().run()
     assert not app.error
-    assert app.selectbox(key="premise").value == "Street (101)"
-    assert app.metric[0].delta.endswith("sure, from place, time and premise")
+    assert app.selectbox(key="area").value == "Hollywood"
+    assert app.subheader[1].value == "A year of weeks: Hollywood, all reports"
 
 
 def test_a_backend_without_a_model_is_an_outage(backend: RecordedBackend, app: AppTest) -> None:

@@ -14,7 +14,8 @@ st.set_page_config(page_title="Crime prediction", page_icon=str(HERE / "icon.svg
 st.html("<style>.block-container {padding-top: 4.5rem; max-width: 1240px}</style>")
 page = st.navigation(
     [
-        st.Page(VIEWS / "predict.py", title="Predict", icon=":material/insights:", default=True),
+        st.Page(VIEWS / "week.py", title="This week", icon=":material/calendar_view_week:", default=True),
+        st.Page(VIEWS / "predict.py", title="Predict", icon=":material/insights:"),
         st.Page(VIEWS / "forecast.py", title="Forecast", icon=":material/event_upcoming:"),
         st.Page(VIEWS / "explore.py", title="Explore", icon=":material/map:"),
         st.Page(VIEWS / "batch.py", title="Batch", icon=":material/table_view:"),

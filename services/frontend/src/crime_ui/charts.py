@@ -8,7 +8,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from crime_ui.client.answers import CalibrationBin, DayCount, DriftPeriod, ForecastDay, Place
+from crime_ui.client.answers import CalibrationBin, DayCount, DriftPeriod, ForecastDay, Place, Week
 
 BLUE, RED, GREY = "#2a6fdb", "#d1495b", "#8a94a3"
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -256,6 +256,37 @@ def forecast_fan(
         hovertemplate="%{x}: %{y:,} " + known_label + "<extra></extra>",
     )
     figure.update_yaxes(title="reports a day", rangemode="tozero")
+    return _styled(figure, 320)
+
+
+def year_of_weeks(weeks: Sequence[Week]) -> go.Figure:
+    """Reports by week as a line, inside the 95 % range that a forecast had given where there was one."""
+    figure = go.Figure()
+    ranges = [(week["low95"], week["high95"]) for week in weeks]
+    known = [(week["last"], low, high) for week, (low, high) in zip(weeks, ranges, strict=True) if low is not None]
+    figure.add_scatter(
+        x=[last for last, _, _ in known] + [last for last, _, _ in reversed(known)],
+        y=[high for _, _, high in known] + [low for _, low, _ in reversed(known)],
+        fill="toself",
+        fillcolor="rgba(42,111,219,0.2)",
+        line={"width": 0},
+        hoverinfo="skip",
+    )
+    counts = [week["reports"] for week in weeks]
+    outside = [
+        low is not None and high is not None and not low <= count <= high
+        for count, (low, high) in zip(counts, ranges, strict=True)
+    ]
+    figure.add_scatter(
+        x=[week["last"] for week in weeks],
+        y=counts,
+        mode="lines+markers",
+        line={"color": BLUE, "width": 2},
+        marker={"size": [9 if out else 5 for out in outside], "color": [RED if out else BLUE for out in outside]},
+        customdata=["" if low is None else f" ({low:,.0f} to {high:,.0f} expected)" for low, high in ranges],
+        hovertemplate="week to %{x}: %{y:,} reports%{customdata}<extra></extra>",
+    )
+    figure.update_yaxes(title="reports a week", rangemode="tozero")
     return _styled(figure, 320)
 
 

@@ -6,6 +6,7 @@ DetailLevel = Literal["place_time", "premise", "weapon", "report"]
 CodeKind = Literal["area", "premis", "weapon", "mo"]
 ReportSystem = Literal["legacy", "nibrs"]
 PlaceKind = Literal["area", "district"]
+Period = Literal["week", "four_weeks", "year_to_date"]
 
 
 class Reason(TypedDict):
@@ -227,6 +228,93 @@ class PlaceForecast(TypedDict):
     total: float
     recent: list[DayCount]
     before: list[PastForecastDay]
+
+
+class Span(TypedDict):
+    """Days from `first` to `last`; `days` of them are in the table, 0 where it covers less than half."""
+
+    first: str
+    last: str
+    days: int
+
+
+class Counted(TypedDict):
+    """Reports known, and those with the ones still to come: `corrected`, and the bounds of its 95 % range."""
+
+    reports: int
+    corrected: float
+    low: float
+    high: float
+
+
+class Change(TypedDict):
+    """Ratio of rates with its 95 % interval; None: no bound. `marked`: more than chance over the whole table."""
+
+    ratio: float | None
+    low: float | None
+    high: float | None
+    marked: bool
+
+
+class Compared(TypedDict):
+    """A place (`area` 0: the city) and a category (None: all reports), now and earlier; None: not in the table."""
+
+    area: int
+    place: str
+    category: str | None
+    now: Counted
+    before: Counted | None
+    year_before: Counted | None
+    to_before: Change | None
+    to_year_before: Change | None
+
+
+class Made(TypedDict):
+    """Which forecast it is of; `share`: of all reports, where its table is a random draw; `warning`: that it is old."""
+
+    made_at: str
+    simulated: bool
+    share: float
+    warning: str | None
+
+
+class Compstat(Made):
+    now: Span
+    before: Span
+    year_before: Span
+    rows: list[Compared]
+
+
+class Week(TypedDict):
+    """A week up to `last`: reports known, and what a forecast had expected to be known; None if there was none."""
+
+    last: str
+    reports: int
+    expected: float | None
+    low95: float | None
+    high95: float | None
+
+
+class UnusualPlace(TypedDict):
+    """The last `days` of a place and category outside their 95 % range. `alarm`: chance does not explain it."""
+
+    kind: Literal["city", "area", "district"]
+    place: str
+    area: int
+    category: str | None
+    days: int
+    reports: int
+    expected: float
+    low95: float
+    high95: float
+    alarm: bool
+
+
+class Unusual(TypedDict):
+    """`looked_at`: how many places and categories were compared."""
+
+    looked_at: int
+    places: list[UnusualPlace]
 
 
 class FeatureDrift(TypedDict):

@@ -9,15 +9,19 @@ from crime_ui.client.answers import (
     Challenger,
     Code,
     CodeKind,
+    Compstat,
     DataAge,
     Drift,
     Feature,
     Hotspots,
     ModelVersion,
+    Period,
     PlaceForecast,
     PlaceKind,
     Pod,
     ReportCounts,
+    Unusual,
+    Week,
 )
 from crime_ui.client.forecasts import Cut
 from crime_ui.client.reports import ReportFilters
@@ -85,6 +89,18 @@ def place_forecast(area: int | None, cut: Cut) -> PlaceForecast:
     return _place_forecast(_serving_versions().get(models.FORECAST_MODEL), area, cut)
 
 
+def compstat(period: Period, area: int | None = None, category: str | None = None) -> Compstat:
+    return _compstat(_serving_versions().get(models.FORECAST_MODEL), period, area, category)
+
+
+def weeks(area: int | None, category: str | None) -> list[Week]:
+    return _weeks(_serving_versions().get(models.FORECAST_MODEL), area, category)
+
+
+def unusual() -> Unusual:
+    return _unusual(_serving_versions().get(models.FORECAST_MODEL))
+
+
 def forget() -> None:
     """Empty the cache, as after a decision."""
     st.cache_data.clear()
@@ -111,3 +127,18 @@ def _hotspots(version: str | None, top: int, by: PlaceKind, on: str | None, cut:
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
 def _place_forecast(version: str | None, area: int | None, cut: Cut) -> PlaceForecast:
     return forecasts.place_forecast(area, cut)
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+def _compstat(version: str | None, period: Period, area: int | None, category: str | None) -> Compstat:
+    return forecasts.compstat(period, area, category)
+
+
+@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+def _weeks(version: str | None, area: int | None, category: str | None) -> list[Week]:
+    return forecasts.weeks(area, category)
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _unusual(version: str | None) -> Unusual:
+    return forecasts.unusual()

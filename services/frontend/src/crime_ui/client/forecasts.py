@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crime_ui.client.answers import Hotspots, PlaceForecast, PlaceKind
+from crime_ui.client.answers import Compstat, Hotspots, Period, PlaceForecast, PlaceKind, Unusual, Week
 from crime_ui.client.transport import send
 
 
@@ -25,6 +25,26 @@ def place_forecast(area: int | None, cut: Cut) -> PlaceForecast:
     """Expected reports of an area, or (None) of the whole city."""
     filters = _without_none({"area": area, "shift": cut.shift, "category": cut.category})
     answer: PlaceForecast = send("GET", "/forecast", params=filters, optional=True).json()
+    return answer
+
+
+def compstat(period: Period, area: int | None, category: str | None) -> Compstat:
+    """Latest reports beside earlier ones; `area` 0: the city, `category` "all": all reports, None: every one."""
+    filters = _without_none({"period": period, "area": area, "category": category})
+    answer: Compstat = send("GET", "/compstat", params=filters, optional=True).json()
+    return answer
+
+
+def weeks(area: int | None, category: str | None) -> list[Week]:
+    """The 52 latest weeks of an area, or (None) of the whole city."""
+    filters = _without_none({"area": area, "category": category})
+    weeks: list[Week] = send("GET", "/weeks", params=filters, optional=True).json()["weeks"]
+    return weeks
+
+
+def unusual() -> Unusual:
+    """Places and categories outside their forecast's range, the most unusual first."""
+    answer: Unusual = send("GET", "/unusual", optional=True).json()
     return answer
 
 

@@ -15,7 +15,7 @@ POD_PORT = 5000
 
 def serving_versions() -> dict[str, str]:
     """The version that answers, by model."""
-    answer: dict[str, str] = send("GET", "/ready").json()["serving"]
+    answer: dict[str, str] = send("GET", "/ready").json().get("serving", {})
     return answer
 
 
