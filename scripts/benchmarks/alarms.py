@@ -37,7 +37,8 @@ from crime.training.forecaster.unusual import (
 )
 
 FIRST, ROWS, LAST_DAY = "2020-01-01", 420_000, "2021-10-24"
-WEEKS = 24  # of a city that are judged
+WEEKS = 48  # of a city that are judged
+MIN_EARLIER = 6  # forecasts, four weeks apart, that the first week's range is learnt from; the last one's from 12
 RISE = 0.5  # further reports, as a share of those expected
 CATEGORIES = KINDS[1:]
 AREA_FAMILIES: tuple[Family, ...] = ("all", "category")
@@ -52,7 +53,7 @@ def city_replays(seed: int, districts: bool) -> dict[int, Replay]:
         history = read_history(table, Tally())
     history = history.known_by(day_number(LAST_DAY))
     forecaster = Forecaster(history, ["area", "district"] if districts else ["area"])
-    count = WEEKS + 4 * N_WINDOWS
+    count = WEEKS + 4 * MIN_EARLIER
     latest = history.last - AHEAD_DAYS
     origins = [latest - 7 * week for week in range(count)][::-1]
     print(f"city {seed}: {len(history):,} reports until {day_text(history.last)}", file=sys.stderr, flush=True)
