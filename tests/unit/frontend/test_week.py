@@ -32,7 +32,7 @@ def test_the_areas_beside_the_week_before_and_a_year_before(backend: RecordedBac
     shown = row_of(app, places, "Los Angeles")
     assert shown["Now"].startswith(f"{first['now']['corrected']:,.0f} (")
     assert shown["Before"].startswith(f"{first['before']['corrected']:,.0f}")
-    assert f"{100 * (first['to_before']['ratio'] - 1):+.0f} %" in shown["Change"]
+    assert f"{round(100 * (first['to_before']['ratio'] - 1)):+d} %" in shown["Change"]
     assert not app.warning
 
 

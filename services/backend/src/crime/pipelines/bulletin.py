@@ -84,7 +84,7 @@ def _warnings(bundle: ForecastBundle) -> list[str]:
     if data.share < 1:
         warnings.append(
             f"<b>A random draw.</b> Counts are of 1 in {1 / data.share:,.0f} of LAPD's reports, as drawn, not scaled. "
-            "Few are enough to tell only large changes."
+            "So few tell only large changes: no mark is no all-clear."
         )
     return [f'<p class="warning">{warning}</p>' for warning in warnings]
 
@@ -142,7 +142,7 @@ def _change(ratio: np.ndarray) -> str:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.0f} %"
+    return f"{round(100 * (ratio - 1)):+d} %"
 
 
 def _year_of_weeks(week: WeekArrays, origin: int) -> str:

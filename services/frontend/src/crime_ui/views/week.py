@@ -65,7 +65,7 @@ def show_notices(whole: Compstat) -> None:
     if (share := whole.get("share", 1)) < 1:
         st.info(
             f"**A random draw.** Counts here are of 1 in {1 / share:,.0f} of LAPD's reports, as drawn, not scaled. "
-            "Ratios are of these counts: few are enough to tell only large changes, so no mark is no all-clear.",
+            "Changes are those of these counts. So few tell only large changes: no mark is no all-clear.",
             icon=":material/filter_1:",
         )
 
@@ -157,7 +157,7 @@ def change_text(change: Change | None) -> str:
 
 def percent(ratio: float) -> str:
     """A ratio as a change: 1.2 is +20 %, and from trebling on 3.4 is × 3.4."""
-    return f"× {ratio:,.1f}" if ratio >= 3 else f"{100 * (ratio - 1):+.0f} %"
+    return f"× {ratio:,.1f}" if ratio >= 3 else f"{round(100 * (ratio - 1)):+d} %"
 
 
 def show_unusual() -> None:
