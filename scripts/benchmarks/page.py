@@ -26,7 +26,7 @@ SESSIONS, SECONDS = 50, 60
 PAUSE_SECONDS = 15.0  # between two clicks of one session, on average
 FRONTEND = Path("services/frontend")
 AREAS = ("Hollywood (6)", "Central (1)", "Pacific (14)", "Van Nuys (9)")
-PAGES = ("", "", "", "forecast", "explore", "model", "models", "monitoring")  # "" is the form, the most used page
+PAGES = ("", "predict", "predict", "predict", "forecast", "explore", "model", "models", "monitoring")  # "": this week
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def random_page(rng: random.Random) -> tuple[str, str]:
     """A page's name and query string."""
     name = rng.choice(PAGES)
     report = {"date": f"2023-0{rng.randint(1, 9)}-15", "time": f"{rng.randint(0, 23):02}:30", "area": rng.choice(AREAS)}
-    return name, urlencode(report if not name else {})
+    return name, urlencode(report if name == "predict" else {})
 
 
 async def run_page(connection: ClientConnection, page: str, query: str) -> Rerun:

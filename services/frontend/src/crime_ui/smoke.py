@@ -22,6 +22,7 @@ def main(url: str) -> None:
     """Exits with a message unless the page shows a prediction."""
     with open_stream(url) as socket:
         start = BackMsg()
+        start.rerun_script.page_name = "predict"
         start.rerun_script.query_string = urlencode(REPORT)
         socket.send(start.SerializeToString())
         while True:
