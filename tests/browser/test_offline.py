@@ -8,7 +8,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 SLOW = 20_000  # milliseconds
 TITLES = {
-    "": "What kind of report is this?",
+    "": "This week",
+    "predict": "What kind of report is this?",
     "forecast": "What to expect",
     "explore": "Where and when",
     "batch": "A table of reports",
