@@ -9,6 +9,7 @@ from crime.forecaster.bundle import ForecastBundle
 from crime.forecaster.week import KINDS, PERIODS, Period, WeekArrays
 from crime.reports.places import PLACE_KINDS
 from crime.serving.dependencies import ModelManagerDep, loaded_forecast
+from crime.serving.errors import Responses
 from crime.serving.payloads.forecasts import provenance
 from crime.serving.payloads.week import (
     Compared,
@@ -22,10 +23,10 @@ from crime.serving.payloads.week import (
     number,
     spans,
 )
-from crime.serving.routes.forecasts import NO_FORECAST, Area, Category, check_category, place_name
+from crime.serving.routes.forecasts import Area, Category, check_category, place_name
 
 router = APIRouter(tags=["forecast"])
-NO_WEEK = NO_FORECAST | {404: {"description": "a forecast of an earlier release, or a place without reports"}}
+NO_WEEK: Responses = {404: {"description": "a forecast of an earlier release, or a place without reports"}}
 
 
 @router.get("/compstat", responses=NO_WEEK)
