@@ -63,6 +63,12 @@ def test_twice_changes_nothing(whole: tuple[Path, dict[str, Any], float], tmp_pa
     assert [len(registry.versions(model)) for model in MODEL_KINDS] == [1, 1]
 
 
+def test_the_weeks_bulletin_is_a_file_of_the_run(whole: tuple[Path, dict[str, Any], float]) -> None:
+    folder, result, _ = whole
+    (page,) = (folder / "mlruns").rglob(f"{result['run']}/artifacts/bulletin.html")
+    assert "<h1>Reports of the week to " in page.read_text()
+
+
 def test_killed_again_and_again_it_ends_the_same(whole: tuple[Path, dict[str, Any], float], tmp_path: Path) -> None:
     folder, result, seconds = whole
     # in training, while the model is registered, in the forecast

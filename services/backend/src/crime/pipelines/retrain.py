@@ -7,7 +7,7 @@ is idempotent: the same reports give the same models, and a version that exists 
 import fcntl
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from mlflow.entities import Run
 
 from crime.core.days import day_text
-from crime.core.errors import AlreadyRunningError, BundleError, DataError, RegistryError
+from crime.core.errors import AlreadyRunningError, BundleError, DataError, ModelNotFoundError, RegistryError
 from crime.core.executors import Executor
 from crime.core.progress import Progress
 from crime.core.settings import Settings
@@ -24,6 +24,7 @@ from crime.features.store import build_feature_store
 from crime.monitoring.performance import update_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import marked_version
+from crime.pipelines.bulletin import bulletin_html, forecast_of_week
 from crime.pipelines.publishing import ModelResult, connect, promote_if_passed, publish
 from crime.registry.kinds import CATEGORY, FORECAST, MODEL_KINDS, Model, ModelKind
 from crime.registry.lookup import open_file_store, open_registry
@@ -114,6 +115,7 @@ def retrain(
             result = _make_version(registry, MODEL_KINDS[name], digest, directory, trainer, progress)
             run.note(**{f"{name}.version": result.version, f"{name}.verdict": result.verdict})
             results[name] = result
+        run.log_bulletin()
         run.note(step="done")
         run.end()
     return RetrainingResult(digest, run.id, results, day_text(history.last), fetched)
@@ -143,7 +145,7 @@ class _RetrainingRun:
     """The MLflow run that notes the steps for one content of the table; that of a killed retraining is continued."""
 
     def __init__(self, registry: Registry, digest: str):
-        self._client = connect(registry, RETRAINING_EXPERIMENT)
+        self._registry, self._client = registry, connect(registry, RETRAINING_EXPERIMENT)
         experiment = self._client.get_experiment_by_name(RETRAINING_EXPERIMENT)
         assert experiment  # `connect` made it
         query = f"tags.`{DIGEST_TAG}` = '{digest}'"
@@ -158,6 +160,11 @@ class _RetrainingRun:
     def note(self, **tags: str) -> None:
         for key, value in tags.items():
             self._client.set_tag(self.id, key, value[:MAX_TAG_LENGTH])
+
+    def log_bulletin(self) -> None:
+        """Keep the week of the forecast that is champion now as the run's file `bulletin.html`, if there is one."""
+        with suppress(ModelNotFoundError, BundleError):
+            self._client.log_text(self.id, bulletin_html(forecast_of_week(self._registry, None)), "bulletin.html")
 
     def end(self) -> None:
         self._client.set_terminated(self.id)
