@@ -22,6 +22,8 @@ REFUSED = {
     r"expected \d+ cells in row \d+, found": "lists have to be of one length",
     r"expected shape \[\d+\] or \[\d+, 1\] and as many values": "a number has to be the length of lists",
     r"[\d,]+ rows in one request: at most": "the limit is a setting",
+    "may be an hour or minutes after midnight": "a table is refused if its times may be hours",
+    "day_first: expected with a CSV table": "a parameter depends on the body's type",
     r"no report could be read of \d+ rows": "a table is refused if none of its rows can be read",
     "places of sexual crimes are told no finer than their area": "one parameter of a query is compared with another",
     "on: expected a day from .* which the forecast covers": "the days follow from the model",

@@ -72,7 +72,7 @@ def hostile_files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
     yield "a zip in a zip", write("zip.zip", zip_file(KINDS["zip"], "inner.zip")), "expected one table in the zip"
     yield "a truncated gzip", write("cut.csv.gz", gzip.compress(TABLE * 999)[:-9]), "can't be read"
     yield "a truncated Parquet file", write("cut.parquet", KINDS["parquet"][:-9]), "can't be read"
-    yield "NULs", write("nul.csv", b"\0" * 10_000), "not an LAPD table"
+    yield "NULs", write("nul.csv", b"\0" * 10_000), "the file is binary"
     yield "an open quote to the end", write("quote.csv", TABLE + b'"' + b"a,b\n" * (30 << 18)), "can't be read"
     yield "a header of a million columns", write("wide.csv", b"a," * 1_000_000 + b"\n1"), "not an LAPD table"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from crime.core.days import day_text
 from crime.core.errors import DataError
 from crime.reports.files import load_reports
 from crime.reports.tally import Tally
@@ -68,7 +69,7 @@ def of_time(write: Callable[[time], object]) -> Callable[[Path], Path]:
         (of_time(lambda clock: f"{clock.hour}.0"), "may be an hour or minutes after midnight"),
         (of_time(lambda clock: clock.hour * 60 + clock.minute), "cells can't be read"),
         (of_time(lambda clock: round(clock.hour + clock.minute / 60, 2)), "cells can't be read"),
-        (of_time(lambda clock: f"{clock:%H%M%S}"), "cells can't be read"),
+        (of_time(lambda clock: f"{clock:%H%M%S}"), "no report could be read"),
         (of_time(lambda clock: clock.hour * 3600 + clock.minute * 60), "cells can't be read"),
         (of_time(lambda clock: f"{100 * clock.hour + clock.minute:,}"), "cells can't be read"),
         (of_time(lambda clock: f"2020-02-23T{clock:%H:%M:%S}Z"), "expected local time of Los Angeles"),
@@ -258,3 +259,91 @@ def test_dates_of_both_columns_have_the_order_that_one_tells(tmp_path: Path) -> 
     csv_with(lambda day: f"{day:%d.%m.%Y}")(path, [dict(row) for row in rows])
     assert fields_of(path) == fields_of(write_csv(tmp_path / "p.csv", rows))
     assert set(DATES) <= set(rows[0])
+
+
+def small(path: Path, days: list[str], reported: list[str] | None = None, clocks: list[str] | None = None) -> Path:
+    rows = [{"DATE OCC": day, "TIME OCC": "1430", "AREA": "1"} for day in days]
+    for name, cells in (("Date Rptd", reported), ("TIME OCC", clocks)):
+        for row, cell in zip(rows, cells or [], strict=False):
+            row[name] = cell
+    return write_csv(path, rows)
+
+
+def days_of(path: Path) -> list[str]:
+    reports = load_reports(path, Tally(), labelled=False)
+    return sorted(day_text(int(day)) for day in reports.fields["date_occ"])
+
+
+def test_dates_with_another_separator_say_nothing(tmp_path: Path) -> None:
+    portal = ["01/02/2020 12:00:00 AM", "03/04/2020 12:00:00 AM"]
+    assert days_of(small(tmp_path / "t.csv", portal, ["26.2.2020", "28.4.2020"])) == ["2020-01-02", "2020-03-04"]
+    with pytest.raises(DataError, match="no row tells which"):
+        load_reports(small(tmp_path / "t.csv", ["26.02.2020", "03/04/2020"]), Tally())
+
+
+def test_one_short_date_is_read_where_only_one_day_is_possible(tmp_path: Path) -> None:
+    assert days_of(small(tmp_path / "t.csv", ["20-01-20"])) == ["2020-01-20"]
+    with pytest.raises(DataError, match="no row tells which: write years in full"):
+        load_reports(small(tmp_path / "t.csv", ["20-02-23", "20-03-24"]), Tally())
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [["9", "22:30", "14", "7:15", "18"], ["1", "24", "13", "2"], ["13", "0.9375"], ["13.0", "22:30:00"]],
+)
+def test_hours_beside_times_of_another_form_are_refused(clocks: list[str], tmp_path: Path) -> None:
+    path = small(tmp_path / "t.csv", ["2020-01-31"] * len(clocks), clocks=clocks)
+    with pytest.raises(DataError, match="may be an hour or minutes after midnight"):
+        load_reports(path, Tally(), labelled=False)
+
+
+@pytest.mark.parametrize("clocks", [["9", "2230"], ["1", "0"], ["45", "5"], ["0009", "22:30"]])
+def test_minutes_after_midnight_are_read_where_another_number_tells(clocks: list[str], tmp_path: Path) -> None:
+    path = small(tmp_path / "t.csv", ["2020-01-31"] * len(clocks), clocks=clocks)
+    assert len(load_reports(path, Tally(), labelled=False)) == len(clocks)
+
+
+def test_typos_are_rejected_and_a_column_of_other_numbers_is_refused(tmp_path: Path) -> None:
+    path = small(tmp_path / "t.csv", ["2020-01-31"] * 9, clocks=["noon", "2500", "1430"] * 3)
+    assert len(load_reports(path, Tally(), labelled=False)) == 3
+    minutes = [str(60 * hour + 5) for hour in range(10, 24)]
+    path = small(tmp_path / "t.csv", ["2020-01-31"] * len(minutes), clocks=minutes)
+    with pytest.raises(DataError, match=r"TIME OCC: .* cells can't be read"):
+        load_reports(path, Tally(), labelled=False)
+
+
+def test_columns_of_victims_refuse_no_table(tmp_path: Path) -> None:
+    rows = [row | {"Vict Sex": "Female", "Vict Age": "adult"} for row in plain_rows()]
+    assert len(load_reports(write_csv(tmp_path / "t.csv", rows), Tally())) == 60
+
+
+def test_a_week_that_a_spreadsheet_has_turned_in_part_is_refused(tmp_path: Path) -> None:
+    days = ["2020-10-02", "2020-11-02", "2020-12-02", *(f"02/{day}/2020" for day in range(13, 17))]
+    with pytest.raises(DataError, match="A spreadsheet has exchanged day and month"):
+        load_reports(small(tmp_path / "t.csv", days * 10), Tally())
+
+
+@pytest.mark.parametrize("number", ["1896220800", "63020"])
+def test_numbers_of_days_to_come_are_no_dates(number: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no report could be read"):
+        load_reports(small(tmp_path / "t.csv", [number]), Tally(), labelled=False)
+
+
+def test_a_geometry_in_bytes_is_left_out(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(plain_rows()).append_column("shape", pa.array([b"\x01\xff\x00"] * 60))
+    parquet.write_table(table, tmp_path / "t.parquet")
+    assert fields_of(tmp_path / "t.parquet") == fields_of(write_csv(tmp_path / "p.csv", plain_rows()))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"features":[{"properties":[1]}]}',
+        '{"columns":["DATE OCC","TIME OCC","AREA"],"data":[1,2]}',
+        '{"meta":{"view":{"columns":[{"x":1}]}},"data":[[1]]}',
+    ],
+)
+def test_json_of_another_kind_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(content)
+    with pytest.raises(DataError, match="not a JSON table"):
+        load_reports(tmp_path / "t.json", Tally())

@@ -135,7 +135,8 @@ def _text(cell: Any) -> str:
     if isinstance(cell, timedelta):
         return str(cell)
     if isinstance(cell, list):
-        return " ".join(str(part) for part in cell if part is not None)
+        is_nested = any(isinstance(part, list | tuple | dict) for part in cell)
+        return f"nested {cell}" if is_nested else " ".join(str(part) for part in cell if part is not None)
     if isinstance(cell, dict):
         return json.dumps(cell, default=str)
     if isinstance(cell, bytes):

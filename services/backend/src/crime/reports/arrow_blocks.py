@@ -103,6 +103,9 @@ def _text(column: "pa.Array") -> "pa.Array":
         return pa.array([typed_text(cell) for cell in column.to_pylist()], pa.string()).cast(pa.binary())
     if pa.types.is_timestamp(column.type) and column.type.tz:
         return _zoned_text(column)
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        cells = [cell and cell.decode("utf-8", "replace") for cell in column.to_pylist()]  # such as a geometry
+        return pa.array(cells, pa.string()).cast(pa.binary())
     text = column.cast(pa.string())
     text.validate(full=True)  # a file may say that bytes are text which are not UTF-8
     return text.cast(pa.binary())

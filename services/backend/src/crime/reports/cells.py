@@ -18,7 +18,9 @@ from crime.reports.table import CellError
 MAX_CACHED_CHARACTERS = 80  # longer cells are parsed without the cache
 PRIVATE_USE_BASE = 0xF700  # U+F780 to U+F7FF stand for bytes 0x80 to 0xFF that are not valid UTF-8
 TEXT_MARKS = ("=", "'")  # with which a spreadsheet is told that a cell is text
-BLANKS = frozenset(("nan", "null", "none", "nat", "na", "n/a", "#n/a", "<na>", "(null)", "\\n"))  # as programs write
+BLANKS = frozenset(
+    ("nan", "null", "none", "nat", "na", "n/a", "#n/a", "<na>", "(null)", "\\n", "-", "--", ".", "?")
+)  # as programs write
 OMITTED: Any = object()  # the cell of a field that was left out, which differs from a blank one
 
 

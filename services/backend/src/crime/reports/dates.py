@@ -3,14 +3,13 @@
 import re
 from datetime import date
 
-from crime.core.days import EPOCH_ORDINAL
+from crime.core.days import EPOCH_ORDINAL, today
 
 YEARS = range(1900, 2101)
 SPREADSHEET_EPOCH = date(1899, 12, 30).toordinal() - EPOCH_ORDINAL  # day 0 of Excel and its kin
 SPREADSHEET_DAYS = range(36_526, 73_051)  # 2000 to 2099; SAS's numbers of these years, from 1960 on, are smaller
 FIRST_YEAR_OF_CENTURY = 69  # 69 is 1969, 68 is 2068, as in POSIX
 SECONDS_A_DAY = 86_400
-LAST_EPOCH_DAY = date(2100, 12, 31).toordinal() - EPOCH_ORDINAL
 EPOCH_DIGITS = {10: 0, 13: 3, 16: 6, 19: 9}  # digits of seconds, milliseconds ... since 1970: their decimal places
 
 DAY_NUMBER, SECONDS = "date as a spreadsheet's day number", "date as seconds since 1970"  # repairs
@@ -107,8 +106,11 @@ def _parse_number(match: re.Match[str]) -> Parsed:
     digits = match[1]
     if len(digits) in EPOCH_DIGITS:
         day = int(digits) // 10 ** EPOCH_DIGITS[len(digits)] // SECONDS_A_DAY
-        if day <= LAST_EPOCH_DAY:
-            return day, SECONDS
+        repair = SECONDS
     elif int(digits) in SPREADSHEET_DAYS:
-        return SPREADSHEET_EPOCH + int(digits), DAY_NUMBER
-    raise ValueError(EXPECTED)
+        day, repair = SPREADSHEET_EPOCH + int(digits), DAY_NUMBER
+    else:
+        raise ValueError(EXPECTED)
+    if day > today():  # counted from another day than ours
+        raise ValueError(EXPECTED)
+    return day, repair

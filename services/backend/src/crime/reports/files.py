@@ -75,7 +75,7 @@ def _open_batches(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
                         yield from read_csv_blocks(stream, tally)
                     else:
                         raise DataError(f"{FORMAT_NAMES[kind]} inside an archive: unpack it first")
-    except (*UNREADABLE_ERRORS, pa.ArrowException, UnicodeDecodeError, OSError) as error:
+    except (*UNREADABLE_ERRORS, pa.ArrowException, UnicodeDecodeError, OverflowError, OSError) as error:
         after = f" after {tally.rows:,} rows" if tally.rows else ""
         raise DataError(f"{path.name} can't be read{after}: {error}") from error
 

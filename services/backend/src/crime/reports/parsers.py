@@ -31,7 +31,7 @@ _DOTTED_CLOCK = re.compile(rf"{_DAY}[ T,]+(?P<hour>\d{{1,2}})\.(?P<minute>\d{{2}
 _SPAN = re.compile(r"P(?:0D)?T(?=\d)(?:(\d{1,2})H)?(?:(\d{1,4})M)?(?:(\d{1,5})(?:[.,]\d+)?S)?", _FLAGS)  # ISO 8601
 _DAY_FRACTION = re.compile(r"(?:0|\d{5})?[.,]\d+|\d(?:[.,]\d+)?E-\d{1,2}", re.ASCII | re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"-?\d{1,3},\d+", re.ASCII)
-_TIME = re.compile(r"(\d{1,2})(\.0?|,0)?|(\d{3,9})(\.0*|,0)?", re.ASCII)  # not 13.00, which may be 13:00
+_TIME = re.compile(r"(\d{1,2})(\.0?|,0)?|(\d{3,4})(\.0*|,0)?", re.ASCII)  # not 13.00, which may be 13:00
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 MINUTES_A_DAY = 1_440
 DAY_FRACTION, CLOCK = "time as a fraction of a day", "time as databases write it"  # repairs
@@ -186,7 +186,7 @@ def parse_mocodes(text: str) -> Parsed:
     if not repair and _ONE_OR_TWO.search(text):
         raise ValueError(EXPECTED_MO_CODES)
     for word in plain.replace(",", " ").split():
-        if word.lower() in _NO_CODES:
+        if repair and word.lower() in _NO_CODES:
             continue
         match = _CODE.fullmatch(word)
         if not match or len(match[1]) > 4:

@@ -230,7 +230,7 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
     required = column.required or key == "crime_code"
     rejects = required or is_payload or (block.reading == "reject" and not key.startswith("vict_"))
     seen = None  # where each unreadable cell is told row by row, none is lost in silence
-    if not is_payload and (required or not rejects):
+    if not is_payload and (required or not rejects) and not key.startswith("vict_"):
         seen = block.tally.cells.setdefault(column.name, ColumnCells(required))
     values: list[Any] = []
     errors: dict[int, CellError] = {}
@@ -245,7 +245,7 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
         if seen:
             seen.count(parsed, count, cell)
             if key == "time_occ":
-                seen.count_time(parsed, cell)
+                seen.count_time(cell)
         if error is not None and (required or (rejects and error.kind != "missing")):
             errors[position] = error
         elif error is not None and error.kind != "missing":

@@ -69,7 +69,7 @@ def read_json_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
             names = list(dict.fromkeys(chain.from_iterable(records)))
         locate_columns(names)
         yield from _batches(names, ([record.get(name) for name in names] for record in records))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise DataError(f"not a JSON table: {error}") from None
 
 

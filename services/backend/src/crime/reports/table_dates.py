@@ -12,15 +12,16 @@ from crime.core.errors import DataError
 from crime.reports.dates import NUMERIC, full_year, parse_date
 
 Order = Literal["month", "day", "year", "year, day"]  # what comes first; in the last one the day comes second
-Family = Literal["year last", "year first", "short"]  # by where the year of four digits stands; short has none
-ORDERS: dict[Family, tuple[Order, ...]] = {
+Shape = Literal["year last", "year first", "short"]  # by where the year of four digits stands; short has none
+Family = tuple[Shape, str]  # dates of one shape with the same separator; one family says nothing of another
+ORDERS: dict[Shape, tuple[Order, ...]] = {
     "year last": ("month", "day"),
     "year first": ("year", "year, day"),
     "short": ("month", "day", "year"),
 }
 FIRST_SHORT_YEAR = 2010  # LAPD's open data begin there: no short year is earlier
 MAX_TYPO_SHARE = 0.01  # of the distinct dates that tell an order: so few that tell another are mistyped
-MIN_OF_A_SHAPE = 8  # distinct dates of a way of writing, before days of at most 12 alone are no chance
+MIN_OF_A_FORMAT = 3  # distinct dates of a way of writing, before days of at most 12 alone are no chance
 DATE_CHARACTERS = 10  # of a cell, which tell its day; cells that differ in the time of day alone are one
 SAY = "say it with --day-first or --month-first (over HTTP ?day_first=true or false)"
 WORDS: dict[Order, str] = {
@@ -29,6 +30,7 @@ WORDS: dict[Order, str] = {
     "year": "the year first",
     "year, day": "the day after the year",
 }
+USUAL: dict[Shape, Order] = {"year last": "month", "year first": "year", "short": "month"}  # as `parse_date` reads
 _LAPD = re.compile(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d [AP]M", re.ASCII)  # the portal's export: month first
 
 
@@ -37,15 +39,18 @@ class _Written:
     """The distinct dates of one family in a column.
 
     `telling`: how many have this order for certain, by order; `unclear` fit several orders that give different days.
-    `examples` of each. `only_lapd`: all of the unclear ones are in the portal's own format.
+    `examples` of each. `only_lapd`: all of the unclear ones are in the portal's own format. `possible`: the orders in
+    which all of them exist.
     """
 
     telling: dict[Order, int] = field(default_factory=dict)
     examples: dict[Order, str] = field(default_factory=dict)
     unclear: str = ""
     only_lapd: bool = True
+    possible: set[Order] = field(default_factory=lambda: set(WORDS))
 
     def learn(self, text: str, days: dict[Order, int]) -> None:
+        self.possible &= set(days) or self.possible
         if len(days) == 1:
             (order,) = days
             self.telling[order] = self.telling.get(order, 0) + 1
@@ -75,11 +80,11 @@ def _told_both_ways(name: str, text: str, order: Order, other_text: str, other: 
 class _Column:
     """What a column's distinct dates tell.
 
-    `shapes`: by format, and whether it ends with the year, how many are up to the 12th of a month, and later.
+    `formats`: by format, and whether it ends with the year, how many are up to the 12th of a month, and later.
     """
 
     families: dict[Family, _Written] = field(default_factory=dict)
-    shapes: dict[tuple[bool, str], list[int]] = field(default_factory=dict)
+    formats: dict[tuple[bool, str], list[int]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
     def learn(self, text: str) -> None:
@@ -94,9 +99,9 @@ class _Column:
             with suppress(ValueError):
                 is_late = date.fromordinal(parse_date(text)[0] + EPOCH_ORDINAL).day > 12
         if is_late is not None:
-            shape = re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", text.lower()))
+            written = re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", text.lower()))
             ends_with_year = bool(match and len(match[1]) < 4)
-            self.shapes.setdefault((ends_with_year, shape), [0, 0])[is_late] += 1
+            self.formats.setdefault((ends_with_year, written), [0, 0])[is_late] += 1
 
 
 class TableDates:
@@ -128,9 +133,9 @@ class TableDates:
     def is_settled(self) -> bool:
         """Whether no further row could be needed to tell the order in any column."""
         return all(
-            self._known_order(name, family) is not None or not written.unclear
+            self._known_order(name, family) is not None
             for name, column in self._columns.items()
-            for family, written in column.families.items()
+            for family in column.families
         )
 
     def rewriter(self, name: str) -> Callable[[str], str] | None:
@@ -148,44 +153,46 @@ class TableDates:
             if before != order:
                 examples = column.families[family].examples
                 raise _told_both_ways(name, "a row further up", before, examples.get(order, "another"), order)
-        usual = {"month", "year"}
-        if orders.get("short", "month") == "month" and set(orders.values()) <= usual and not _has_dots(column):
+        if all(order == USUAL.get(shape) and separator != "." for (shape, separator), order in orders.items()):
             return None
         return lambda text: _month_first(text, orders)
 
     def _order(self, name: str, family: Family) -> Order:
         known = self._known_order(name, family)
         written = self._columns[name].families[family]
-        if known is None and family != "year first" and written.unclear and not written.only_lapd:
-            raise DataError(
-                f"{name}: {written.unclear} may have {_possible_words(written.unclear)}, and no row tells which: {SAY}"
-            )
-        return known or ORDERS[family][0]  # of a year first, ISO 8601
+        shape = family[0]
+        if known is None and shape != "year first" and written.unclear and not written.only_lapd:
+            words, advice = _possible_words(written.unclear), SAY if shape == "year last" else "write years in full"
+            raise DataError(f"{name}: {written.unclear} may have {words}, and no row tells which: {advice}")
+        if known is not None:
+            return known
+        possible = [order for order in ORDERS[shape] if order in written.possible]
+        return (possible or ORDERS[shape])[0]  # of a year first, ISO 8601's
 
     def _known_order(self, name: str, family: Family) -> Order | None:
         """The order that was told, or that this column's rows tell, or those of the other column."""
-        if self._told and family != "year first":
+        if self._told and family[0] != "year first":
             return self._told
         own = self._columns[name].families[family].order(name)
-        others = {
-            column.families[family].order(key) for key, column in self._columns.items() if family in column.families
-        }
-        others.discard(None)
-        return own or (others.pop() if len(others) == 1 else None)
+        columns = ((key, column.families.get(family)) for key, column in self._columns.items())
+        others = {order for key, written in columns if written and (order := written.order(key))}
+        if own is None and len(others) == 1:
+            (own,) = others
+        return own
 
 
 def _family(match: re.Match[str]) -> Family:
-    return "year first" if len(match[1]) == 4 else "year last" if len(match[4]) == 4 else "short"
+    return "year first" if len(match[1]) == 4 else "year last" if len(match[4]) == 4 else "short", match[2]
 
 
 def _possible_days(match: re.Match[str], family: Family) -> dict[Order, int]:
     """The day that each possible order gives. Years of two digits are none before LAPD's data begin, or to come."""
     days: dict[Order, int] = {}
-    for order in ORDERS[family]:
+    for order in ORDERS[family[0]]:
         year, month, day = _parts(match, order)
         with suppress(ValueError):
             found = date(full_year(year), int(month), int(day)).toordinal() - EPOCH_ORDINAL
-            if family != "short" or (len(year) == 2 and full_year(year) >= FIRST_SHORT_YEAR and found <= today()):
+            if family[0] != "short" or (len(year) == 2 and full_year(year) >= FIRST_SHORT_YEAR and found <= today()):
                 days[order] = found
     return days
 
@@ -218,20 +225,16 @@ def _month_first(text: str, orders: dict[Family, Order]) -> str:
     return f"{month}/{day}/{year}{match[5]}"
 
 
-def _has_dots(column: _Column) -> bool:
-    return any("0.0.0" in shape for _, shape in column.shapes)
-
-
 def _check_spreadsheet(name: str, column: _Column) -> None:
     """Raise `DataError` where a spreadsheet has turned a part of the column into dates, those with a day up to 12.
 
     It takes 02/03/2020 for 2 March, and leaves 02/23/2020 as text: then the one way of writing has days after 12
     alone, the other none. Where it shows what it took for 2 March as 02/03/2020 again, nothing is lost.
     """
-    only_late = [shape for shape, (early, late) in column.shapes.items() if not early and late >= MIN_OF_A_SHAPE]
-    only_early = [shape for shape, (early, late) in column.shapes.items() if not late and early >= MIN_OF_A_SHAPE]
-    is_split = only_late and only_early and len(only_late) + len(only_early) == len(column.shapes)
-    if is_split and not all(ends_with_year for ends_with_year, _ in column.shapes):
+    only_late = [key for key, (early, late) in column.formats.items() if not early and late >= MIN_OF_A_FORMAT]
+    only_early = [key for key, (early, late) in column.formats.items() if not late and early >= MIN_OF_A_FORMAT]
+    is_split = only_late and only_early and len(only_late) + len(only_early) == len(column.formats)
+    if is_split and not all(ends_with_year for ends_with_year, _ in column.formats):
         raise DataError(
             f"{name}: dates after the 12th of a month are written in one way and the others in another. A spreadsheet "
             "has exchanged day and month in a part of them: take the table as it was before"

@@ -57,7 +57,7 @@ class Tally:
     def check_columns(self) -> None:
         """Raise `DataError` if a column as a whole is not what its name says."""
         for name, cells in self.cells.items():
-            cells.check(name, self.rows)
+            cells.check(name)
 
     def reject(self, reason: str, row: int, cell: str) -> None:
         """Count a rejected row. `row` is its number among the rows that are not misshapen, from 1.

@@ -62,9 +62,7 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
             for batch in arrays:
                 if len(batch) > MAX_BATCH_ROWS:
                     raise DataError(f"{len(batch):,} rows in one record batch: at most {MAX_BATCH_ROWS:,}")
-                columns = {
-                    key: encode_cells(key, batch.child(position).to_pylist()) for key, position in positions.items()
-                }
+                columns = {key: encode_cells(key, _cells(batch, position)) for key, position in positions.items()}
                 scored = score(parse_columns(columns, len(batch), Tally(), reading="payload"))
                 writer.write_array(_answer_batch(scored), write_schema=None)
                 is_empty = False
@@ -74,6 +72,15 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
         yield _take(out)
     except NanoarrowException as error:
         raise DataError(f"the Arrow stream can't be read: {error}") from None
+
+
+def _cells(batch: Any, position: int) -> list[Any]:
+    """The cells of a column. Raises `DataError` for what has no place in a report, such as a map."""
+    try:
+        cells: list[Any] = batch.child(position).to_pylist()
+    except Exception as error:  # nanoarrow and Python's dates raise many kinds
+        raise DataError(f"column {position + 1} of the Arrow stream can't be read: {error}") from None
+    return cells
 
 
 def _answer_batch(scored: ScoredReports) -> Any:

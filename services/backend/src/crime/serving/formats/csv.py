@@ -51,13 +51,14 @@ def open_csv(file: IO[bytes], day_first: bool | None = None) -> CsvTable:
         learn_dates(columns, table.tally)
         if is_settled := table.tally.dates.is_settled:
             trial.dates = table.tally.dates
-        is_readable = is_readable or bool(_parse(columns, block, trial).accepted.any())
-        if is_readable and is_settled:
+        is_readable = bool(_parse(columns, block, trial).accepted.any()) or is_readable
+        if is_readable and is_settled and len(block.rows) == PROBE_ROWS:
             return table
     table.tally.dates.check()
-    if is_readable:
-        return table
-    raise DataError(trial.no_report)
+    if not is_readable:
+        raise DataError(trial.no_report)
+    trial.check_columns()
+    return table
 
 
 def _parse(columns: dict[str, EncodedColumn], block: "_Block", tally: Tally) -> Reports:
@@ -98,8 +99,8 @@ codecs.register_error("crime-cp1252", _decode_cp1252)
 def answer_csv(table: CsvTable, score: ScoreBlock, block_rows: int = BLOCK_ROWS) -> Iterator[str]:
     """The table's own columns followed by `ANSWER_COLUMNS`, in pieces: the header and a block, then block by block.
 
-    Rows with the wrong number of cells are kept, with an `error`. A table that can't be read on ends with a row whose
-    `error` says why. Raises `DataError` if that is in the first block.
+    Rows with the wrong number of cells are kept, with an `error`. A table that can't be read on, or with a column that
+    is not what its name says, ends with a row whose `error` says why. Raises `DataError` if that is in the first block.
     """
     blocks = _answered_blocks(table, score, block_rows)
     yield next(blocks)
@@ -118,7 +119,6 @@ def _answered_blocks(table: CsvTable, score: ScoreBlock, block_rows: int) -> Ite
     write([*escape_formulas(table.header.names), *ANSWER_COLUMNS])
     for block in _blocks(table, block_rows):
         reports = _parse(block.columns(), block, table.tally)
-        table.tally.check_columns()
         scored = score(reports)
         answers = zip(*scored.columns().values(), strict=True)
         for row in block.rows:
@@ -130,6 +130,7 @@ def _answered_blocks(table: CsvTable, score: ScoreBlock, block_rows: int) -> Ite
         yield text.take()
     if rest := text.take():  # of a table without rows
         yield rest
+    table.tally.check_columns()
 
 
 def _resize(row: list[str], length: int) -> list[str]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Query
 from crime.core.days import day_text
 from crime.forecaster.bundle import ForecastBundle
 from crime.forecaster.week import KINDS, PERIODS, Period, WeekArrays
+from crime.reports.categories import CATEGORIES
 from crime.reports.places import PLACE_KINDS
 from crime.serving.dependencies import ModelManagerDep, loaded_forecast
 from crime.serving.errors import Responses
@@ -34,7 +35,13 @@ def compstat(
     models: ModelManagerDep,
     period: Annotated[Period, Query(description="that ends on the forecast's last day of reports")] = "week",
     area: Annotated[int | None, Query(ge=0, le=21, description="0: the city; all places if left out")] = None,
-    category: Annotated[str | None, Query(description="a category, or `all` reports; both if left out")] = None,
+    category: Annotated[
+        str | None,
+        Query(
+            description="a category, or `all` reports; both if left out",
+            json_schema_extra={"enum": [*CATEGORIES, "all"]},
+        ),
+    ] = None,
 ) -> Compstat:
     """Reports by place and category, beside as many days before and the same a year before."""
     bundle = loaded_forecast(models)
