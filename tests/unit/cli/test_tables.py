@@ -81,6 +81,7 @@ def test_codes_are_a_table_of_categories(crime: RunCommand) -> None:
         "Crm Cd Desc": "VEHICLE - STOLEN",
         "Category": "theft/burglary",
         "System": "legacy",
+        "Serious": "1",
     } in rows
     assert [row["Category"] for row in rows if row["Crm Cd"] == "510" and row["System"] == "nibrs"] == [
         "weapons/legal offences"

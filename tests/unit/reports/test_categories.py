@@ -52,6 +52,16 @@ def test_an_offence_has_the_same_category_in_both_systems(nibrs: str, legacy: st
     assert category("nibrs", nibrs) == category("legacy", legacy)
 
 
+@pytest.mark.parametrize(
+    ("serious", "minor"),
+    [("230", "624"), ("236", "626"), ("510", "480"), ("341", "440"), ("740", "745"), ("930", "928"), ("649", "660")],
+)
+def test_a_felony_is_serious_and_its_lesser_offence_is_not(serious: str, minor: str) -> None:
+    codes = crime_code_index()
+    assert CRIME_CODES[codes["legacy", serious]].serious
+    assert not CRIME_CODES[codes["legacy", minor]].serious
+
+
 def test_every_nibrs_code_says_why() -> None:
     with (files("crime.reports") / "tables" / "nibrs_crime.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))

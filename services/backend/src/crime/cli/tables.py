@@ -154,8 +154,12 @@ def build_features(
 
 @app.command()
 def codes() -> None:
-    """The crime codes of both report systems and the category each belongs to."""
+    """The crime codes of both report systems, the category of each, and whether it is serious: a felony as a rule."""
     from crime.reports.categories import CATEGORY_NAMES, CRIME_CODES
 
-    rows = ((crime.code, crime.name, CATEGORY_NAMES[crime.category], crime.system) for crime in CRIME_CODES)
-    csv.writer(typer.get_text_stream("stdout")).writerows([("Crm Cd", "Crm Cd Desc", "Category", "System"), *rows])
+    header = ("Crm Cd", "Crm Cd Desc", "Category", "System", "Serious")
+    rows = (
+        (crime.code, crime.name, CATEGORY_NAMES[crime.category], crime.system, int(crime.serious))
+        for crime in CRIME_CODES
+    )
+    csv.writer(typer.get_text_stream("stdout")).writerows([header, *rows])

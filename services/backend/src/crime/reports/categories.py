@@ -27,12 +27,13 @@ _TABLES: dict[System, str] = {"legacy": "crime", "nibrs": "nibrs_crime"}
 
 @dataclass(frozen=True)
 class CrimeCode:
-    """A code for what happened. `category`: index into `CATEGORIES`."""
+    """A code for what happened. `category`: index into `CATEGORIES`. `serious`: a felony as a rule."""
 
     system: System
     code: str
     name: str
     category: int
+    serious: bool
 
 
 def _read_codes() -> tuple[CrimeCode, ...]:
@@ -42,12 +43,13 @@ def _read_codes() -> tuple[CrimeCode, ...]:
         with (files("crime.reports") / "tables" / f"{table}.csv").open(encoding="utf-8") as lines:
             rows = csv.reader(lines)
             next(rows)
-            codes += [CrimeCode(system, row[0], row[1], keys.index(row[2])) for row in rows]
+            codes += [CrimeCode(system, row[0], row[1], keys.index(row[2]), row[3] == "1") for row in rows]
     return tuple(sorted(codes, key=lambda crime: (crime.system, crime.code)))
 
 
 CRIME_CODES = _read_codes()  # `Reports.code` are indices into it
 CATEGORY_OF_CODE = np.array([crime.category for crime in CRIME_CODES])  # (codes,) index into `CATEGORIES`
+SERIOUS_CODES = np.array([crime.serious for crime in CRIME_CODES])  # (codes,) bool
 
 
 @cache

@@ -40,7 +40,7 @@ class FeatureVector(BaseModel):
 class Code(BaseModel):
     """A code, and the number of training reports with it (0 for areas and crime codes).
 
-    `system`: the report system that it belongs to. `category`: of a crime code.
+    `system`: the report system that it belongs to. `category` of a crime code, and `serious`: a felony as a rule.
     """
 
     code: str
@@ -48,6 +48,7 @@ class Code(BaseModel):
     reports: int
     system: System = "legacy"
     category: str | None = None
+    serious: bool | None = None
 
 
 class Counts(BaseModel):

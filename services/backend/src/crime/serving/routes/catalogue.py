@@ -125,7 +125,14 @@ def codes(request: Request) -> dict[str, list[Code]]:
     mo = [Code(code=code, name=name, reports=frequency.get(code, 0)) for code, name in code_names("mo").items()]
     tables["mo"] = sorted(mo, key=lambda code: (-code.reports, code.name))
     tables["crime"] = [
-        Code(code=crime.code, name=crime.name, reports=0, system=crime.system, category=CATEGORY_NAMES[crime.category])
+        Code(
+            code=crime.code,
+            name=crime.name,
+            reports=0,
+            system=crime.system,
+            category=CATEGORY_NAMES[crime.category],
+            serious=crime.serious,
+        )
         for crime in CRIME_CODES
     ]
     return tables
