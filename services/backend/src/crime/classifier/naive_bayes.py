@@ -86,7 +86,7 @@ class NaiveBayes:
         answer = np.empty((len(matrix), len(CATEGORIES)), np.float32)
         for first in range(0, len(matrix), ROWS_PER_BLOCK):
             block = slice(first, first + ROWS_PER_BLOCK)
-            likelihoods = self._likelihoods(matrix[block])
+            likelihoods = np.exp(self.log_likelihoods(matrix[block]))
             shares = np.zeros((len(likelihoods), len(CATEGORIES)))
             shares[:, self._present] = np.add.reduceat(likelihoods, self._borders, axis=1)
             answer[block] = np.log(shares / shares.sum(1, keepdims=True) + PROBABILITY_FLOOR)
@@ -112,10 +112,11 @@ class NaiveBayes:
         rows += (self._first_mo_row + (mo == 1).nonzero()[0]).tolist()
         return rows
 
-    def _likelihoods(self, matrix: np.ndarray) -> np.ndarray:
-        """(rows, codes) likelihood times prior of each crime code, relative to the report's most likely code.
+    def log_likelihoods(self, matrix: np.ndarray) -> np.ndarray:
+        """(rows, codes) log of likelihood times prior of each crime code, less that of the report's likeliest code.
 
-        Rows of the table are added in the order of `_rows_of`, so that a report gets the same bits alone or in a block.
+        `matrix` (rows, features) with NaN for unknown. Rows of the table are added in the order of `_rows_of`, so that
+        a report gets the same bits alone or in a block.
         """
         count = len(matrix)
         values = matrix[:, self._features]
@@ -131,8 +132,20 @@ class NaiveBayes:
         for step in range(rank.max(initial=-1) + 1):
             log[row[rank == step]] += self.table[self._first_mo_row + code[rank == step]]
         log -= log.max(1, keepdims=True)
-        likelihoods: np.ndarray = np.exp(log, out=log)
-        return likelihoods
+        return log
+
+    def log_ratios(self, vector: np.ndarray, code: int, other: int) -> dict[str, float]:
+        """How much each LAPD column of one report speaks for a code against another, as log-likelihood ratios.
+
+        `code`, `other`: positions in the table's columns. Each MO code of the report is an entry of its own, as in
+        `contributions`. The prior is not among them: it is no field.
+        """
+        table_rows = self._rows_of(vector)
+        ratios: dict[str, float] = {}
+        for column, row in zip(self._columns_of(table_rows), table_rows, strict=True):
+            if row not in (NOT_KNOWN_ROW, PRIOR_ROW):
+                ratios[column] = ratios.get(column, 0.0) + float(self.table[row, code] - self.table[row, other])
+        return ratios
 
     def contributions(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """What each LAPD column of one report adds to the log-probability of each category, (7,) each.
@@ -150,13 +163,17 @@ class NaiveBayes:
         weighted = np.zeros((len(table_rows), len(CATEGORIES)))
         weighted[:, self._present] = np.add.reduceat(logs * share, self._borders, axis=1)
         slopes = weighted / np.maximum(total, 1e-300) - weighted.sum(1, keepdims=True)
+        contributions: dict[str, np.ndarray] = {}
+        for column, row, slope in zip(self._columns_of(table_rows), table_rows, slopes, strict=True):
+            if row not in (NOT_KNOWN_ROW, PRIOR_ROW):
+                contributions[column] = contributions[column] + slope if column in contributions else slope
+        return contributions
+
+    def _columns_of(self, table_rows: list[int]) -> list[str]:
+        """LAPD's column that each of `_rows_of` comes from; an MO code's has the code: `Mocodes 0344`."""
         columns = ["prior", *self._columns]
         columns += [
             f"Mocodes {self.names[row - self._first_mo_row + self._mo.start].removeprefix(MO_PREFIX)}"
             for row in table_rows[len(columns) :]
         ]
-        contributions: dict[str, np.ndarray] = {}
-        for column, row, slope in zip(columns, table_rows, slopes, strict=True):
-            if row not in (NOT_KNOWN_ROW, PRIOR_ROW):
-                contributions[column] = contributions[column] + slope if column in contributions else slope
-        return contributions
+        return columns

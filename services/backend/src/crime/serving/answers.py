@@ -10,10 +10,11 @@ import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoredReports
+from crime.features.field_text import value_text
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.systems import SYSTEMS
-from crime.serving.explanation_words import reason_text, value_text
+from crime.serving.explanation_words import reason_text
 from crime.serving.payloads.report_list import ReportList
 from crime.serving.payloads.report_warnings import value_warnings
 from crime.serving.prediction_service import ExplanationAnswer, FieldContribution, PredictionAnswer

@@ -68,16 +68,25 @@ class CodeCounts:
         return rest
 
 
-def fit_naive_bayes(counts: CodeCounts, kinds: Mapping[str, np.ndarray] | None = None) -> NaiveBayes:
-    """Tables of log-likelihoods from counts; crime codes without a report are left out.
+def order_codes(codes: np.ndarray) -> np.ndarray:
+    """Indices into `CRIME_CODES` (codes,) in the order of a `NaiveBayes`: by category, then ascending."""
+    ascending = np.unique(codes)
+    ordered: np.ndarray = ascending[np.argsort(CATEGORY_OF_CODE[ascending], kind="stable")]
+    return ordered
 
-    `kinds` (VALUE_LIMIT,) of a feature's values: values of the same kind are alike.
+
+def fit_naive_bayes(
+    counts: CodeCounts, kinds: Mapping[str, np.ndarray] | None = None, codes: np.ndarray | None = None
+) -> NaiveBayes:
+    """Tables of log-likelihoods from counts, by crime code in the order of `order_codes`.
+
+    `kinds` (VALUE_LIMIT,) of a feature's values: values of the same kind are alike. `codes`: indices into
+    `CRIME_CODES`; if not given, those with a report. One without a report weighs half a report in the prior, and has
+    the shares of its category.
     """
     kinds = kinds or {}
-    present = np.flatnonzero(counts.reports)
-    category = CATEGORY_OF_CODE[present]
-    codes = present[np.argsort(category, kind="stable")]
-    category, size = np.sort(category, kind="stable"), counts.reports[codes]
+    codes = order_codes(np.flatnonzero(counts.reports) if codes is None else codes)
+    category, size = CATEGORY_OF_CODE[codes], np.maximum(counts.reports[codes], PSEUDO_COUNT)
     rows = [np.zeros((1, len(codes))), np.log(size / size.sum())[None]]
     lookup = np.zeros((len(counts.binned), VALUE_LIMIT + 1), np.int32)
     next_row = 3  # after `NOT_KNOWN_ROW`, `PRIOR_ROW` and `MO_KNOWN_ROW`
