@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the commands import these when they run: the help must not 
     from crime.forecaster.bundle import ForecastBundle
     from crime.forecaster.spec import BacktestSummary
     from crime.monitoring.drift_report import DriftReport
+    from crime.pipelines.review import ReviewSummary
     from crime.pipelines.tune import TuningResult
     from crime.reports.table import Reports
     from crime.reports.tally import Tally
@@ -201,3 +202,20 @@ def print_drift(report: "DriftReport") -> None:
             f"{week['accuracy']:.3f}, log loss {week['log_loss']:.3f}, calibration error {week['ece']:.3f}",
             highlight=False,
         )
+
+
+def print_review(summary: "ReviewSummary", tally: "Tally") -> None:
+    """The kinds of doubt among the first 1 %, and how many of the first N to expect to be wrong."""
+    first = ", ".join(f"{count:,} {kind}" for kind, count in summary.kinds.items() if count)
+    out.print(f"{simulated(tally)}the first 1 % of {summary.reviewed:,} records: {first}", highlight=False)
+    table = _table("wrong codes among the first records", "first", "of planted errors", "if 1 % are wrong", "at most")
+    for depth in summary.depths:
+        low, high = min(depth.found.values()), max(depth.found.values())
+        table.add_row(
+            f"{depth.records:,}",
+            f"{low:.1%} to {high:.1%}",
+            "{:,.1f} to {:,.1f}".format(*depth.wrong_if_1_percent),
+            "{:,.1f} to {:,.1f}".format(*depth.wrong_at_most),
+        )
+    if summary.depths:
+        out.print(table)

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from crime.reports.systems import System
+from crime.reports.systems import SYSTEMS, System
 
 # names by key; labels are indices into this order
 CATEGORIES = {
@@ -50,6 +50,7 @@ def _read_codes() -> tuple[CrimeCode, ...]:
 CRIME_CODES = _read_codes()  # `Reports.code` are indices into it
 CATEGORY_OF_CODE = np.array([crime.category for crime in CRIME_CODES])  # (codes,) index into `CATEGORIES`
 SERIOUS_CODES = np.array([crime.serious for crime in CRIME_CODES])  # (codes,) bool
+SYSTEM_OF_CODE = np.array([SYSTEMS.index(crime.system) for crime in CRIME_CODES])  # (codes,) index into `SYSTEMS`
 
 
 @cache

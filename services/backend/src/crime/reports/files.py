@@ -203,14 +203,13 @@ def _reject_future(reports: Reports, first_row: int, tally: Tally) -> np.ndarray
 def _repeated_in_case(reports: Reports, cases: set[tuple[str, int]], tally: Tally) -> np.ndarray:
     """(rows,) accepted offenses whose case and category are in `cases`, to which the others' are added.
 
-    Only NIBRS reports have a case. Without `CaseNo`, it is what comes before the offense code in `UniqueNIBRNo`.
+    Only NIBRS reports have a case.
     """
     repeated = np.zeros(len(reports), bool)
     for row in np.flatnonzero((reports.fields["system"] == SYSTEMS.index("nibrs")) & reports.accepted).tolist():
-        case, number = reports.fields["caseno"][row], reports.fields["dr_no"][row]
-        case = case or (number.rsplit("_", 2)[0] if number and number.count("_") >= 2 else number)
-        offense = (case, int(reports.label[row]))
+        case = case_number(reports.fields["caseno"][row], reports.fields["dr_no"][row])
         if case:
+            offense = (case, int(reports.label[row]))
             repeated[row] = offense in cases
             cases.add(offense)
     if repeated.any():
@@ -218,9 +217,21 @@ def _repeated_in_case(reports: Reports, cases: set[tuple[str, int]], tally: Tall
     return repeated
 
 
+def case_number(case: str | None, number: str | None) -> str | None:
+    """The case of a record from its fields `caseno` and `dr_no`; None if it has neither.
+
+    Without `CaseNo`, it is what comes before the offense code in `UniqueNIBRNo`, or else the report number.
+    """
+    return case or (number.rsplit("_", 2)[0] if number and number.count("_") >= 2 else number)
+
+
 def load_reports(path: Path, tally: Tally, labelled: bool = True) -> Reports:
     """All accepted reports of a file, in memory. Raises `DataError` if there are none."""
-    blocks = list(good_reports(path, tally, labelled))
+    return join_blocks(list(good_reports(path, tally, labelled)))
+
+
+def join_blocks(blocks: list[Reports]) -> Reports:
+    """The reports of one block or more as one. The blocks' fields are gone afterwards, which saves memory."""
     fields: dict[str, np.ndarray] = {}
     for key in list(blocks[0].fields):
         fields[key] = np.concatenate([block.fields.pop(key) for block in blocks])
