@@ -8,7 +8,7 @@ from crime.features.definitions import choose_features
 from crime.features.encoder import FeatureEncoder
 from crime.reports.categories import CATEGORIES, CRIME_CODES, crime_code_index
 from crime.reports.table import Reports
-from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes
+from crime.training.classifier.naive_bayes import CodeCounts, fit_naive_bayes, order_codes
 
 NAMES = [*BINNED_FEATURES, "mo_0100"]
 # crime codes; the first two are of one category
@@ -118,3 +118,36 @@ def test_categories_without_a_report_get_the_floor() -> None:
     answer = tables.predict_one(matrix({})[0])
     absent = sorted(set(range(len(NAIVE_BAYES_INPUTS))) - {CRIME_CODES[c].category for c in (THEFT, BATTERY)})
     np.testing.assert_allclose(answer[absent], np.log(PROBABILITY_FLOOR), rtol=1e-6)
+
+
+def test_a_code_without_a_report_has_the_shares_of_its_category() -> None:
+    counts = counts_of(matrix(*[{"area": 1.0}] * 300, *[{"area": 2.0}] * 300), [THEFT] * 300 + [BATTERY] * 300)
+    codes = order_codes(np.array([BATTERY, BURGLARY, THEFT]))
+    tables = fit_naive_bayes(counts, codes=codes)
+    burglary, theft = (codes.tolist().index(code) for code in (BURGLARY, THEFT))
+    in_area_1, in_area_2 = tables.log_likelihoods(matrix({"area": 1}, {"area": 2}))
+    assert in_area_1[theft] == 0
+    assert in_area_1[theft] - 10 < in_area_1[burglary] < in_area_1[theft] - 5  # half a report against 300
+    assert in_area_1[burglary] - in_area_2[burglary] > 1  # where thefts are
+
+
+def test_codes_are_by_category_and_then_ascending() -> None:
+    codes = order_codes(np.array([BATTERY, THEFT, BURGLARY, THEFT]))
+    category = [CRIME_CODES[code].category for code in codes.tolist()]
+    assert category == sorted(category)
+    assert set(codes.tolist()) == {BATTERY, THEFT, BURGLARY}
+    assert codes.tolist().index(BURGLARY) + 1 == codes.tolist().index(THEFT)
+
+
+def test_ratios_of_two_codes_add_up_to_what_the_fields_say() -> None:
+    rows = [{"area": 1.0, "mo_0100": 1.0}] * 30 + [{"area": 2.0, "mo_0100": 0.0}] * 50
+    tables = fit_naive_bayes(counts_of(matrix(*rows), [THEFT] * 30 + [BATTERY] * 50))
+    theft, battery = (order_codes(np.array([THEFT, BATTERY])).tolist().index(code) for code in (THEFT, BATTERY))
+    report = matrix({"area": 1, "mo_0100": 1})
+    ratios = tables.log_ratios(report[0], theft, battery)
+    assert set(ratios) == {"AREA", "Mocodes", "Mocodes 0100"}
+    assert ratios["AREA"] > 0.5
+    assert ratios["Mocodes 0100"] > ratios["AREA"]
+    log = tables.log_likelihoods(report)[0]
+    assert sum(ratios.values()) + np.log(30 / 50) == pytest.approx(log[theft] - log[battery], rel=1e-5)
+    assert tables.log_ratios(report[0], battery, theft) == pytest.approx({k: -ratio for k, ratio in ratios.items()})

@@ -49,7 +49,7 @@ def review_file(
     called with the number of rows read. Raises `DataError`, also if fewer than 500 records can be reviewed.
     """
     write = table_writer(output)
-    reports, errors = _read(source, tally, show_rows)
+    reports, errors = read_records(source, tally, show_rows)
     review = review_records(reports, progress)
     first = review.rank <= max(1, len(reports) // 100)
     kinds = Counter(KINDS[kind] for kind in review.kind[first].tolist())
@@ -62,8 +62,13 @@ def review_file(
     return summary
 
 
-def _read(source: Path, tally: Tally, show_rows: Callable[[int], None]) -> tuple[Reports, np.ndarray]:
-    """The accepted reports of a table, duplicates too, and of each row (rows,) why it was rejected: text, or None."""
+def read_records(
+    source: Path, tally: Tally, show_rows: Callable[[int], None] = lambda rows: None
+) -> tuple[Reports, np.ndarray]:
+    """The accepted reports of a table, duplicates too, and of each row (rows,) why it was rejected: text, or None.
+
+    Raises `DataError` if there are none.
+    """
     blocks, errors = [], []
     for reports in prefetch(parse_block(batch, tally, labelled=True) for batch in read_blocks(source, tally)):
         accepted = reports.accepted

@@ -82,5 +82,9 @@ def _depth(depth: int, by_kind: dict[Kind, np.ndarray], records: int) -> Depth:
         bound = min(float(depth), float(found[depth - 1] * all_wrong.min()))
         most.append(bound)
         likely.append(min(bound, float(records * ASSUMED_SHARE * found[depth - 1])))
-    found_here = {kind: float(found[depth - 1]) for kind, found in by_kind.items()}
-    return Depth(depth, found_here, (min(likely), max(likely)), (min(most), max(most)))
+    found_here = {kind: round(float(found[depth - 1]), 4) for kind, found in by_kind.items()}
+    return Depth(depth, found_here, _range(likely), _range(most))
+
+
+def _range(counts: list[float]) -> Range:
+    return round(min(counts), 1), round(max(counts), 1)
