@@ -4,8 +4,8 @@ Real records of the embedded sample, and a simulated city's by NIBRS. Errors are
 code: 35 % make a serious offence minor and 15 % the reverse, within the category; 25 % are another code of the category
 and 25 % one of another category. Beside the review are LightGBM's multiclass model over the same folds, ranked by
 margin (the probability of the best other code less that of the recorded one), and naive Bayes alone, ranked by the
-Bayes factor as the review is. cleanlab's ranking of LightGBM's probabilities is measured where it can be imported: it is
-under the AGPL, so it is no dependency.
+Bayes factor as the review is. cleanlab's ranking of LightGBM's probabilities is measured where it can be imported. It
+is under the AGPL, so it is no dependency.
 """
 
 import json

@@ -88,6 +88,15 @@ def test_each_of_two_copies_of_a_record_is_reviewed(spoilt: pd.DataFrame, tmp_pa
     assert reviewed.loc[599, "review_doubt"] == reviewed.loc[0, "review_doubt"]
 
 
+def test_a_block_of_rejected_rows_has_the_columns_of_the_others(spoilt: pd.DataFrame, tmp_path: Path) -> None:
+    rows = pd.concat([spoilt.iloc[:100].assign(AREA=""), spoilt])
+    rows.to_parquet(tmp_path / "in.parquet", row_group_size=100, index=False)
+    review_file(tmp_path / "in.parquet", tmp_path / "out.parquet", Tally())
+    reviewed = pd.read_parquet(tmp_path / "out.parquet")
+    assert reviewed["review_rank"].isna().sum() == 103
+    assert reviewed["review_rank"][100:].notna().sum() == 597
+
+
 def test_without_a_readable_row_it_is_an_error(tmp_path: Path) -> None:
     rows = sample_rows().iloc[:600].assign(AREA="")
     with pytest.raises(DataError, match="no report could be read of 600 rows"):

@@ -93,7 +93,10 @@ def _reviewed(
         record, first = record_of_row[rows], rows.stop
         if len(record) < len(batch):
             raise DataError(f"{source.name} was changed while it was read")
-        added = [pa.array(values[record], mask=record < 0) for values in columns.values()]
+        added = [
+            pa.array(values[record], pa.string() if values.dtype == object else None, mask=record < 0)
+            for values in columns.values()
+        ]
         added.append(pa.array(errors[rows], pa.string()))
         names = [*batch.schema.names, *columns, "error"]
         yield pa.RecordBatch.from_arrays([*map(decoded_text, batch.columns), *added], names)
