@@ -1,8 +1,8 @@
 """Out-of-fold probabilities of crime codes: a conditional logit (McFadden 1974) over each record's likeliest codes.
 
-Each pair of a record and a candidate code gets a score by boosted trees, and the softmax of a record's scores is the
-probability of its candidates. All codes share the trees, so a rare code profits from what was learnt of the others. A
-code that is asked for and is no candidate joins them.
+Each pair of a record and a candidate code gets a score by boosted trees, and so do all other codes together, the rest.
+The softmax of a record's scores gives the probabilities. Among the rest, codes share its probability as naive Bayes
+says. All codes share the trees, so a rare code profits from what was learnt of the others.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from crime.core.progress import Progress, no_progress
 from crime.reports.categories import CATEGORY_OF_CODE, CRIME_CODES, SYSTEM_OF_CODE
 from crime.training.classifier.table import TreeParameters, row_blocks
 from crime.training.classifier.trees import MIN_ROWS_FOR_THREADS
-from crime.training.review.evidence import Evidence
+from crime.training.review.evidence import CANDIDATES, LOG_FLOOR, Evidence
 from crime.training.review.folds import FOLDS
 
 ROUNDS = 80  # docs/method.md
@@ -39,10 +39,8 @@ PAIR_PARAMETERS: TreeParameters = {  # docs/method.md
 
 @dataclass(frozen=True)
 class CodeLogs:
-    """Log-probabilities of codes for n records, shaped as in `Evidence`.
-
-    candidates (n, CANDIDATES): of its candidates and the first asked code together; -inf where there is none.
-    asked (n, m): each asked code's among the candidates and itself.
+    """Log-probabilities of codes for n records: of their candidates (n, CANDIDATES), -inf where there is none, and of
+    the asked codes (n, m) of `Evidence`.
     """
 
     candidates: np.ndarray
@@ -52,12 +50,11 @@ class CodeLogs:
 def code_shares(code: np.ndarray) -> np.ndarray:
     """(codes,) the share of each of `CRIME_CODES` among the records (n,) of its report system, each counted half more.
 
-    NaN for codes that no record has.
+    0 for codes that no record has.
     """
     counts = np.bincount(code, minlength=len(CRIME_CODES))
-    counted = np.where(counts > 0, counts + 0.5, np.nan)
-    total = np.bincount(SYSTEM_OF_CODE, np.nan_to_num(counted))
-    shares: np.ndarray = counted / (total[SYSTEM_OF_CODE] + 0.5)
+    counted = np.where(counts > 0, counts + 0.5, 0)
+    shares: np.ndarray = counted / (np.bincount(SYSTEM_OF_CODE, counted)[SYSTEM_OF_CODE] + 0.5)
     return shares
 
 
@@ -65,69 +62,63 @@ def cross_fit_codes(
     evidence: Evidence, code: np.ndarray, fold: np.ndarray, progress: Progress = no_progress
 ) -> CodeLogs:
     """Log-probabilities by trees that did not learn from the record's fold. `code`, `fold` (n,)."""
-    log_shares = np.log(code_shares(code))
-    scores = np.full(evidence.candidates.shape, -np.inf)
-    asked = np.empty(evidence.asked.shape)
+    shares = code_shares(code)
+    scores = np.empty((len(code), CANDIDATES + 1))
     for number in range(FOLDS):
         progress("fit codes", number / FOLDS)
-        booster = _fit_fold(evidence, code, np.flatnonzero(fold != number), log_shares)
+        booster = _fit_fold(evidence, code, np.flatnonzero(fold != number), shares)
         unseen = np.flatnonzero(fold == number)
         for block in row_blocks(len(unseen)):
             rows = unseen[block]
-            scores[rows] = _scores(booster, evidence, rows, evidence.candidates, evidence.candidate_log, log_shares)
-            asked[rows] = _scores(booster, evidence, rows, evidence.asked, evidence.asked_log, log_shares)
-    total = logsumexp(scores, axis=1, keepdims=True)
-    is_candidate = (evidence.asked[:, :, None] == evidence.candidates[:, None, :]).any(2)
-    totals = np.where(is_candidate, total, np.logaddexp(total, asked))
-    return CodeLogs(scores - totals[:, :1], asked - totals)
+            inputs = _pair_inputs(evidence, rows, shares)
+            scores[rows] = np.asarray(booster.predict(inputs, raw_score=True)).reshape(len(rows), -1)
+    scores[~_is_choice(evidence)] = -np.inf
+    logs = scores - logsumexp(scores, axis=1, keepdims=True)
+    asked = logs[:, -1:] + np.minimum(evidence.asked_log - evidence.rest_log[:, None], 0)
+    for place in range(CANDIDATES):
+        is_asked = evidence.asked == evidence.candidates[:, place, None]
+        asked = np.where(is_asked, logs[:, place, None], asked)
+    return CodeLogs(logs[:, :-1], asked)
 
 
-def _fit_fold(evidence: Evidence, code: np.ndarray, rows: np.ndarray, log_shares: np.ndarray) -> lightgbm.Booster:
-    """Trees that learn from those of the records `rows` whose code is among their candidates."""
-    rows = rows[(evidence.candidates[rows] == code[rows, None]).any(1)]
-    rows = rows[:: -(-len(rows) // MAX_RECORDS)] if len(rows) else rows
-    is_pair = evidence.candidates[rows] >= 0
+def _is_choice(evidence: Evidence) -> np.ndarray:
+    """(n, CANDIDATES + 1) whether there is such a candidate, and at the end, whether there is a rest."""
+    return np.column_stack([evidence.candidates >= 0, np.isfinite(evidence.rest_log)])
+
+
+def _fit_fold(evidence: Evidence, code: np.ndarray, rows: np.ndarray, shares: np.ndarray) -> lightgbm.Booster:
+    """Trees that learn from the records `rows`."""
+    rows = rows[:: -(-len(rows) // MAX_RECORDS)]
     is_own = evidence.candidates[rows] == code[rows, None]
+    is_own = np.column_stack([is_own, ~is_own.any(1)])
+    is_choice = _is_choice(evidence)[rows]
 
     def objective(scores: np.ndarray, _: lightgbm.Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Gradient of the log loss, and twice the diagonal of its Hessian, which bounds the whole matrix."""
-        table = np.full(is_pair.shape, -np.inf)
-        table[is_pair] = scores
+        table = np.full(is_choice.shape, -np.inf)
+        table[is_choice] = scores
         share = softmax(table, axis=1)
-        return (share - is_own)[is_pair], np.maximum(2 * share * (1 - share), MIN_HESSIAN)[is_pair]
+        return (share - is_own)[is_choice], np.maximum(2 * share * (1 - share), MIN_HESSIAN)[is_choice]
 
-    inputs = _pair_inputs(evidence, rows, evidence.candidates, evidence.candidate_log, log_shares)[is_pair.ravel()]
-    label = is_own[is_pair].astype(np.float32)
+    inputs, label = _pair_inputs(evidence, rows, shares)[is_choice.ravel()], is_own[is_choice].astype(np.float32)
     data = lightgbm.Dataset(inputs, label, categorical_feature=CODE_COLUMNS, params={"verbose": -1})
     threads = available_cpus() if len(inputs) >= MIN_ROWS_FOR_THREADS else 1
     return lightgbm.train({**PAIR_PARAMETERS, "objective": objective, "num_threads": threads}, data, ROUNDS)
 
 
-def _scores(
-    booster: lightgbm.Booster,
-    evidence: Evidence,
-    rows: np.ndarray,
-    codes: np.ndarray,
-    logs: np.ndarray,
-    log_shares: np.ndarray,
-) -> np.ndarray:
-    """(rows, k) scores of `codes` (n, k), whose log-probabilities by naive Bayes are `logs`; -inf for code -1."""
-    scores = np.asarray(booster.predict(_pair_inputs(evidence, rows, codes, logs, log_shares), raw_score=True))
-    return np.where(codes[rows] >= 0, scores.reshape(len(rows), -1), -np.inf)
+def _pair_inputs(evidence: Evidence, rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """(rows * (CANDIDATES + 1), inputs) of pairs of a record and a candidate, and of the record and the rest.
 
-
-def _pair_inputs(
-    evidence: Evidence, rows: np.ndarray, codes: np.ndarray, logs: np.ndarray, log_shares: np.ndarray
-) -> np.ndarray:
-    """(rows * k, inputs) of pairs of a record and a code, a record's k pairs in a row.
-
-    The naive Bayes log-probability, also less that of the best other code and less that of the code's share; the
-    code's share; the code and its category; the record's fields.
+    The naive Bayes log-probability, also less that of the best other candidate and less the log of the code's share;
+    that log; the code and its category, NaN for the rest; the record's fields.
     """
-    code, log = codes[rows].ravel(), logs[rows].ravel()
-    count = codes.shape[1]
-    best, second = np.repeat(evidence.candidate_log[rows, :2], count, axis=0).T
-    other = np.where(code == np.repeat(evidence.candidates[rows, 0], count), second, best)
-    share = log_shares[code]
-    pairs = [log, log - other, share, log - share, code, CATEGORY_OF_CODE[code]]
-    return np.column_stack([*pairs, np.repeat(evidence.fields[rows], count, axis=0)]).astype(np.float32)
+    code = np.column_stack([evidence.candidates[rows], np.full(len(rows), -1)])
+    log = np.column_stack([evidence.candidate_log[rows], np.maximum(evidence.rest_log[rows], LOG_FLOOR)])
+    share = np.where(code >= 0, shares[code], 0)
+    share[:, -1] = 1 - share.sum(1)
+    log_share = np.log(np.maximum(share, np.exp(LOG_FLOOR)))
+    other = np.repeat(log[:, :1], log.shape[1], axis=1)
+    other[:, 0] = log[:, 1]
+    numbers = [np.where(code >= 0, number, np.nan) for number in (code, CATEGORY_OF_CODE[code])]
+    pairs = [values.ravel() for values in (log, log - other, log_share, log - log_share, *numbers)]
+    return np.column_stack([*pairs, np.repeat(evidence.fields[rows], code.shape[1], axis=0)]).astype(np.float32)

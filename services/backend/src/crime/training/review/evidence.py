@@ -41,12 +41,14 @@ class Evidence:
     fields (n, fixed features): the record's features but for MO codes, NaN for unknown.
     candidates (n, CANDIDATES): the likeliest codes of the record's report system, the likeliest first; -1 where the
         system has fewer. candidate_log (n, CANDIDATES): their log-probabilities.
+    rest_log (n,): log-probability of all other codes of the system together; -inf where there are none.
     asked (n, m): further codes of the record's system. asked_log (n, m): their log-probabilities.
     """
 
     fields: np.ndarray
     candidates: np.ndarray
     candidate_log: np.ndarray
+    rest_log: np.ndarray
     asked: np.ndarray
     asked_log: np.ndarray
 
@@ -83,6 +85,7 @@ def weigh_codes(
         np.empty((rows, len(encoder.fixed)), np.float32),
         np.full((rows, CANDIDATES), -1),
         np.full((rows, CANDIDATES), LOG_FLOOR),
+        np.full(rows, -np.inf),
         asked,
         np.empty((rows, columns)),
     )
@@ -97,11 +100,14 @@ def weigh_codes(
             log = TEMPER * table.log_likelihoods(matrix[chosen])
             log[part.fields["system"][chosen, None] != system_of_position] = -np.inf
             log -= logsumexp(log, axis=1, keepdims=True)
-            best = np.argsort(-log, axis=1, kind="stable")[:, :count]
-            best_log = np.take_along_axis(log, best, axis=1)
+            order = np.argsort(-log, axis=1, kind="stable")
+            best, best_log = order[:, :count], np.take_along_axis(log, order[:, :count], axis=1)
             target = block.start + chosen
             evidence.candidates[target, :count] = np.where(np.isfinite(best_log), tables.codes[best], -1)
             evidence.candidate_log[target, :count] = np.maximum(best_log, LOG_FLOOR)
+            rest = np.take_along_axis(log, order[:, count:], axis=1)
+            rest_log = logsumexp(rest, axis=1) if rest.shape[1] else np.full(len(rest), -np.inf)
+            evidence.rest_log[target] = np.where(np.isfinite(rest_log), np.maximum(rest_log, LOG_FLOOR), -np.inf)
             asked_log = np.take_along_axis(log, position[asked[target]], axis=1)
             evidence.asked_log[target] = np.maximum(asked_log, LOG_FLOOR)
         progress("weigh codes", block.stop / rows)
