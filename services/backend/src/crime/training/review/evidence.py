@@ -16,7 +16,7 @@ from crime.training.review.folds import FOLDS
 
 CANDIDATES = 10  # codes of each record that are weighed against each other: two at least
 TEMPER = 0.8  # exponent of naive Bayes' likelihoods, which count dependent fields twice; docs/method.md
-LOG_FLOOR = -30.0  # of a log-probability
+LOG_FLOOR = -30.0  # of a log-probability as an input of trees
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class CodeTables:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Log-probabilities of codes for n records, none below `LOG_FLOOR`. Codes are indices into `CRIME_CODES`.
+    """Log-probabilities of codes for n records. Codes are indices into `CRIME_CODES`.
 
     fields (n, fixed features): the record's features but for MO codes, NaN for unknown.
     candidates (n, CANDIDATES): the likeliest codes of the record's report system, the likeliest first; -1 where the
-        system has fewer. candidate_log (n, CANDIDATES): their log-probabilities.
+        system has fewer. candidate_log (n, CANDIDATES): their log-probabilities, none below `LOG_FLOOR`.
     rest_log (n,): log-probability of all other codes of the system together; -inf where there are none.
     asked (n, m): further codes of the record's system. asked_log (n, m): their log-probabilities.
     """
@@ -106,9 +106,7 @@ def weigh_codes(
             evidence.candidates[target, :count] = np.where(np.isfinite(best_log), tables.codes[best], -1)
             evidence.candidate_log[target, :count] = np.maximum(best_log, LOG_FLOOR)
             rest = np.take_along_axis(log, order[:, count:], axis=1)
-            rest_log = logsumexp(rest, axis=1) if rest.shape[1] else np.full(len(rest), -np.inf)
-            evidence.rest_log[target] = np.where(np.isfinite(rest_log), np.maximum(rest_log, LOG_FLOOR), -np.inf)
-            asked_log = np.take_along_axis(log, position[asked[target]], axis=1)
-            evidence.asked_log[target] = np.maximum(asked_log, LOG_FLOOR)
+            evidence.rest_log[target] = logsumexp(rest, axis=1) if rest.shape[1] else -np.inf
+            evidence.asked_log[target] = np.take_along_axis(log, position[asked[target]], axis=1)
         progress("weigh codes", block.stop / rows)
     return evidence

@@ -16,7 +16,7 @@ from crime.training.review.kinds import kind_of
 from crime.training.review.planting import NO_CODE, Depth, expect_wrong, plant_codes
 from crime.training.review.reasons import explain_doubts
 
-CERTAIN = 1e-9  # a probability is at least so far from 0 and 1, which keeps odds finite
+CERTAIN = 1e-9  # a probability is at least so far from 1, which keeps odds finite
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,12 @@ def doubt_of(log_probability: np.ndarray, share: np.ndarray) -> np.ndarray:
 
     `log_probability` of the code given the fields, `share` of the code among all records: arrays of the same shape.
     """
-    doubt: np.ndarray = _log_odds_against(np.exp(log_probability)) - _log_odds_against(share)
+    doubt: np.ndarray = _log_odds_against(log_probability) - _log_odds_against(np.log(share))
     return doubt
 
 
-def _log_odds_against(probability: np.ndarray) -> np.ndarray:
-    bounded = np.clip(probability, CERTAIN, 1 - CERTAIN)
-    odds: np.ndarray = np.log1p(-bounded) - np.log(bounded)
+def _log_odds_against(log_probability: np.ndarray) -> np.ndarray:
+    odds: np.ndarray = np.log1p(-np.exp(np.minimum(log_probability, -CERTAIN))) - log_probability
     return odds
 
 
