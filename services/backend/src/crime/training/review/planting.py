@@ -8,6 +8,7 @@ is how many codes are wrong. So the number among the first N is told for a share
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from crime.reports.categories import CRIME_CODES, SYSTEM_OF_CODE
 from crime.training.review.kinds import KINDS, Kind, kind_of
@@ -15,6 +16,7 @@ from crime.training.review.kinds import KINDS, Kind, kind_of
 NO_CODE = -1
 ASSUMED_SHARE = 0.01  # of all codes, that the lower figure takes to be wrong
 MIN_DEPTH = 20  # records from which on the ranking bounds how many are wrong; fewer bound it by chance
+CONFIDENCE = 0.975  # of the bound at each depth
 
 Range = tuple[float, float]  # the lowest and the highest over the kinds of errors
 
@@ -65,8 +67,9 @@ def expect_wrong(doubt: np.ndarray, planted_doubt: np.ndarray) -> list[Depth]:
         for kind, values in zip(KINDS, planted_doubt.T, strict=True)
         if not np.isnan(values).all()
     }
+    most_wrong = gammaincinv(np.arange(MIN_DEPTH, records + 1) + 1, CONFIDENCE)
     depths = sorted({10, 100, max(1, records // 100), max(1, records // 20)})
-    return [_depth(depth, by_kind, records) for depth in depths if depth <= records and by_kind]
+    return [_depth(depth, by_kind, most_wrong) for depth in depths if depth <= records and by_kind]
 
 
 def _found(threshold: np.ndarray, doubt: np.ndarray) -> np.ndarray:
@@ -75,10 +78,15 @@ def _found(threshold: np.ndarray, doubt: np.ndarray) -> np.ndarray:
     return found
 
 
-def _depth(depth: int, by_kind: dict[Kind, np.ndarray], records: int) -> Depth:
+def _depth(depth: int, by_kind: dict[Kind, np.ndarray], most_wrong: np.ndarray) -> Depth:
+    """`most_wrong`: for each depth from `MIN_DEPTH` on, the most wrong records to expect where all of them are wrong.
+
+    It is the upper limit of a Poisson mean (Garwood 1936).
+    """
     likely, most = [], []
     for found in by_kind.values():
-        all_wrong = np.arange(MIN_DEPTH, records + 1) / np.maximum(found[MIN_DEPTH - 1 :], 1 / records)
+        records = len(found)
+        all_wrong = most_wrong / np.maximum(found[MIN_DEPTH - 1 :], 1 / records)
         bound = min(float(depth), float(found[depth - 1] * all_wrong.min()))
         most.append(bound)
         likely.append(min(bound, float(records * ASSUMED_SHARE * found[depth - 1])))
