@@ -67,7 +67,7 @@ def read_records(
 ) -> tuple[Reports, np.ndarray]:
     """The accepted reports of a table, duplicates too, and of each row (rows,) why it was rejected: text, or None.
 
-    Raises `DataError` if there are none.
+    Raises `DataError` if there are none, or if a column is not what its name says.
     """
     blocks, errors = [], []
     for reports in prefetch(parse_block(batch, tally, labelled=True) for batch in read_blocks(source, tally)):
@@ -77,6 +77,7 @@ def read_records(
         show_rows(tally.rows)
     if not any(map(len, blocks)):
         raise DataError(f"{source.name}: {tally.no_report}")
+    tally.check_columns()
     return join_blocks(blocks), np.concatenate(errors)
 
 
