@@ -289,7 +289,7 @@ def test_one_short_date_is_read_where_only_one_day_is_possible(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "clocks",
-    [["9", "22:30", "14", "7:15", "18"], ["1", "24", "13", "2"], ["13", "0.9375"], ["13.0", "22:30:00"]],
+    [["9", "22:30", "14", "7:15", "18"], ["1", "24", "13", "2", "7", "9"], ["13", "0.9375"], ["13.0", "22:30:00"]],
 )
 def test_hours_beside_times_of_another_form_are_refused(clocks: list[str], tmp_path: Path) -> None:
     path = small(tmp_path / "t.csv", ["2020-01-31"] * len(clocks), clocks=clocks)
@@ -297,7 +297,7 @@ def test_hours_beside_times_of_another_form_are_refused(clocks: list[str], tmp_p
         load_reports(path, Tally(), labelled=False)
 
 
-@pytest.mark.parametrize("clocks", [["9", "2230"], ["1", "0"], ["45", "5"], ["0009", "22:30"]])
+@pytest.mark.parametrize("clocks", [["9", "2230"], ["1", "0"], ["45", "5"], ["0009", "22:30"], ["5", "13"]])
 def test_minutes_after_midnight_are_read_where_another_number_tells(clocks: list[str], tmp_path: Path) -> None:
     path = small(tmp_path / "t.csv", ["2020-01-31"] * len(clocks), clocks=clocks)
     assert len(load_reports(path, Tally(), labelled=False)) == len(clocks)
