@@ -26,7 +26,7 @@ SLOW = 60_000  # milliseconds
 def page(browser: Browser, page_url: str) -> Iterator[Page]:
     """A browser on the page, with a report half filled in."""
     page = browser.new_page()
-    page.goto(f"{page_url}/?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
+    page.goto(f"{page_url}/predict?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
     shows_the_report(page)
     yield page
     page.close()

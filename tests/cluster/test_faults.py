@@ -82,7 +82,7 @@ def test_all_backends_gone_show_on_the_page_which_recovers_by_itself(
     release: Cluster, browser: Browser, page_url: str
 ) -> None:
     page = browser.new_page()
-    page.goto(f"{page_url}/?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
+    page.goto(f"{page_url}/predict?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
     expect(page.get_by_text("sure, from place, time and premise")).to_be_visible(timeout=SLOW)
     release.kubectl("scale", "deployment/backend-deployment", "--replicas=0")
     release.until(lambda: release.gone("backend") and not release.pods("backend"))
