@@ -91,6 +91,15 @@ def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserC
     assert answer(other) == first_answer
 
 
+def test_an_address_with_a_reports_fields_leads_to_predict(page: Page, services: PageServices) -> None:
+    page.goto(f"{services.url}/?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
+    assert "premise" in answer(page)
+    expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood (6)")
+    assert page.url.startswith(f"{services.url}/predict?")
+    page.goto(f"{services.url}/?area=Hollywood")
+    expect(page.get_by_role("heading", name="This week", level=1)).to_be_visible(timeout=SLOW)
+
+
 def test_explore_filters_and_draws_the_areas(page: Page, services: PageServices) -> None:
     all_reports, hollywood = services.ask("/reports")["total"], services.ask("/reports?area=6")["total"]
     assert hollywood < all_reports

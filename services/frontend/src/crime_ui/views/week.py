@@ -14,9 +14,14 @@ from streamlit.delta_generator import DeltaGenerator
 PERIODS: dict[Period, str] = {"week": "7 days", "four_weeks": "28 days", "year_to_date": "Year to date"}
 MOST_LINKED = 8  # unusual places with a line and links of their own
 CITY = "The whole city"
+REPORT_FIELDS = {  # of an address, which Predict alone has
+    *("date", "time", "system", "premise", "weapon", "mo", "nibrs-premise", "nibrs-weapon", "circumstances"),
+    *("reported", "district", "lat", "lon"),
+}
 
 
 def page() -> None:
+    follow_shared_report()
     st.title("This week")
     try:
         whole = cached.compstat("week", 0, "all")
@@ -51,6 +56,13 @@ def page() -> None:
         "mark says that a change is more than chance, not why, and not that it will last.",
         icon=":material/balance:",
     )
+
+
+def follow_shared_report() -> None:
+    """Go on to Predict if the address has a report's fields, as addresses shared from an earlier first page have."""
+    fields = {key: st.query_params.get_all(key) for key in st.query_params}
+    if REPORT_FIELDS & fields.keys() or any("(" in area for area in fields.get("area", ())):  # as Hollywood (6)
+        st.switch_page("views/predict.py", query_params=fields)
 
 
 def show_notices(whole: Compstat) -> None:
