@@ -1,4 +1,4 @@
-"""The first page, within the app because of its links: the latest reports beside earlier ones, what is unusual."""
+"""The first page. It runs within the whole app, since its links lead to other pages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The week as one HTML file, from a forecast written by hand."""
+"""The bulletin of a forecast with known numbers."""
 
 from html.parser import HTMLParser
 from pathlib import Path

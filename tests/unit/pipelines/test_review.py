@@ -1,4 +1,4 @@
-"""A reviewed table has the table's own columns and rows, and behind them what the review says."""
+"""A reviewed table keeps its rows and columns, and the review's columns follow."""
 
 from pathlib import Path
 

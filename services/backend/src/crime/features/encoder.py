@@ -65,6 +65,6 @@ class FeatureEncoder:
         return [text for text in unmet if text]
 
     def unmet_code(self, name: Coded, code: Code | None) -> str:
-        """Name a code that the vocabulary lacks, such as `Premis Cd RB`; blank for a known code and for None."""
+        """A code that the vocabulary lacks, with its column (`Premis Cd RB`); blank for a known code and for None."""
         is_unmet = code is not None and np.isnan(self.vocabularies[name].number(code))
         return f"{FIELDS[name].name} {code.shown}" if code is not None and is_unmet else ""

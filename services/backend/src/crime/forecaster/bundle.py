@@ -23,7 +23,7 @@ INTERVAL_BOUNDS = ("low80", "high80", "low95", "high95")
 
 
 class ForecastBundle:
-    """A loaded forecast. `origin` is the day at whose end it was made; day 0 of the horizon is the next one.
+    """A loaded forecast. `origin` is the day at whose end it was made; the horizon begins on the next day.
 
     `week` is None in bundles of releases before 0.2.
     """

@@ -35,10 +35,10 @@ class CsvTable:
 
 
 def open_csv(file: IO[bytes], day_first: bool | None = None) -> CsvTable:
-    """Look at a table, up to the first row that can be read, before any of it is answered.
+    """Look at a table's first rows, before any of it is answered.
 
-    Raises `DataError` if it is no LAPD table, if no row can be read, or if it is not told whether dates have the day or
-    the month first.
+    Raises `DataError` if it is no LAPD table, if no row can be read, if the order of its dates is not told, or if a
+    short table has a column that is not what its name says.
     """
     if (kind := format_of(file)) != "csv":
         advice = "Use the page or `crime predict`, or save it as CSV"
