@@ -46,7 +46,7 @@ def test_a_model_of_simulated_reports_is_marked(backend: RecordedBackend, app: A
 def test_the_release_is_below_the_view(backend: RecordedBackend, app: AppTest) -> None:
     app.run()
     assert not app.warning
-    age = "Newest report 2025-02-26, 637 days behind (usual: about 12)"
+    age = "Newest report 26 February 2025, 637 days behind (usual: about 12)"
     assert captions(app)[-1] == f"{age} · Crime prediction {recorded('root')['version']}"
 
 

@@ -1,45 +1,45 @@
 """Figures show the numbers they were given."""
 
 import pytest
-from crime_ui import charts
+from crime_ui.charts import answers, forecasts, histograms, maps, quality, style
 from crime_ui.client.answers import CalibrationBin, DayCount, DriftPeriod
 from recorded import recorded
 
 
 def test_probabilities_are_ranked_with_the_predicted_category_in_colour() -> None:
-    bar = charts.probabilities({"theft": 0.2, "fraud": 0.7, "other": 0.1}, "fraud").data[0]
+    bar = answers.probabilities({"theft": 0.2, "fraud": 0.7, "other": 0.1}, "fraud").data[0]
     assert list(bar.x) == [0.1, 0.2, 0.7]  # Plotly draws upwards
     assert list(bar.y) == ["other", "theft", "fraud"]
     assert list(bar.text) == ["10.0%", "20.0%", "70.0%"]
-    assert list(bar.marker.color) == [charts.GREY, charts.GREY, charts.BLUE]
+    assert list(bar.marker.color) == [style.GREY, style.GREY, style.BLUE]
 
 
 def test_reasons_keep_their_order_from_the_top_and_shorten_long_names() -> None:
     long = "Mocodes 0416: " + "x" * 60
-    bar = charts.reasons([("Area: Hollywood", 1.5), (long, -0.25)]).data[0]
+    bar = answers.reasons([("Area: Hollywood", 1.5), (long, -0.25)]).data[0]
     assert list(bar.x) == [-0.25, 1.5]
     assert list(bar.y) == [long[:44] + "…", "Area: Hollywood"]
     assert list(bar.customdata) == [long, "Area: Hollywood"]
-    assert list(bar.marker.color) == [charts.RED, charts.BLUE]
+    assert list(bar.marker.color) == [style.RED, style.BLUE]
 
 
 @pytest.mark.parametrize("horizontal", [False, True])
 def test_bars(horizontal: bool) -> None:
-    bar = charts.bars({"2020-01": 5, "2020-02": 0}, horizontal).data[0]
+    bar = histograms.bars({"2020-01": 5, "2020-02": 0}, horizontal).data[0]
     names, counts = (bar.y, bar.x) if horizontal else (bar.x, bar.y)
     assert (list(names), list(counts)) == (["2020-01", "2020-02"], [5, 0])
 
 
 def test_weekday_hour_has_monday_on_top() -> None:
     counts = [[day * 24 + hour for hour in range(24)] for day in range(7)]
-    figure = charts.weekday_hour(counts)
+    figure = histograms.weekday_hour(counts)
     assert [list(row) for row in figure.data[0].z] == counts
     assert figure.data[0].y[0] == "Mon"
     assert figure.layout.yaxis.autorange == "reversed"
 
 
 def test_the_map_has_every_area_shaded_by_its_value() -> None:
-    figure = charts.area_map({"1": 10, "6": 5})
+    figure = maps.area_map({"1": 10, "6": 5})
     by_name = {shape.name: shape for shape in figure.data}
     assert len(by_name) == 21
     assert by_name["Central"].text == "Central: 10 reports"
@@ -51,13 +51,13 @@ def test_the_map_has_every_area_shaded_by_its_value() -> None:
 
 
 def test_a_map_of_nothing_is_drawn_all_the_same() -> None:
-    assert {shape.fillcolor for shape in charts.area_map({}, "{:.2f} expected").data} == {"rgb(219,232,251)"}
+    assert {shape.fillcolor for shape in maps.area_map({}, "{:.2f} expected").data} == {"rgb(219,232,251)"}
 
 
 def test_districts_are_dots_as_large_as_what_is_expected() -> None:
     places = recorded("hotspots_district")["places"]
     places[1]["latitude"] = places[1]["longitude"] = None
-    figure = charts.with_districts(charts.area_map({}), places)
+    figure = maps.with_districts(maps.area_map({}), places)
     dots = figure.data[-1]
     assert len(dots.x) == len(places) - 1  # without coordinates there is no place to draw it
     assert dots.x[0] == places[0]["longitude"]
@@ -67,7 +67,7 @@ def test_districts_are_dots_as_large_as_what_is_expected() -> None:
 
 
 def test_confusion_is_shaded_by_the_share_of_its_row() -> None:
-    figure = charts.confusion([[3, 1], [0, 0]], ["theft", "fraud"]).data[0]
+    figure = quality.confusion([[3, 1], [0, 0]], ["theft", "fraud"]).data[0]
     assert [list(row) for row in figure.z] == [[0.75, 0.25], [0, 0]]
     assert [list(row) for row in figure.text] == [[3, 1], [0, 0]]
 
@@ -77,7 +77,7 @@ def test_calibration_is_drawn_against_the_diagonal() -> None:
         {"confidence": 0.3, "accuracy": 0.35, "share": 0.25},
         {"confidence": 0.9, "accuracy": 0.88, "share": 0.75},
     ]
-    diagonal, points = charts.calibration(bins).data
+    diagonal, points = quality.calibration(bins).data
     assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
     assert (list(points.x), list(points.y)) == ([0.3, 0.9], [0.35, 0.88])
     assert points.marker.size[0] < points.marker.size[1]
@@ -86,7 +86,7 @@ def test_calibration_is_drawn_against_the_diagonal() -> None:
 def test_the_fan_has_both_bands_the_expectation_and_what_is_known() -> None:
     days = recorded("forecast_city")["days"]
     known: list[DayCount] = [{"date": "2020-12-31", "reports": 7}]
-    wide, narrow, line, dots = charts.forecast_fan(known, days).data
+    wide, narrow, line, dots = forecasts.forecast_fan(known, days).data
     assert list(line.y) == [day["mean"] for day in days]
     assert list(line.x) == [day["date"] for day in days]
     assert list(wide.y[: len(days)]) == [day["high95"] for day in days]
@@ -100,7 +100,7 @@ def test_drift_has_a_line_a_feature_and_the_threshold() -> None:
         {"until": "2024-01-01", "psi": {"hour": 0.01}},
         {"until": "2024-01-02", "psi": {"hour": 0.02, "area": 0.4}},
     ]
-    figure = charts.drift_history(history, 0.1)
+    figure = quality.drift_history(history, 0.1)
     lines = {line.name: list(line.y) for line in figure.data}
     assert lines == {"area": [None, 0.4], "hour": [0.01, 0.02]}
     assert figure.layout.shapes[0].y0 == 0.1

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
-from crime_ui import charts, uploads
+from crime_ui import uploads
+from crime_ui.charts import histograms
+from crime_ui.charts.shown import CONFIG
 from crime_ui.client import predictions
 from crime_ui.client.transport import Refused
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -98,7 +100,7 @@ def show_table(table: ScoredTable, content: bytes, name: str) -> None:
         st.dataframe(_first_rows(table.rejected, ["error"]), hide_index=True)
     if len(table.accepted):
         st.subheader("Scored")
-        st.plotly_chart(charts.bars(table.by_category(), horizontal=True), config=charts.CONFIG)
+        st.plotly_chart(histograms.bars(table.by_category(), horizontal=True), config=CONFIG)
         st.dataframe(_first_rows(table.accepted, ANSWER_COLUMNS), hide_index=True)
         if len(table.accepted) > SHOWN_ROWS:
             st.caption(f"The first {SHOWN_ROWS} rows; the download has all {table.rows:,}.")

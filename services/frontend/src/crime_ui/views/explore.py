@@ -1,7 +1,8 @@
 """Where and when reports were, by category."""
 
 import streamlit as st
-from crime_ui import charts
+from crime_ui.charts import histograms, maps
+from crime_ui.charts.shown import CONFIG
 from crime_ui.client import cached
 from crime_ui.client.answers import ReportCounts
 from crime_ui.client.reports import ReportFilters
@@ -61,21 +62,21 @@ def show_counts(counts: ReportCounts, area_names: dict[str, str], filters: Repor
     left, right = st.columns([6, 5], gap="large")
     with left:
         st.subheader("By area")
-        st.plotly_chart(charts.area_map(counts["by_area"]), key="map", config=charts.CONFIG)
+        st.plotly_chart(maps.area_map(counts["by_area"]), key="map", config=CONFIG)
     with right:
         st.subheader("By category")
-        st.plotly_chart(charts.bars(by_category, horizontal=True), key="by-category", config=charts.CONFIG)
+        st.plotly_chart(histograms.bars(by_category, horizontal=True), key="by-category", config=CONFIG)
         st.subheader("By month")
         by_month = {
             month: reports
             for month, reports in counts["by_month"].items()
             if filters["first"] <= month <= filters["last"]
         }
-        st.plotly_chart(charts.bars(by_month), key="by-month", config=charts.CONFIG)
+        st.plotly_chart(histograms.bars(by_month), key="by-month", config=CONFIG)
         if complete_until := counts.get("complete_until"):
             st.caption(f"After {complete_until} LAPD's areas moved to NIBRS: later reports are in another table.")
     st.subheader("By weekday and hour")
-    st.plotly_chart(charts.weekday_hour(counts["by_weekday_hour"]), key="by-hour", config=charts.CONFIG)
+    st.plotly_chart(histograms.weekday_hour(counts["by_weekday_hour"]), key="by-hour", config=CONFIG)
 
 
 page()

@@ -4,7 +4,8 @@ import datetime
 
 import pandas as pd
 import streamlit as st
-from crime_ui import charts
+from crime_ui.charts import forecasts, maps
+from crime_ui.charts.shown import CONFIG
 from crime_ui.client import cached
 from crime_ui.client.answers import Hotspots, Place, PlaceForecast, PlaceKind
 from crime_ui.client.forecasts import Cut
@@ -102,10 +103,10 @@ def show_places(day: datetime.date, by: PlaceKind, cut: Cut) -> None:
     left, right = st.columns([6, 5], gap="large")
     with left:
         st.subheader(f"Expected on {day:%A, %d %B %Y}")
-        figure = charts.area_map({str(area["id"]): area["mean"] for area in areas}, "{:.2f} reports expected")
+        figure = maps.area_map({str(area["id"]): area["mean"] for area in areas}, "{:.2f} reports expected")
         if by == "district":
-            figure = charts.with_districts(figure, places)
-        st.plotly_chart(figure, key="map", config=charts.CONFIG)
+            figure = maps.with_districts(figure, places)
+        st.plotly_chart(figure, key="map", config=CONFIG)
     with right:
         st.subheader("Where most are expected")
         ranked = places[:RANKED_PLACES]
@@ -133,7 +134,7 @@ def ranking(places: list[Place], by: PlaceKind) -> pd.DataFrame:
 def show_days(forecast: PlaceForecast) -> None:
     st.subheader(f"{forecast['place']}: the next four weeks")
     recent = forecast["recent"][-RECENT_DAYS:]
-    st.plotly_chart(charts.forecast_fan(recent, forecast["days"]), key="fan", config=charts.CONFIG)
+    st.plotly_chart(forecasts.forecast_fan(recent, forecast["days"]), key="fan", config=CONFIG)
     st.caption(
         f"{forecast['total']:,.0f} reports expected in all. Line: expected; bands: 80 % and 95 %."
         + (" Before it, what was known." if recent else "")
@@ -142,7 +143,7 @@ def show_days(forecast: PlaceForecast) -> None:
     if not before:
         return
     st.subheader("How the previous forecast did")
-    st.plotly_chart(charts.forecast_fan(before, before, "reported"), key="before", config=charts.CONFIG)
+    st.plotly_chart(forecasts.forecast_fan(before, before, "reported"), key="before", config=CONFIG)
     in_range = sum(day["low80"] <= day["reports"] <= day["high80"] for day in before)
     expected, reported = sum(day["mean"] for day in before), sum(day["reports"] for day in before)
     st.caption(

@@ -2,7 +2,8 @@
 
 import pandas as pd
 import streamlit as st
-from crime_ui import charts
+from crime_ui.charts import quality
+from crime_ui.charts.shown import CONFIG
 from crime_ui.client import cached
 from crime_ui.client.answers import DetailLevel, Scores, ServingModel, TrainingData
 from crime_ui.client.reports import SYSTEM_NAMES
@@ -72,12 +73,12 @@ def show_level(serving: ServingModel) -> None:
     with left:
         st.subheader("Confusion")
         names = list(serving["categories"].values())
-        figure = charts.confusion(serving["confusion"][level], names)
-        st.plotly_chart(figure, key="confusion", config=charts.CONFIG)
+        figure = quality.confusion(serving["confusion"][level], names)
+        st.plotly_chart(figure, key="confusion", config=CONFIG)
     with right:
         st.subheader("Calibration")
-        figure = charts.calibration(serving["calibration"][level])
-        st.plotly_chart(figure, key="calibration", config=charts.CONFIG)
+        figure = quality.calibration(serving["calibration"][level])
+        st.plotly_chart(figure, key="calibration", config=CONFIG)
 
 
 def show_features(data: TrainingData) -> None:

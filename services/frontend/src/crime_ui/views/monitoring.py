@@ -2,7 +2,8 @@
 
 import pandas as pd
 import streamlit as st
-from crime_ui import charts
+from crime_ui.charts import quality
+from crime_ui.charts.shown import CONFIG
 from crime_ui.client import cached
 from crime_ui.client.answers import Drift, Pod, WeekOfPerformance
 from crime_ui.client.models import CATEGORY_MODEL, FORECAST_MODEL
@@ -81,7 +82,7 @@ def show_drift(drift: Drift) -> None:
         },
     )
     if len(drift["history"]) > 1:
-        st.plotly_chart(charts.drift_history(drift["history"], DRIFT_PSI), key="drift", config=charts.CONFIG)
+        st.plotly_chart(quality.drift_history(drift["history"], DRIFT_PSI), key="drift", config=CONFIG)
 
 
 def performance_table(weeks: list[WeekOfPerformance]) -> pd.DataFrame:

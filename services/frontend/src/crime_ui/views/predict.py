@@ -4,7 +4,8 @@ import datetime
 from typing import NamedTuple
 
 import streamlit as st
-from crime_ui import charts
+from crime_ui.charts import answers
+from crime_ui.charts.shown import CONFIG
 from crime_ui.client import cached, predictions
 from crime_ui.client.answers import CodeKind, DetailLevel, Explanation, Reason, ReportSystem
 from crime_ui.client.reports import SYSTEM_NAMES
@@ -181,8 +182,8 @@ def show_answer(explanation: Explanation, system: ReportSystem) -> None:
         delta_arrow="off",
         border=True,
     )
-    figure = charts.probabilities(explanation["probabilities"], explanation["label_name"])
-    st.plotly_chart(figure, key="bars", config=charts.CONFIG)
+    figure = answers.probabilities(explanation["probabilities"], explanation["label_name"])
+    st.plotly_chart(figure, key="bars", config=CONFIG)
     if explanation["unknown_codes"]:
         st.warning("Not known to LAPD's tables or the model, so not used: " + ", ".join(explanation["unknown_codes"]))
 
@@ -222,8 +223,8 @@ def show_reasons(explanation: Explanation) -> None:
     ]
     contributions.sort(key=lambda item: -abs(item[1]))
     shown = contributions[:SHOWN_REASONS]
-    figure = charts.reasons([(text.rsplit(",", 1)[0], push) for text, push in shown])
-    st.plotly_chart(figure, key="why", config=charts.CONFIG)
+    figure = answers.reasons([(text.rsplit(",", 1)[0], push) for text, push in shown])
+    st.plotly_chart(figure, key="why", config=CONFIG)
     with st.expander("In words"):
         st.markdown("\n".join(f"- {text}" for text, _ in shown))
         st.caption("Exact tree SHAP of the model that answered, in log-odds against the other categories.")
