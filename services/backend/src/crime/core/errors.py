@@ -4,6 +4,7 @@ CrimeError                    status  500, exit code 1
 ├── DataError                         422
 ├── BundleError                       409
 ├── GatesFailedError                  409
+├── EvaluationError                   409
 ├── RegistryError                     503
 │   └── ModelNotFoundError            404
 ├── BackupError
@@ -39,6 +40,12 @@ class BundleError(CrimeError):
 
 class GatesFailedError(CrimeError):
     """A version did not pass all gates. The message says which, and why."""
+
+    status = 409
+
+
+class EvaluationError(CrimeError):
+    """Versions can't be compared: too few reports are new to all of them."""
 
     status = 409
 

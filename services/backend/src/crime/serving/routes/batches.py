@@ -61,6 +61,10 @@ async def predict_batch(
         bool | None,
         Query(description="of a CSV table whose dates are as 01/02/2020, where its other rows do not tell"),
     ] = None,
+    record: Annotated[
+        bool,
+        Query(description="false: these are no live reports, so that drift and performance are not measured on them"),
+    ] = True,
 ) -> Response:
     """Predict many reports. The answer has the format of the body:
 
@@ -69,10 +73,11 @@ async def predict_batch(
       of the prediction, with `error` where a row can't be read, streamed back;
     - an Arrow IPC stream: a stream with the columns of the prediction alone.
 
-    Of a table, the header `Columns-Not-Read` lists columns that no report has.
+    Of a table, the header `Columns-Not-Read` lists columns that no report has. Systems that send reports as they come
+    leave `record` as it is; an old table, or one that an analyst looks at, is sent with `record=false`.
     """
     champion = model_of(request)
-    score = partial(predictions_of(request).predict_table, champion)
+    score = partial(predictions_of(request).predict_table, champion, record=record)
     body_type = media_type(request)
     if body_type == "multipart/form-data":
         check_length(request)
@@ -85,13 +90,13 @@ async def predict_batch(
         raise field_problem("day_first", day_first, "expected with a CSV table; in JSON and Arrow the month is first")
     body = await spool_body(request)
     if body_type == "application/json":
-        return await run_in_threadpool(_answer_list, champion, body, request)
+        return await run_in_threadpool(_answer_list, champion, body, request, score)
     if body_type == ARROW_TYPE:
         return await run_in_threadpool(_answer_arrow, body, score)
     return await run_in_threadpool(_answer_csv, body, score, day_first)
 
 
-def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) -> Response:
+def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request, score: ScoreBlock) -> Response:
     limit = settings_of(request).max_batch
     try:
         with file:
@@ -107,7 +112,7 @@ def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) ->
     start = perf_counter()
     reports = parse_report_list(payload)
     parse_seconds = perf_counter() - start
-    scored = predictions_of(request).predict_table(champion, reports.reports)
+    scored = score(reports.reports)
     return json_response(prediction_rows(champion, reports, scored, parse_seconds + scored.seconds))
 
 
