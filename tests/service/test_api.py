@@ -6,8 +6,8 @@ import io
 
 import httpx
 import pytest
-from crime.classifier.scoring import ANSWER_COLUMNS
 from crime.reports.categories import CATEGORY_NAMES
+from crime.serving.formats.csv import ADDED_COLUMNS
 from harness import Store
 from reports import SMALLEST_REPORT
 
@@ -48,7 +48,7 @@ def test_an_uploaded_table_comes_back_whole(api: httpx.Client, rows: list[dict[s
     assert as_upload.headers["content-type"].startswith("text/csv")
     answers = list(csv.DictReader(io.StringIO(as_upload.text)))
     assert len(answers) == 6_002
-    assert list(answers[0]) == [*rows[0], *ANSWER_COLUMNS]
+    assert list(answers[0]) == [*rows[0], *ADDED_COLUMNS]
     assert [row["LOCATION"] for row in answers[:6_000]] == [row["LOCATION"] for row in rows[:6_000]]
     assert answers[6_000]["error"] == "TIME OCC: expected a 24-hour time from 0000 to 2359"
     assert answers[6_001]["error"] == "expected 28 cells, found 3"

@@ -238,6 +238,36 @@ def test_the_order_of_dates_is_told_of_csv_alone(client: TestClient) -> None:
     assert client.post("/predict/batch?day_first=true", content=table, headers=CSV).status_code == 200
 
 
+def test_a_table_that_lacks_columns_lists_those_it_has_and_is_read_by_a_mapping(client: TestClient) -> None:
+    body = "When,Division\n01/23/2020 14:30,1\n"
+    problem = detail(client.post("/predict/batch", content=body, headers=CSV))
+    assert problem["type"] == "columns"
+    assert problem["columns"] == [
+        {"name": "When", "example": "01/23/2020 14:30"},
+        {"name": "Division", "example": "1"},
+    ]
+    mapping = json.dumps({"DATE OCC": "When", "TIME OCC": "When", "AREA": "Division"})
+    answer = client.post("/predict/batch", params={"columns": mapping}, content=body, headers=CSV)
+    assert answer.status_code == 200
+    assert json.loads(answer.headers["Columns-Not-Read"]) == []
+    listed = client.post("/predict/batch", params={"columns": mapping}, json=[SMALLEST_REPORT])
+    assert detail(listed)["msg"].startswith("columns: expected with a CSV table")
+    assert detail(client.post("/predict/batch?columns=x", content=body, headers=CSV))["field"] == "columns"
+
+
+def test_dates_that_may_be_either_are_a_problem_of_their_own_kind(client: TestClient) -> None:
+    body = "DATE OCC,TIME OCC,AREA\n03/02/2020,1430,1\n"
+    assert detail(client.post("/predict/batch", content=body, headers=CSV))["type"] == "date_order"
+
+
+def test_the_columns_of_a_table_are_listed_with_those_it_needs_first(client: TestClient) -> None:
+    columns = {column["name"]: column for column in client.get("/columns").json()}
+    assert list(columns)[:3] == ["DATE OCC", "TIME OCC", "AREA"]
+    assert [name for name, column in columns.items() if column["required"]] == ["DATE OCC", "TIME OCC", "AREA"]
+    assert columns["Victim Shot"]["systems"] == ["nibrs"]
+    assert columns["LAT"]["systems"] == ["legacy", "nibrs"]
+
+
 def test_what_is_too_large_is_refused(client: TestClient) -> None:
     for path in ("/predict/batch", "/invocations", f"/v2/models/{NAME}/infer", f"/v1/models/{NAME}:predict"):
         assert client.post(path, content=b" " * (2 << 20), headers=JSON).status_code == 413

@@ -2,22 +2,27 @@
 
 import csv
 import io
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, score_columns, score_reports
-from crime.core.errors import DataError
-from crime.serving.formats.csv import MAX_LINE_CHARACTERS, answer_csv, csv_lines, open_csv
+from crime.classifier.scoring import ANSWER_COLUMNS, score_columns, score_reports
+from crime.core.errors import ColumnsError, DataError, DateOrderError
+from crime.serving.formats.csv import MAX_LINE_CHARACTERS, CsvTable, answer_csv, csv_lines, open_csv
+from crime.serving.row_notes import NOTE_COLUMNS
 
 HEADER = ["DATE OCC", "TIME OCC", "AREA", "Mocodes"]
 ROWS = [["01/22/2020", "1200", "3", "0344 1822"], ["2020-01-03", "30", "21", ""], ["01/04/2020", "noon", "4", ""]]
 
 
+Answer = Callable[[CsvTable, int], Iterator[str]]  # pieces of an opened table, in blocks of so many rows
+
+
 @pytest.fixture
-def score(small_bundle: CategoryBundle) -> ScoreBlock:
-    return partial(score_reports, small_bundle)
+def pieces(small_bundle: CategoryBundle) -> Answer:
+    return lambda table, rows: answer_csv(table, partial(score_reports, small_bundle), small_bundle, rows)
 
 
 def table(rows: list[list[str]], header: list[str] = HEADER) -> bytes:
@@ -26,13 +31,19 @@ def table(rows: list[list[str]], header: list[str] = HEADER) -> bytes:
     return text.getvalue().encode()
 
 
-def answer(body: bytes, score: ScoreBlock, block_rows: int = 2, day_first: bool | None = None) -> list[dict[str, str]]:
-    pieces = answer_csv(open_csv(io.BytesIO(body), day_first), score, block_rows)
-    return list(csv.DictReader(io.StringIO("".join(pieces), newline="")))
+def answer(
+    body: bytes,
+    pieces: Answer,
+    block_rows: int = 2,
+    day_first: bool | None = None,
+    mapping: dict[str, str] | None = None,
+) -> list[dict[str, str]]:
+    text = "".join(pieces(open_csv(io.BytesIO(body), day_first, mapping), block_rows))
+    return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_rows_come_back_with_their_answer(score: ScoreBlock, small_bundle: CategoryBundle) -> None:
-    found = answer(table(ROWS), score)
+def test_rows_come_back_with_their_answer(pieces: Answer, small_bundle: CategoryBundle) -> None:
+    found = answer(table(ROWS), pieces)
     assert [list(row)[: len(HEADER)] for row in found] == [HEADER] * 3
     assert [list(row.values())[: len(HEADER)] for row in found] == ROWS
     expected = score_columns(small_bundle, dict(zip(HEADER, zip(*ROWS, strict=True), strict=True)), 3)
@@ -41,25 +52,24 @@ def test_rows_come_back_with_their_answer(score: ScoreBlock, small_bundle: Categ
     assert found[2]["error"] == "TIME OCC: expected a 24-hour time from 0000 to 2359"
 
 
-def test_the_answer_does_not_depend_on_the_size_of_blocks(score: ScoreBlock) -> None:
-    assert answer(table(ROWS * 3), score, 1) == answer(table(ROWS * 3), score, 100)
+def test_the_answer_does_not_depend_on_the_size_of_blocks(pieces: Answer) -> None:
+    assert answer(table(ROWS * 3), pieces, 1) == answer(table(ROWS * 3), pieces, 100)
 
 
-def test_a_table_is_answered_block_by_block(score: ScoreBlock) -> None:
+def test_a_table_is_answered_block_by_block(pieces: Answer) -> None:
     table = io.BytesIO(b"DATE OCC,TIME OCC,AREA\n" + b"01/22/2020,1200,3\n" * 5)
-    pieces = list(answer_csv(open_csv(table), score, 2))
-    assert [piece.count("\n") for piece in pieces] == [3, 2, 1]
+    assert [piece.count("\n") for piece in pieces(open_csv(table), 2)] == [3, 2, 1]
 
 
-def test_misshapen_rows_are_kept_and_empty_lines_left_out(score: ScoreBlock) -> None:
-    found = answer(table([ROWS[0], ["a", "b"], ["1", "2", "3", "4", "5"], [], ROWS[1]]), score, 10)
+def test_misshapen_rows_are_kept_and_empty_lines_left_out(pieces: Answer) -> None:
+    found = answer(table([ROWS[0], ["a", "b"], ["1", "2", "3", "4", "5"], [], ROWS[1]]), pieces, 10)
     assert [row["error"] for row in found] == ["", "expected 4 cells, found 2", "expected 4 cells, found 5", ""]
     assert [row["DATE OCC"] for row in found] == ["01/22/2020", "a", "1", "2020-01-03"]
     assert list(found[2].values())[:4] == ["1", "2", "3", "4"]
 
 
-def test_no_cell_comes_back_as_a_formula(score: ScoreBlock) -> None:
-    (row,) = answer(table([["01/22/2020", "1200", "3", "=1+1"]], [*HEADER[:3], "=HYPERLINK"]), score)
+def test_no_cell_comes_back_as_a_formula(pieces: Answer) -> None:
+    (row,) = answer(table([["01/22/2020", "1200", "3", "=1+1"]], [*HEADER[:3], "=HYPERLINK"]), pieces)
     assert row["'=HYPERLINK"] == "'=1+1"
     assert row["error"] == ""
 
@@ -74,13 +84,13 @@ def test_a_line_without_an_end_is_refused() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"x,y\n1,2\n", b'DATE OCC,TIME OCC,AREA\n"' + b"0" * 200_000])
-def test_what_is_no_table_is_refused(body: bytes, score: ScoreBlock) -> None:
+def test_what_is_no_table_is_refused(body: bytes, pieces: Answer) -> None:
     with pytest.raises(DataError):
-        answer(body, score)
+        answer(body, pieces)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_name(score: ScoreBlock) -> None:
-    assert answer("\ufeff".encode() + table(ROWS), score) == answer(table(ROWS), score)
+def test_a_byte_order_mark_is_no_part_of_the_first_name(pieces: Answer) -> None:
+    assert answer("\ufeff".encode() + table(ROWS), pieces) == answer(table(ROWS), pieces)
 
 
 @pytest.mark.parametrize(
@@ -91,24 +101,24 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(score: ScoreBlock) -> No
         "DATE OCC\tTIME OCC\tAREA\n22.01.2020\t0.5\t3\n".encode("utf-16"),
     ],
 )
-def test_a_table_is_read_as_spreadsheets_write_it(body: bytes, score: ScoreBlock) -> None:
-    plain = answer(b"DATE OCC,TIME OCC,AREA\n2020-01-22,1200,3\n", score)
-    assert [row["probability"] for row in answer(body, score)] == [row["probability"] for row in plain]
+def test_a_table_is_read_as_spreadsheets_write_it(body: bytes, pieces: Answer) -> None:
+    plain = answer(b"DATE OCC,TIME OCC,AREA\n2020-01-22,1200,3\n", pieces)
+    assert [row["probability"] for row in answer(body, pieces)] == [row["probability"] for row in plain]
 
 
-def test_dates_that_may_be_either_are_refused_until_the_order_is_told(score: ScoreBlock) -> None:
+def test_dates_that_may_be_either_are_refused_until_the_order_is_told(pieces: Answer) -> None:
     body = b"DATE OCC,TIME OCC,AREA\n03/02/2020,1200,3\n"
-    with pytest.raises(DataError, match=r"DATE OCC: 03/02/2020 may have .* \?day_first=true"):
+    with pytest.raises(DateOrderError, match=r"DATE OCC: 03/02/2020 may have .* \?day_first=true"):
         open_csv(io.BytesIO(body))
-    (told,) = answer(body, score, day_first=True)
-    (march,) = answer(b"DATE OCC,TIME OCC,AREA\n2020-02-03,1200,3\n", score)
+    (told,) = answer(body, pieces, day_first=True)
+    (march,) = answer(b"DATE OCC,TIME OCC,AREA\n2020-02-03,1200,3\n", pieces)
     assert told["probability"] == march["probability"]
 
 
-def test_a_row_far_down_tells_the_order_of_dates(score: ScoreBlock) -> None:
+def test_a_row_far_down_tells_the_order_of_dates(pieces: Answer) -> None:
     days = ["03/02/2020"] * 3_000 + ["23/02/2020"]
-    found = answer(table([[day, "1200", "3", ""] for day in days]), score, 1_000)
-    (march,) = answer(table([["2020-02-03", "1200", "3", ""]]), score)
+    found = answer(table([[day, "1200", "3", ""] for day in days]), pieces, 1_000)
+    (march,) = answer(table([["2020-02-03", "1200", "3", ""]]), pieces)
     assert {row["error"] for row in found} == {""}
     assert found[0]["probability"] == march["probability"]
 
@@ -122,7 +132,7 @@ def test_a_row_far_down_tells_the_order_of_dates(score: ScoreBlock) -> None:
         (b'[{"DATE OCC": "2020-01-22"}]', "a JSON table: this server reads tables as CSV"),
     ],
 )
-def test_a_table_without_a_readable_row_is_refused(body: bytes, told: str, score: ScoreBlock) -> None:
+def test_a_table_without_a_readable_row_is_refused(body: bytes, told: str, pieces: Answer) -> None:
     with pytest.raises(DataError, match=told):
         open_csv(io.BytesIO(body))
 
@@ -136,49 +146,93 @@ def test_a_table_without_a_readable_row_is_refused(body: bytes, told: str, score
     ],
 )
 def test_a_row_with_a_value_that_can_not_be_read_gets_no_answer_as_in_predict(
-    column: str, cell: str, told: str, score: ScoreBlock
+    column: str, cell: str, told: str, pieces: Answer
 ) -> None:
     rows = [["01/22/2020", "1200", "3", cell], ["01/22/2020", "1200", "3", ""]]
-    found = answer(table(rows, [*HEADER[:3], column]), score)
+    found = answer(table(rows, [*HEADER[:3], column]), pieces)
     assert found[0]["error"].startswith(told)
     assert (found[0]["label"], found[1]["error"]) == ("", "")
 
 
-def test_a_table_without_a_readable_row_is_refused_with_the_reason(score: ScoreBlock) -> None:
+def test_a_table_without_a_readable_row_is_refused_with_the_reason(pieces: Answer) -> None:
     with pytest.raises(DataError, match=r"no report could be read of 2 rows \(Premis Cd: expected an LAPD code"):
-        answer(table([["01/22/2020", "1200", "3", "street"]] * 2, [*HEADER[:3], "Premis Cd"]), score)
+        answer(table([["01/22/2020", "1200", "3", "street"]] * 2, [*HEADER[:3], "Premis Cd"]), pieces)
     with pytest.raises(DataError, match=r"no report could be read of 2 rows \(expected 4 cells, found 3: 2\)"):
-        answer(table([["01/22/2020", "1200", "3"]] * 2), score)
+        answer(table([["01/22/2020", "1200", "3"]] * 2), pieces)
 
 
-def test_a_table_that_contradicts_itself_is_refused_or_ends_with_the_reason(score: ScoreBlock) -> None:
+def test_a_table_that_contradicts_itself_is_refused_or_ends_with_the_reason(pieces: Answer) -> None:
     months, days = (
         [f"{{:%{form}/%Y}}".format(date(2020, 1, day)) for day in range(1, 29)] for form in ("m/%d", "d/%m")
     )
     rows = [[day, "1200", "3", ""] for day in months + days]
     with pytest.raises(DataError, match="write all dates one way"):
-        answer(table(rows), score, 100)
-    found = answer(table(rows[:28] * 20 + rows[28:]), score, 560)
+        answer(table(rows), pieces, 100)
+    found = answer(table(rows[:28] * 20 + rows[28:]), pieces, 560)
     assert [row["error"] for row in found[:-1]] == [""] * 560
     assert found[-1]["error"].startswith("the table ends here: DATE OCC: ")
     assert found[-1]["label"] == ""
 
 
-def test_hours_are_no_times(score: ScoreBlock) -> None:
+def test_hours_are_no_times(pieces: Answer) -> None:
     with pytest.raises(DataError, match="TIME OCC: no number is above 24, so 9 may be an hour"):
-        answer(table([["01/22/2020", str(hour), "3", ""] for hour in range(5, 15)]), score)
-    assert answer(table([["01/22/2020", "0013", "3", ""]]), score)[0]["error"] == ""
+        answer(table([["01/22/2020", str(hour), "3", ""] for hour in range(5, 15)]), pieces)
+    assert answer(table([["01/22/2020", "0013", "3", ""]]), pieces)[0]["error"] == ""
 
 
-def test_a_column_is_judged_at_the_tables_end(score: ScoreBlock) -> None:
+def test_a_column_is_judged_at_the_tables_end(pieces: Answer) -> None:
     """As of a table that is sorted by time and was through pandas: 2 is two minutes after midnight."""
     early = [["01/22/2020", str(minute), "3", ""] for minute in range(2, 24)] * 30
-    found = answer(table([*early, ["01/22/2020", "1430", "3", ""]]), score, 300)
+    found = answer(table([*early, ["01/22/2020", "1430", "3", ""]]), pieces, 300)
     assert {row["error"] for row in found} == {""}
-    hours = answer(table(early), score, 300)
+    hours = answer(table(early), pieces, 300)
     assert hours[-1]["error"].startswith("the table ends here: TIME OCC: no number is above 24, so 6 may be an hour")
 
 
-def test_days_further_down_may_tell_the_order(score: ScoreBlock) -> None:
+def test_days_further_down_may_tell_the_order(pieces: Answer) -> None:
     rows = [["01/01/2020", "1430", "3", ""]] * 600 + [["01/02/2020", "1430", "3", ""], ["01/13/2020", "1430", "3", ""]]
-    assert {row["error"] for row in answer(table(rows), score, 300)} == {""}
+    assert {row["error"] for row in answer(table(rows), pieces, 300)} == {""}
+
+
+OTHER_NAMES = "Offences,,\nWhen;Division;Kind of place;AREA\n22/01/2020 12:00;3;101;x\n23/01/2020 00:30;21;;y\n"
+MAPPING = {"DATE OCC": "When", "TIME OCC": "When", "AREA": "Division", "Premis Cd": "Kind of place"}
+
+
+def test_columns_of_other_names_are_read_as_they_are_said_to_be(pieces: Answer) -> None:
+    with pytest.raises(ColumnsError) as refused:
+        open_csv(io.BytesIO(OTHER_NAMES.encode()))
+    assert refused.value.columns == [
+        ("When", "22/01/2020 12:00"),
+        ("Division", "3"),
+        ("Kind of place", "101"),
+        ("AREA", "x"),
+    ]
+    found = answer(OTHER_NAMES.encode(), pieces, mapping=MAPPING)
+    named = answer(b"DATE OCC,TIME OCC,AREA,Premis Cd\n2020-01-22,1200,3,101\n2020-01-23,0030,21,\n", pieces)
+    assert [row["probability"] for row in found] == [row["probability"] for row in named]
+    assert [row["level"] for row in found] == ["premise", "premise"]
+    assert list(found[0])[:4] == ["When", "Division", "Kind of place", "AREA"]
+
+
+def test_a_mapping_must_name_the_tables_columns() -> None:
+    with pytest.raises(ColumnsError, match="no column 'Place', which was to be read as 'AREA'"):
+        open_csv(io.BytesIO(OTHER_NAMES.encode()), mapping=MAPPING | {"AREA": "Place"})
+
+
+def test_each_row_tells_how_it_was_read_and_what_to_know(pieces: Answer) -> None:
+    header = [*HEADER[:3], "Rpt Dist No", "Premis Cd", "Mocodes", "Crm Cd"]
+    rows = [
+        ["22/01/2020", "12:00 PM", "3", "0101", "999", "0344 9998", "510"],
+        ["23/01/2035", "1200", "3", "0301", "101", "", "777777"],
+        ["23/01/2020", "noon", "3", "0101", "999", "", "510"],
+    ]
+    first, second, rejected = answer(table(rows, header), pieces, 10)
+    assert (first["date_read"], first["recorded_name"]) == ("2020-01-22", "theft/burglary")
+    assert "12-hour time" in first["repaired"]
+    for told in ("Premis Cd 999: not in LAPD's", "Mocodes 9998: not in LAPD's", "Rpt Dist No: 101 is not in AREA 3"):
+        assert told in first["warnings"]
+    assert (second["recorded_name"], second["warnings"].partition(":")[0]) == ("", "DATE OCC")
+    assert "years after the model's newest report" in second["warnings"]
+    assert rejected["error"]
+    assert [rejected[name] for name in NOTE_COLUMNS] == ["", "", "", ""]
+    assert answer(table(rows, header), pieces, 1) == [first, second, rejected]

@@ -2,9 +2,10 @@
 
 CrimeError                    status  500, exit code 1
 ├── DataError                         422
+│   ├── ColumnsError
+│   └── DateOrderError
 ├── BundleError                       409
 ├── GatesFailedError                  409
-├── EvaluationError                   409
 ├── RegistryError                     503
 │   └── ModelNotFoundError            404
 ├── BackupError
@@ -16,6 +17,7 @@ CrimeError                    status  500, exit code 1
 The last five come from commands only. A cell that can't be read is not an exception: see `reports.table.CellError`.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -32,6 +34,22 @@ class DataError(CrimeError):
     status = 422
 
 
+class ColumnsError(DataError):
+    """A table lacks columns that are needed. `columns`: the name and, if known, a value of each one that it has."""
+
+    def __init__(self, message: str, columns: Sequence[tuple[str, str]]):
+        super().__init__(message)
+        self.columns = list(columns)
+
+
+class DateOrderError(DataError):
+    """Whether the day or the month comes first in a table's dates is not told. `problem`: why, without the advice."""
+
+    def __init__(self, problem: str, advice: str):
+        super().__init__(f"{problem}: {advice}")
+        self.problem = problem
+
+
 class BundleError(CrimeError):
     """The directory holds no bundle, or a damaged one."""
 
@@ -40,12 +58,6 @@ class BundleError(CrimeError):
 
 class GatesFailedError(CrimeError):
     """A version did not pass all gates. The message says which, and why."""
-
-    status = 409
-
-
-class EvaluationError(CrimeError):
-    """Versions can't be compared: too few reports are new to all of them."""
 
     status = 409
 

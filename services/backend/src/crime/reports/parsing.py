@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from crime.core.errors import DataError
+from crime.core.errors import ColumnsError, DataError
 from crime.reports.categories import CATEGORY_OF_CODE, crime_code_index
 from crime.reports.cells import MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, cell_text, parse_cell
 from crime.reports.column_cells import ColumnCells
 from crime.reports.coordinates import coordinates_in, place_column
 from crime.reports.schema import Source, column_key
-from crime.reports.sources import FIELDS, NAME_OF_CODE, REQUIRED_FIELDS, SOURCES, own_columns, systems_of
+from crime.reports.sources import FIELDS, NAME_OF_CODE, REQUIRED_FIELDS, SOURCES, aliases, own_columns, systems_of
 from crime.reports.systems import SYSTEMS, Code, System
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.table_dates import DATE_CHARACTERS
@@ -233,11 +233,13 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
     if not is_payload and (required or not rejects) and not key.startswith("vict_"):
         seen = block.tally.cells.setdefault(column.name, ColumnCells(required))
     values: list[Any] = []
+    repairs: list[str] = []
     errors: dict[int, CellError] = {}
     counts = np.bincount(index, minlength=len(cells)).tolist()
     for position, (cell, count) in enumerate(zip(cells, counts, strict=True)):
         if not count:  # of the other system's rows
             values.append(None)
+            repairs.append("")
             continue
         cached = not isinstance(cell, str | bytes) or len(cell) <= MAX_CACHED_CHARACTERS
         parsed = (parse_cell if cached else parse_cell.__wrapped__)(block.source.system, key, cell, is_payload)
@@ -253,6 +255,9 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
         if repair:
             block.tally.repaired[repair] += count
         values.append(parsed.value)
+        repairs.append(repair or "")
+    if block.tally.row_repairs is not None and any(repairs):
+        block.tally.row_repairs.append((block.rows, np.array(repairs, object)[index]))
     _reject_rows(block, errors, encoded)
     return values
 
@@ -319,13 +324,41 @@ def _check_date_order(block: _Block) -> None:
         block.fields["date_rptd"][early] = np.nan
 
 
-def locate_columns(names: Sequence[str]) -> dict[str, int]:
-    """Positions of columns by key, of the first if a name repeats. Raises `DataError` if a required one is missing."""
+def recorded_labels(columns: Mapping[str, EncodedColumn], systems: np.ndarray) -> np.ndarray:
+    """(rows,) index of the category of each row's own crime code; -1 without a known one.
+
+    `systems`: (rows,) index of each row's report system.
+    """
+    labels = np.full(len(systems), -1)
+    for number, system in enumerate(SYSTEMS):
+        rows = systems == number
+        keys = [key for key in columns if SOURCES[system].field_of.get(key) == "crime_code"]
+        for key in keys if rows.any() else ():
+            cells, index = columns[key]
+            codes = np.array([_crime_code(parse_cell(system, "crime_code", cell, False).value) for cell in cells])
+            found = np.where(codes < 0, -1, CATEGORY_OF_CODE[codes])[index]
+            labels = np.where(rows & (labels < 0), found, labels)
+    return labels
+
+
+def locate_columns(names: Sequence[str], mapping: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Positions of columns by key, of the first if a name repeats.
+
+    `mapping`: by LAPD's name of a column, the name that this table has for it. Raises `ColumnsError` if a required
+    column or one of the mapping is missing.
+    """
     positions: dict[str, int] = {}
     for position, name in enumerate(names):
         positions.setdefault(column_key(name), position)
+    for name, own_name in (mapping or {}).items():
+        if own_name not in names:
+            raise ColumnsError(f"no column {own_name!r}, which was to be read as {name!r}", [(n, "") for n in names])
+        for alias in aliases(name):
+            positions.pop(alias, None)
+    positions |= {column_key(name): names.index(own_name) for name, own_name in (mapping or {}).items()}
     missing = [FIELDS[key].name for key in REQUIRED_FIELDS if FIELDS[key].names.isdisjoint(positions)]
     if missing:
         shown = ", ".join(repr(name[:40]) for name in names[:30])
-        raise DataError(f"not an LAPD table: no column {', '.join(map(repr, missing))}; it has {shown}")
+        problem = f"not an LAPD table: no column {', '.join(map(repr, missing))}; it has {shown}"
+        raise ColumnsError(problem, [(name, "") for name in names])
     return positions

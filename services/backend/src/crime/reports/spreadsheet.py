@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 FORMULA = r"^[=+\-@\t\r]"  # a cell that spreadsheets take for a formula, unless it is a number
 NUMBER = r"^[+-]?[0-9.]+$"
+_FIRST_CHARACTERS = frozenset("=+-@\t\r")  # of a formula; looked at before the pattern, which takes longer
 _formula = re.compile(rf"(?!{NUMBER}){FORMULA}").match
 
 
 def escape_formulas(cells: Iterable[str]) -> list[str]:
     """A row's cells; an apostrophe is put before each formula."""
-    return [f"'{cell}" if _formula(cell) else cell for cell in cells]
+    return [f"'{cell}" if cell[:1] in _FIRST_CHARACTERS and _formula(cell) else cell for cell in cells]
 
 
 def escape_formula_column(column: "pa.Array") -> "pa.Array":

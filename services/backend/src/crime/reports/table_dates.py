@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 
 from crime.core.days import EPOCH_ORDINAL, today
-from crime.core.errors import DataError
+from crime.core.errors import DataError, DateOrderError
 from crime.reports.dates import NUMERIC, full_year, parse_date
 
 Order = Literal["month", "day", "year", "year, day"]  # what comes first; in the last one the day comes second
@@ -71,8 +71,8 @@ class _Written:
 
 
 def _told_both_ways(name: str, text: str, order: Order, other_text: str, other: Order) -> DataError:
-    return DataError(
-        f"{name}: {text} has {WORDS[order]} and {other_text} {WORDS[other]}: write all dates one way, or {SAY}"
+    return DateOrderError(
+        f"{name}: {text} has {WORDS[order]} and {other_text} {WORDS[other]}", f"write all dates one way, or {SAY}"
     )
 
 
@@ -162,8 +162,8 @@ class TableDates:
         written = self._columns[name].families[family]
         shape = family[0]
         if known is None and shape != "year first" and written.unclear and not written.only_lapd:
-            words, advice = _possible_words(written.unclear), SAY if shape == "year last" else "write years in full"
-            raise DataError(f"{name}: {written.unclear} may have {words}, and no row tells which: {advice}")
+            problem = f"{name}: {written.unclear} may have {_possible_words(written.unclear)}, and no row tells which"
+            raise DateOrderError(problem, SAY if shape == "year last" else "write years in full")
         if known is not None:
             return known
         possible = [order for order in ORDERS[shape] if order in written.possible]

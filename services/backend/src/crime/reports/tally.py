@@ -7,6 +7,8 @@ from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crime.reports.column_cells import ColumnCells
 from crime.reports.systems import System
 from crime.reports.table_dates import TableDates
@@ -24,6 +26,8 @@ class Tally:
     system. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
     they are in the table, with the reason in front. `unread`: names of columns that no report has. `dates`: how the
     table writes its dates, as `day_first` says or, if it is None, as the rows do. `cells`: of each column by name.
+    `row_repairs`, if it is a list, receives for each repaired column of a block the rows (n,), as their numbers in the
+    block, and their repairs (n,), blank where there is none.
     """
 
     rejects: Path | None = None
@@ -39,6 +43,7 @@ class Tally:
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    row_repairs: list[tuple[np.ndarray, np.ndarray]] | None = field(default=None, compare=False)
     _started: set[Path] = field(default_factory=set, repr=False)
 
     def __post_init__(self, day_first: bool | None) -> None:

@@ -3,6 +3,7 @@
 They are plain dictionaries: a pydantic model of each would take as long as the prediction.
 """
 
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoredReports
+from crime.features.definitions import ReportFields
 from crime.features.field_text import value_text
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
@@ -50,14 +52,14 @@ def prediction_rows(
     milliseconds = round(seconds / len(reports.missing) * 1000, MILLISECOND_DECIMALS)
     labels = scored.probabilities.argmax(1).tolist()
     rounded = scored.probabilities.round(PROBABILITY_DECIMALS).tolist()
-    unknown = _with_unmet_codes(model, reports)
+    unknown = unmet_codes(model, reports.reports.fields, reports.unknown_codes)
     warnings_of = cache(partial(value_warnings, model.limits))  # most reports of a list share their values with others
     fields = [np.nan_to_num(reports.reports.fields[name]).astype(int).tolist() for name in WARNED_OF]
     warnings = [
         unread + warnings_of(day, SYSTEMS[system], area, district)
         for unread, day, system, area, district in zip(reports.warnings, *fields, strict=True)
     ]
-    rows = zip(labels, rounded, scored.level.tolist(), reports.missing, unknown, warnings, strict=True)
+    rows = zip(labels, rounded, scored.level.tolist(), reports.missing, warnings, strict=True)
     return [
         {
             "label": label,
@@ -66,24 +68,26 @@ def prediction_rows(
             "probabilities": dict(zip(CATEGORY_NAMES, probabilities, strict=True)),
             "level": levels[level],
             "missing": missing,
-            "unknown_codes": unknown_codes,
+            "unknown_codes": unknown.get(row, []),
             "warnings": warnings,
             "model_name": name,
             "model_version": version,
             "inference_time_ms": milliseconds,
         }
-        for label, probabilities, level, missing, unknown_codes, warnings in rows
+        for row, (label, probabilities, level, missing, warnings) in enumerate(rows)
     ]
 
 
-def _with_unmet_codes(model: CategoryBundle, reports: ReportList) -> list[list[str]]:
-    """For each report the codes that LAPD's tables lack, and those that the model's vocabularies lack."""
-    unknown = list(reports.unknown_codes)
+def unmet_codes(
+    model: CategoryBundle, fields: ReportFields, unknown_codes: Mapping[int, list[str]]
+) -> dict[int, list[str]]:
+    """By row its `unknown_codes`, which LAPD's tables lack, and those that the model's vocabularies lack."""
+    unknown = dict(unknown_codes)
     for name, vocabulary in model.encoder.vocabularies.items():
-        codes = reports.reports.fields[name]
+        codes = fields[name]
         unmet = np.isnan(vocabulary.numbers(codes)) & (codes != None)  # noqa: E711 (elementwise)
         for row in np.flatnonzero(unmet).tolist():
-            unknown[row] = [*unknown[row], model.encoder.unmet_code(name, codes[row])]
+            unknown[row] = [*unknown.get(row, ()), model.encoder.unmet_code(name, codes[row])]
     return unknown
 
 

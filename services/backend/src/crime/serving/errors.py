@@ -11,21 +11,33 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 
-from crime.core.errors import CrimeError
+from crime.core.errors import ColumnsError, CrimeError, DateOrderError
 
 MAX_PROBLEMS = 100  # listed of one request
 MAX_VALUE_CHARACTERS = 200  # of a wrong value, in an answer
+MAX_FOUND_COLUMNS = 500  # of a table, in an answer
 MAX_EXACT_INTEGER = 1 << 53  # JavaScript reads larger ones as another number
 
 
+class FoundColumn(BaseModel):
+    """A column of a table that lacks others: its name, and the first value in it, blank if none was seen."""
+
+    name: str
+    example: str
+
+
 class Problem(BaseModel):
-    """What is wrong with one field. `loc`: the path to it. `value`: what was sent. `msg`: what was expected."""
+    """What is wrong with one field. `loc`: the path to it. `value`: what was sent. `msg`: what was expected.
+
+    `columns`: those of a table that lacks others.
+    """
 
     loc: list[str | int]
     field: str
     value: Any = None
     msg: str
     type: str
+    columns: list[FoundColumn] | None = None
 
 
 class Problems(BaseModel):
@@ -75,6 +87,20 @@ def protocol_responses(error: type[BaseModel], *statuses: int, body: bool = Fals
 def field_problem(field: str, value: Any, message: str) -> RequestValidationError:
     """A 422 that names one field of the body."""
     return RequestValidationError([{"loc": ("body", field), "msg": message, "type": "value_error", "input": value}])
+
+
+def table_problem(error: Exception) -> RequestValidationError:
+    """A 422 for a table that can't be read; of the type `columns` or `date_order` where the client can help."""
+    problem: dict[str, Any] = {"loc": ("body", "file"), "msg": str(error), "type": "value_error", "input": None}
+    if isinstance(error, ColumnsError):
+        columns = [
+            FoundColumn(name=name[:MAX_VALUE_CHARACTERS], example=example[:MAX_VALUE_CHARACTERS]).model_dump()
+            for name, example in error.columns[:MAX_FOUND_COLUMNS]
+        ]
+        problem |= {"type": "columns", "ctx": {"columns": columns}}
+    elif isinstance(error, DateOrderError):
+        problem |= {"type": "date_order"}
+    return RequestValidationError([problem])
 
 
 def json_problem(message: str) -> RequestValidationError:
@@ -144,13 +170,14 @@ def _problem(error: dict[str, Any]) -> dict[str, Any]:
             message, field, value = f"not JSON: {error.get('ctx', {}).get('error', message)}", "body", None
         case _ if message.startswith("Date Rptd: "):  # pydantic reports a problem of two fields for the whole object
             field, _, message = message.partition(": ")
-    return {
+    problem = {
         "loc": loc,
         "field": field,
         "value": _json_value(value),
         "msg": f"{field}: {message}",
         "type": error["type"],
     }
+    return problem | {"columns": error["ctx"]["columns"]} if error["type"] == "columns" else problem
 
 
 def _json_value(value: Any) -> Any:

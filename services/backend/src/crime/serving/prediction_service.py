@@ -12,13 +12,11 @@ from crime.features.definitions import ReportFields
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
-from crime.serving.metrics import LOST, prediction_counter
+from crime.serving.metrics import prediction_counter
 from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.report import ModelInput, Report, model_input
 from crime.serving.payloads.report_warnings import value_warnings
 from crime.serving.recorder import Recorder
-
-NOT_LIVE = LOST.labels("not live")  # sent with `record=false`
 
 
 @dataclass(slots=True)
@@ -94,21 +92,15 @@ class PredictionService:
         contributions.sort(key=lambda contribution: -abs(contribution.push))
         return ExplanationAnswer(answer, inputs.fields, contributions, explanation.start)
 
-    def predict_table(self, champion: CategoryBundle, reports: Reports, record: bool = True) -> ScoredReports:
-        """Predict a block of a table with `champion`: a table is answered by one model throughout.
-
-        `record`: the reports are live ones, which drift and performance are measured on.
-        """
+    def predict_table(self, champion: CategoryBundle, reports: Reports) -> ScoredReports:
+        """Predict a block of a table with `champion`: a table is answered by one model throughout."""
         scored = score_reports(champion, reports)
         accepted = scored.accepted
         if not accepted.all():
             reports = reports.take(accepted)
         if len(reports):
             probabilities, version = scored.probabilities[accepted], champion.version
-            if record:
-                self.recorder.add_table(version, reports.fields, probabilities, scored.level[accepted])
-            else:
-                NOT_LIVE.inc(len(reports))
+            self.recorder.add_table(version, reports.fields, probabilities, scored.level[accepted])
             counts = np.bincount(probabilities.argmax(1), minlength=len(CATEGORY_NAMES)).tolist()
             for name, count in zip(CATEGORY_NAMES, counts, strict=True):
                 prediction_counter(name, version).inc(count)

@@ -12,7 +12,7 @@ import numpy as np
 import structlog
 from fastapi.concurrency import run_in_threadpool
 
-from crime.classifier.bundle import CategoryBundle, Prediction
+from crime.classifier.bundle import Prediction
 from crime.core.errors import RegistryError
 from crime.core.file_store import FileStore
 from crime.core.memory import release_free_memory
@@ -131,8 +131,14 @@ class Recorder:
             own = list(self._pending) if self.log.store else [*self._flushed, *self._pending]
         return self.log.read(own, shadows)
 
-    def drift(self, model: CategoryBundle) -> DriftReport:
-        """Compare the latest predictions with the model's reference, and set the metrics. Raises `RegistryError`."""
+    def drift(self) -> DriftReport | None:
+        """Compare the latest predictions with the champion's reference, and set the metrics; None without a model.
+
+        Raises `RegistryError`.
+        """
+        model = self.models.category_model
+        if model is None:
+            return None
         report = drift_report(model, self.recorded(), read_performance(self.log.store))
         DRIFT.clear()
         for feature in report.features:
@@ -160,8 +166,7 @@ class Recorder:
             await asyncio.sleep(self.interval)
             try:
                 await run_in_threadpool(self.flush)
-                if model := self.models.category_model:
-                    await run_in_threadpool(self.drift, model)
+                await run_in_threadpool(self.drift)
                 await run_in_threadpool(release_free_memory)  # comparing takes tens of MB
             except Exception as error:  # monitoring must never stop predictions
                 log.error("monitoring failed", why=str(error))

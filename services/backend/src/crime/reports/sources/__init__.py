@@ -68,6 +68,13 @@ def near_name(key: str) -> str | None:
     return _NAME_OF_KEY[near[0]] if near else None
 
 
+def aliases(name: str) -> set[str]:
+    """The keys, in all dialects, of the columns that fill the same field as the one of this name."""
+    key = column_key(name)
+    fields = {(source.system, field) for source in SOURCES.values() if (field := source.field_of.get(key))}
+    return {key}.union(*(SOURCES[system].fields[field].names for system, field in fields))
+
+
 def own_columns(system: System) -> frozenset[str]:
     """The keys of columns that this source alone has."""
     return _OWN[system]

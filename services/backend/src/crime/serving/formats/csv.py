@@ -3,15 +3,18 @@
 import codecs
 import csv
 import io
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import IO
 
+import numpy as np
+
+from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock
-from crime.core.errors import DataError
+from crime.core.errors import DataError, DateOrderError
 from crime.reports.archives import UNREADABLE_ERRORS
 from crime.reports.formats import FORMAT_NAMES, format_of
 from crime.reports.header import CsvHeader, csv_header
@@ -19,32 +22,43 @@ from crime.reports.parsing import learn_dates, locate_columns, parse_columns
 from crime.reports.spreadsheet import escape_formulas
 from crime.reports.table import EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
+from crime.serving.row_notes import NOTE_COLUMNS, row_notes
 
 BLOCK_ROWS = 5_000  # scored at a time: bounds the memory that an upload takes
 PROBE_ROWS = 500  # looked at together before the answer begins
+ADDED_COLUMNS = (*ANSWER_COLUMNS, *NOTE_COLUMNS)
 MAX_LINE_CHARACTERS = 1 << 20  # a small gzip file can hold a line of many gigabytes
 
 
 @dataclass(frozen=True)
 class CsvTable:
-    """A seekable table whose header was found. `tally` knows how it writes its dates."""
+    """A seekable table whose header was found. `tally` knows how it writes its dates.
+
+    `mapping`: by LAPD's name of a column, the table's own name for it, where that differs.
+    """
 
     file: IO[bytes]
     header: CsvHeader
     tally: Tally
+    mapping: Mapping[str, str]
+
+    @property
+    def unmapped_names(self) -> list[str]:
+        own_names = set(self.mapping.values())
+        return [name for name in self.header.names if name not in own_names]
 
 
-def open_csv(file: IO[bytes], day_first: bool | None = None) -> CsvTable:
-    """Look at a table's first rows, before any of it is answered.
+def open_csv(file: IO[bytes], day_first: bool | None = None, mapping: Mapping[str, str] | None = None) -> CsvTable:
+    """Look at a table's first rows, before any of it is answered. `mapping` as in `CsvTable`.
 
-    Raises `DataError` if it is no LAPD table, if no row can be read, if the order of its dates is not told, or if a
-    short table has a column that is not what its name says.
+    Raises `DataError` if no row can be read, or if a short table has a column that is not what its name says;
+    `ColumnsError` if columns are missing; `DateOrderError` if the order of its dates is not told.
     """
     if (kind := format_of(file)) != "csv":
         advice = "Use the page or `crime predict`, or save it as CSV"
         raise DataError(f"{FORMAT_NAMES[kind]}: this server reads tables as CSV, or as Arrow streams. {advice}")
     with closing(csv_lines(file)) as lines:
-        table = CsvTable(file, csv_header(lines), Tally(day_first=day_first))
+        table = CsvTable(file, csv_header(lines, mapping), Tally(day_first=day_first), mapping or {})
     trial, is_readable = Tally(day_first=False), False
     for block in _blocks(table, PROBE_ROWS):
         columns = block.columns()
@@ -64,8 +78,8 @@ def open_csv(file: IO[bytes], day_first: bool | None = None) -> CsvTable:
 def _parse(columns: dict[str, EncodedColumn], block: "_Block", tally: Tally) -> Reports:
     """The block's whole rows; the others are counted."""
     for row in block.rows:
-        if len(row) != len(block.names):
-            tally.reject_misshapen(f"expected {len(block.names)} cells, found {len(row)}", tally.rows + 1, "")
+        if len(row) != block.width:
+            tally.reject_misshapen(f"expected {block.width} cells, found {len(row)}", tally.rows + 1, "")
     return parse_columns(columns, len(block.whole), tally, reading="reject")
 
 
@@ -96,36 +110,47 @@ def _decode_cp1252(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("crime-cp1252", _decode_cp1252)
 
 
-def answer_csv(table: CsvTable, score: ScoreBlock, block_rows: int = BLOCK_ROWS) -> Iterator[str]:
-    """The table's own columns followed by `ANSWER_COLUMNS`, in pieces: the header and a block, then block by block.
+def answer_csv(
+    table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int = BLOCK_ROWS
+) -> Iterator[str]:
+    """The table's own columns followed by `ADDED_COLUMNS`, in pieces: the header and a block, then block by block.
 
     Rows with the wrong number of cells are kept, with an `error`. A table that can't be read on, or with a column that
     is not what its name says, ends with a row whose `error` says why. Raises `DataError` if that is in the first block.
     """
-    blocks = _answered_blocks(table, score, block_rows)
+    blocks = _answered_blocks(table, score, champion, block_rows)
     yield next(blocks)
     try:
         yield from blocks
     except (DataError, *UNREADABLE_ERRORS) as error:
         text = _Buffer()
-        blank = [""] * (len(table.header.names) + len(ANSWER_COLUMNS) - 1)
-        csv.writer(text, lineterminator="\n").writerow([*blank, f"the table ends here: {error}"])
+        reason = error.problem if isinstance(error, DateOrderError) else error
+        row = [*[""] * len(table.header.names), *_only_error(f"the table ends here: {reason}")]
+        csv.writer(text, lineterminator="\n").writerow(row)
         yield text.take()
 
 
-def _answered_blocks(table: CsvTable, score: ScoreBlock, block_rows: int) -> Iterator[str]:
+def _only_error(message: str) -> list[str]:
+    """The added cells of a row that was not read."""
+    return [message if name == "error" else "" for name in ADDED_COLUMNS]
+
+
+def _answered_blocks(table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int) -> Iterator[str]:
     text, width = _Buffer(), len(table.header.names)
     write = csv.writer(text, lineterminator="\n").writerow
-    write([*escape_formulas(table.header.names), *ANSWER_COLUMNS])
+    write([*escape_formulas(table.header.names), *ADDED_COLUMNS])
     for block in _blocks(table, block_rows):
-        reports = _parse(block.columns(), block, table.tally)
-        scored = score(reports)
-        answers = zip(*scored.columns().values(), strict=True)
+        repairs: list[tuple[np.ndarray, np.ndarray]] = []
+        table.tally.row_repairs = repairs
+        columns = block.columns()
+        reports = _parse(columns, block, table.tally)
+        added = score(reports).columns() | row_notes(champion, columns, reports, repairs)
+        answers = zip(*added.values(), strict=True)
         for row in block.rows:
             if len(row) == width:
-                answer: Iterable[object] = ("" if cell is None else cell for cell in next(answers))
+                answer: Iterable[object] = next(answers)
             else:
-                answer = [*[""] * (len(ANSWER_COLUMNS) - 1), f"expected {width} cells, found {len(row)}"]
+                answer = _only_error(f"expected {width} cells, found {len(row)}")
             write([*_resize(escape_formulas(row), width), *answer])
         yield text.take()
     if rest := text.take():  # of a table without rows
@@ -139,20 +164,24 @@ def _resize(row: list[str], length: int) -> list[str]:
 
 @dataclass(frozen=True)
 class _Block:
-    """Rows of a table, of which those that are `whole` have a cell in each of the columns `names`."""
+    """Rows of a table, of which those that are `whole` have a cell in each of the table's columns."""
 
-    names: list[str]
+    table: CsvTable
     rows: list[list[str]]
+
+    @property
+    def width(self) -> int:
+        return len(self.table.header.names)
 
     @cached_property
     def whole(self) -> list[list[str]]:
-        return [row for row in self.rows if len(row) == len(self.names)]
+        return [row for row in self.rows if len(row) == self.width]
 
     def columns(self) -> dict[str, EncodedColumn]:
         """The whole rows' columns by key."""
         return {
             key: encode_column([row[position] for row in self.whole])
-            for key, position in locate_columns(self.names).items()
+            for key, position in locate_columns(self.table.header.names, self.table.mapping).items()
         }
 
 
@@ -165,12 +194,12 @@ def _blocks(table: CsvTable, size: int) -> Iterator[_Block]:
                 if row:
                     rows.append(row)
                 if len(rows) == size:
-                    yield _Block(table.header.names, rows)
+                    yield _Block(table, rows)
                     rows = []
         except csv.Error as error:
             raise DataError(f"not a CSV table: {error}") from error
         if rows:
-            yield _Block(table.header.names, rows)
+            yield _Block(table, rows)
 
 
 class _Buffer:

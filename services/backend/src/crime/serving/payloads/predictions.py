@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.systems import System
 
 REPORT_REFERENCE = {"$ref": "#/components/schemas/Report"}  # the body of endpoints that parse reports themselves
 
@@ -21,6 +22,15 @@ class Prediction(BaseModel):
     model_name: str
     model_version: str
     inference_time_ms: float
+
+
+class TableColumn(BaseModel):
+    """A column of a table of reports that is read. `systems`: the report systems whose tables have it."""
+
+    name: str
+    about: str
+    required: bool
+    systems: list[System]
 
 
 class Reason(BaseModel):

@@ -15,6 +15,7 @@ from crime.reports.schema import Source, column_key
 from crime.reports.sources import (
     CIRCUMSTANCES,
     FIELD_OF_NAME,
+    FIELDS,
     REQUIRED_FIELDS,
     SOURCES,
     is_filled,
@@ -33,11 +34,11 @@ MARKS = own_columns("nibrs")  # columns that tell a report's system, read or not
 
 @dataclass(frozen=True)
 class ReportList:
-    """`missing`, `unknown_codes`, `warnings`: for each report as in its `ModelInput`. No report has an error."""
+    """`missing`, `warnings`: for each report as in its `ModelInput`, `unknown_codes` by row. No report has an error."""
 
     reports: Reports
     missing: list[list[str]]
-    unknown_codes: list[list[str]]
+    unknown_codes: dict[int, list[str]]
     warnings: list[list[str]]
 
 
@@ -80,7 +81,7 @@ def parse_report_list(reports: list[Any]) -> ReportList:
         raise _validation_error(problems)
     systems = [SYSTEMS[system] for system in parsed.fields["system"].astype(int).tolist()]
     warnings = list_warnings(reports, systems, cells.values())
-    return ReportList(parsed, _missing(parsed.fields), _unknown_codes(columns, parsed.fields["system"]), warnings)
+    return ReportList(parsed, _missing(parsed.fields), unknown_codes(columns, parsed.fields), warnings)
 
 
 def cells_by_column(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -144,35 +145,42 @@ def _missing(fields: dict[str, np.ndarray]) -> list[list[str]]:
     return [names[pattern] for pattern in pattern_of_row.ravel().tolist()]
 
 
-def _unknown_codes(columns: dict[str, EncodedColumn], systems: np.ndarray) -> list[list[str]]:
-    """For each report the codes that LAPD's tables lack. `systems`: (rows,) index of each report's system."""
-    unknown: list[list[str]] = [[] for _ in systems]
-    for key in ("premis_cd", "premise_cd", "weapon_used_cd", "mocodes"):
-        if key not in columns:
-            continue
+def unknown_codes(columns: Mapping[str, EncodedColumn], fields: Mapping[str, np.ndarray]) -> dict[int, list[str]]:
+    """By row, where there are any, the codes that LAPD's tables lack. `fields`: as they were read of the `columns`."""
+    unknown: dict[int, list[str]] = {}
+    for key in filter(columns.__contains__, ("premis_cd", "premise_cd", "weapon_used_cd")):
         texts, index = columns[key]
         for number, system in enumerate(SYSTEMS):
-            codes = {position: _unknown_codes_in(system, key, text) for position, text in enumerate(texts)}
-            with_unknown = [position for position, unknown_codes in codes.items() if unknown_codes]
-            for row in np.flatnonzero(np.isin(index, with_unknown) & (systems == number)).tolist():
-                unknown[row] += codes[int(index[row])]
+            if not (fields["system"] == number).any():
+                continue
+            codes = {position: _unknown_code_in(system, key, text) for position, text in enumerate(texts)}
+            with_unknown = [position for position, code in codes.items() if code]
+            for row in np.flatnonzero(np.isin(index, with_unknown) & (fields["system"] == number)).tolist():
+                unknown.setdefault(row, []).append(codes[int(index[row])])
+    column, mo_codes = FIELDS["mocodes"], fields["mocodes"].tolist()
+    unknown_mo_codes = {code for code in set(chain.from_iterable(filter(None, mo_codes))) if not column.is_known(code)}
+    if unknown_mo_codes:
+        for row, of_row in enumerate(mo_codes):
+            if of_row and not unknown_mo_codes.isdisjoint(of_row):
+                names = [f"{column.name} {code}" for code in of_row if code in unknown_mo_codes]
+                unknown[row] = unknown.get(row, []) + names
     return unknown
 
 
-def _unknown_codes_in(system: System, key: str, cell: Any) -> list[str]:
+def _unknown_code_in(system: System, key: str, cell: Any) -> str:
+    """The code of a premise's or weapon's cell, with its column, if LAPD's table lacks it; else blank."""
     source = SOURCES[system]
     text = "" if cell is OMITTED else cell.strip()
     if not text or key not in source.field_of:
-        return []
+        return ""
     column = source.fields[source.field_of[key]]
     if column.codes is None or column.parse is None:
-        return []
+        return ""
     try:
-        value = column.parse(text)[0]
+        code = column.parse(text)[0].code
     except ValueError:  # of a report of the other system
-        return []
-    codes = value if column.key == "mocodes" else [value.code] if value.code else []
-    return [f"{REPORT_COLUMNS[column.key].name} {code}" for code in codes if not column.is_known(code)]
+        return ""
+    return f"{REPORT_COLUMNS[column.key].name} {code}" if code and not column.is_known(code) else ""
 
 
 def _validation_error(problems: list[_Problem]) -> RequestValidationError:

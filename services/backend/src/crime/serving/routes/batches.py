@@ -3,30 +3,34 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import chain
 from time import perf_counter
 from typing import IO, Annotated, TypeVar
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoreBlock
 from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
+from crime.reports.sources import FIELDS, SOURCES
 from crime.serving.answers import prediction_rows
 from crime.serving.bodies import check_length, json_response, media_type, read_list_body, spool_body
 from crime.serving.column_table import not_read
 from crime.serving.dependencies import model_of, predictions_of, settings_of
-from crime.serving.errors import BODY_RESPONSES, Responses, field_problem, json_problem
+from crime.serving.errors import BODY_RESPONSES, Responses, field_problem, json_problem, table_problem
 from crime.serving.formats.arrow import ARROW_TYPE, answer_arrow, column_names, open_arrow
 from crime.serving.formats.csv import answer_csv, open_csv
-from crime.serving.payloads.predictions import REPORT_REFERENCE, Prediction
+from crime.serving.payloads.predictions import REPORT_REFERENCE, Prediction, TableColumn
 from crime.serving.payloads.report_list import parse_report_list
 
 router = APIRouter(tags=["predictions"])
 Piece = TypeVar("Piece", str, bytes)
+MAPPING_ADAPTER = TypeAdapter(dict[str, str])
 
 TEXT_SCHEMA = {"schema": {"type": "string"}}
 BINARY_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
@@ -61,42 +65,50 @@ async def predict_batch(
         bool | None,
         Query(description="of a CSV table whose dates are as 01/02/2020, where its other rows do not tell"),
     ] = None,
-    record: Annotated[
-        bool,
-        Query(description="false: these are no live reports, so that drift and performance are not measured on them"),
-    ] = True,
+    columns: Annotated[
+        str | None,
+        Query(
+            description="of a CSV table with other names of columns: a JSON object of its names by LAPD's",
+            examples=['{"DATE OCC": "When", "TIME OCC": "When", "AREA": "Division"}'],
+        ),
+    ] = None,
 ) -> Response:
     """Predict many reports. The answer has the format of the body:
 
     - a JSON list of reports: a list of predictions;
     - a CSV table, as the body or as an uploaded `file`, also packed with gzip or zip: the table followed by the columns
-      of the prediction, with `error` where a row can't be read, streamed back;
+      of the prediction, with `error` where a row can't be read, streamed back. Four more tell of each row the day that
+      was read, the category of its own crime code, what was read otherwise than it is written, and warnings;
     - an Arrow IPC stream: a stream with the columns of the prediction alone.
 
-    Of a table, the header `Columns-Not-Read` lists columns that no report has. Systems that send reports as they come
-    leave `record` as it is; an old table, or one that an analyst looks at, is sent with `record=false`.
+    Of a table, the header `Columns-Not-Read` lists columns that no report has. A table that lacks columns is a 422 that
+    lists those it has (`columns`), one whose dates may have the day or the month first a 422 of the type `date_order`.
     """
     champion = model_of(request)
-    score = partial(predictions_of(request).predict_table, champion, record=record)
+    score = partial(predictions_of(request).predict_table, champion)
     body_type = media_type(request)
+    mapping = _mapping(columns)
+    answer = partial(_answer_csv, score=score, champion=champion, day_first=day_first, mapping=mapping)
     if body_type == "multipart/form-data":
         check_length(request)
         form = await request.form()
         upload = next((part for part in form.values() if not isinstance(part, str)), None)
         if upload is None:
             raise field_problem("file", None, "expected an uploaded CSV file in the form field `file`")
-        return await run_in_threadpool(_answer_csv, upload.file, score, day_first)
+        return await run_in_threadpool(answer, upload.file)
     if day_first is not None and body_type in ("application/json", ARROW_TYPE):
         raise field_problem("day_first", day_first, "expected with a CSV table; in JSON and Arrow the month is first")
+    if mapping and body_type in ("application/json", ARROW_TYPE):
+        raise field_problem("columns", columns, "expected with a CSV table; in JSON and Arrow use LAPD's names")
     body = await spool_body(request)
     if body_type == "application/json":
-        return await run_in_threadpool(_answer_list, champion, body, request, score)
+        return await run_in_threadpool(_answer_list, champion, body, request)
     if body_type == ARROW_TYPE:
         return await run_in_threadpool(_answer_arrow, body, score)
-    return await run_in_threadpool(_answer_csv, body, score, day_first)
+    return await run_in_threadpool(answer, body)
 
 
-def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request, score: ScoreBlock) -> Response:
+def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) -> Response:
     limit = settings_of(request).max_batch
     try:
         with file:
@@ -112,17 +124,42 @@ def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request, sc
     start = perf_counter()
     reports = parse_report_list(payload)
     parse_seconds = perf_counter() - start
-    scored = score(reports.reports)
+    scored = predictions_of(request).predict_table(champion, reports.reports)
     return json_response(prediction_rows(champion, reports, scored, parse_seconds + scored.seconds))
 
 
-def _answer_csv(file: IO[bytes], score: ScoreBlock, day_first: bool | None) -> Response:
+def _mapping(columns: str | None) -> dict[str, str]:
+    """The query's `columns`, parsed. Raises `RequestValidationError`."""
+    try:
+        return {} if columns is None else MAPPING_ADAPTER.validate_json(columns)
+    except ValueError:
+        raise field_problem("columns", columns, "expected a JSON object of this table's names by LAPD's") from None
+
+
+@router.get("/columns")
+def read_columns() -> list[TableColumn]:
+    """The columns of a table of reports that are read, those that every table needs first."""
+    found = [
+        TableColumn(
+            name=FIELDS[key].name,
+            about=FIELDS[key].about,
+            required=FIELDS[key].required,
+            systems=[system for system, source in SOURCES.items() if key in source.fields],
+        )
+        for key in dict.fromkeys(chain.from_iterable(source.fields for source in SOURCES.values()))
+    ]
+    return sorted(found, key=lambda column: not column.required)
+
+
+def _answer_csv(
+    file: IO[bytes], score: ScoreBlock, champion: CategoryBundle, day_first: bool | None, mapping: dict[str, str]
+) -> Response:
     headers = {"Content-Disposition": 'attachment; filename="predictions.csv"'}
 
     def pieces(stack: ExitStack) -> Iterator[str]:
-        table = open_csv(stack.enter_context(open_unpacked(file)), day_first)
-        headers.update(not_read(table.header.names))
-        return answer_csv(table, score)
+        table = open_csv(stack.enter_context(open_unpacked(file)), day_first, mapping)
+        headers.update(not_read(table.unmapped_names))
+        return answer_csv(table, score, champion)
 
     return _stream(file, pieces, "text/csv", headers)
 
@@ -156,7 +193,7 @@ def _stream(
         first = next(rest)
     except (DataError, *UNREADABLE_ERRORS) as error:
         stack.close()
-        raise field_problem("file", None, str(error)) from None
+        raise table_problem(error) from None
 
     def stream() -> Iterator[Piece]:
         with stack:

@@ -1,0 +1,70 @@
+"""What is told of each row of a CSV table beside its answer: how it was read, and what to know of its answer."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from crime.classifier.bundle import CategoryBundle
+from crime.reports.categories import CATEGORY_NAMES
+from crime.reports.parsing import recorded_labels
+from crime.reports.systems import SYSTEMS
+from crime.reports.table import EncodedColumn, Reports
+from crime.serving.answers import WARNED_OF, unmet_codes
+from crime.serving.payloads.report_list import unknown_codes
+from crime.serving.payloads.report_warnings import value_warnings
+
+NOTE_COLUMNS = ("date_read", "recorded_name", "repaired", "warnings")
+BETWEEN = "; "  # several repairs or warnings of one row
+UNMET = "not in LAPD's tables or not learnt by the model, not used"
+
+
+def row_notes(
+    model: CategoryBundle,
+    columns: Mapping[str, EncodedColumn],
+    reports: Reports,
+    repairs: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> dict[str, list[str]]:
+    """The columns named in `NOTE_COLUMNS`, blank where there is nothing to tell; all are of a rejected row.
+
+    The day that was read, the category of the row's own crime code, what was read otherwise than it is written, and
+    what `POST /predict` says in `unknown_codes` and `warnings`. `columns`: of the reports, by key; `repairs`: as
+    `Tally.row_repairs`.
+    """
+    rows, accepted = len(reports), reports.accepted
+    days = np.where(accepted, reports.fields["date_occ"], 0).astype("datetime64[D]").astype(str)
+    labels = recorded_labels(columns, reports.fields["system"])
+    repaired = np.full(rows, "", object)
+    for numbers, texts in repairs:
+        has_one = texts != ""
+        has_earlier = has_one & (repaired[numbers] != "")
+        repaired[numbers[has_earlier]] += BETWEEN
+        repaired[numbers[has_one]] += texts[has_one]
+    notes = (
+        days,
+        np.array([*CATEGORY_NAMES, ""], object)[labels],
+        repaired,
+        np.array(_warnings(model, columns, reports), object),
+    )
+    return dict(zip(NOTE_COLUMNS, (np.where(accepted, cells, "").tolist() for cells in notes), strict=True))
+
+
+def _warnings(model: CategoryBundle, columns: Mapping[str, EncodedColumn], reports: Reports) -> list[str]:
+    found = [""] * len(reports)
+    for row, codes in unmet_codes(model, reports.fields, unknown_codes(columns, reports.fields)).items():
+        found[row] = BETWEEN.join(f"{code}: {UNMET}" for code in dict.fromkeys(codes))
+    fields = [np.where(reports.accepted, np.nan_to_num(reports.fields[name]), 0).astype(int) for name in WARNED_OF]
+    for row in np.flatnonzero(reports.accepted & _is_odd(model, *fields)).tolist():
+        day, system, area, district = (int(values[row]) for values in fields)
+        more = value_warnings(model.limits, day, SYSTEMS[system], area, district)
+        found[row] = BETWEEN.join(filter(None, (found[row], *more)))
+    return found
+
+
+def _is_odd(
+    model: CategoryBundle, day: np.ndarray, system: np.ndarray, area: np.ndarray, district: np.ndarray
+) -> np.ndarray:
+    """(rows,) whether there are `value_warnings` of each row; to ask for them row by row would take longer."""
+    pairs, pair_of_row = np.unique(np.array([day, system]), axis=1, return_inverse=True)
+    odd_pairs = [bool(model.limits.warnings(day, SYSTEMS[system])) for day, system in pairs.T.tolist()]
+    odd: np.ndarray = np.array(odd_pairs)[pair_of_row.ravel()] | ((district > 0) & (district // 100 != area))
+    return odd
