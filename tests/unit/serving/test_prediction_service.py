@@ -10,7 +10,7 @@ from crime.core.settings import Settings
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.table import CellError, Reports
 from crime.serving.model_manager import ModelManager
-from crime.serving.payloads.report import EXAMPLE_REPORT, Report
+from crime.serving.payloads.report import EXAMPLE_REPORT, PartialReport, Report
 from crime.serving.payloads.report_list import parse_report_list
 from crime.serving.prediction_service import PredictionService
 from crime.serving.recorder import Recorder
@@ -129,12 +129,13 @@ def test_an_explanation_adds_up_and_is_counted_but_not_recorded(
     service: PredictionService, recorder: Recorder, small_bundle: CategoryBundle, metric: Metric
 ) -> None:
     before = counted(metric, small_bundle).sum()
-    explanation = service.explain_report(small_bundle, report())
-    raw = explanation.start + sum(contribution.log_odds for contribution in explanation.contributions)
+    answer = service.explain_report(small_bundle, PartialReport.model_validate(EXAMPLE_REPORT))
+    explanation, label = answer.explanation, answer.answer.label
+    raw = explanation.start + sum(explanation.contributions.values())
     shares = np.exp(raw) / np.exp(raw).sum()
-    assert shares == pytest.approx(explanation.answer.prediction.probabilities, abs=1e-6)
-    pushes = [abs(contribution.push) for contribution in explanation.contributions]
-    assert pushes == sorted(pushes, reverse=True)
-    assert {"AREA", "Weapon Used Cd", "Mocodes 0344"} <= {part.field for part in explanation.contributions}
+    assert shares == pytest.approx(answer.answer.prediction.probabilities, abs=1e-6)
+    effects = [abs(explanation.effects[name][label]) for name in answer.columns if name in explanation.effects]
+    assert effects == sorted(effects, reverse=True)
+    assert {"AREA", "Weapon Used Cd", "Mocodes 0344"} <= set(answer.columns[: len(effects)])
     assert counted(metric, small_bundle).sum() == before + 1
     assert len(recorder.recorded()) == 0

@@ -143,6 +143,14 @@ class CategoryBundle:
                 probabilities[first + chosen] = self.boosters[level].predict(inputs)
         return Predictions(probabilities, levels)
 
+    def predict_features(self, features: np.ndarray, level: DetailLevel) -> np.ndarray:
+        """(rows, 7) probabilities by one detail level's model, of encoded reports (rows, features), NaN for unknown."""
+        return self.boosters[level].predict(self.level_matrix(features, level))
+
+    def level_matrix(self, features: np.ndarray, level: DetailLevel) -> np.ndarray:
+        """(rows, inputs of the level) of encoded reports (rows, features): the features and the naive Bayes inputs."""
+        return np.hstack([features, self.naive_bayes.predict(features)])[:, self.columns[level]]
+
     def level_of(self, fields: ReportFields) -> DetailLevel:
         """The most detailed level at which one report, each field a scalar, has something that the model uses."""
         return level_of(fields, self.report_fields)

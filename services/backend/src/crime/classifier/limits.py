@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crime.core.days import day_text
+from crime.core.days import day_text, today
 from crime.reports.systems import SYSTEM_NAMES, System
 
 MAX_DAYS_OUTSIDE = 365  # of a report before or after all that a model learnt from; beyond them it is told
@@ -21,7 +21,9 @@ class TrainingLimits:
         found = []
         if self.systems and system not in self.systems:
             found.append(f"System: the model learnt from no reports by {SYSTEM_NAMES[system]}, only from others")
-        if day - self.last > MAX_DAYS_OUTSIDE:
+        if day > self.last and day > today() + 1:  # tomorrow may have begun where the report was taken
+            found.append(f"DATE OCC: {day_text(day)} is in the future")
+        elif day - self.last > MAX_DAYS_OUTSIDE:
             years = (day - self.last) / 365.25
             found.append(f"DATE OCC: {years:.1f} years after the model's newest report, {day_text(self.last)}")
         if self.first - day > MAX_DAYS_OUTSIDE:

@@ -30,6 +30,8 @@ def value_text(field: str, fields: ReportFields) -> str:
         case "LAT" | "LON":
             return f"{fields[field.lower()]:.4f}"
         case "Date Rptd":
+            if fields["date_occ"] != fields["date_occ"]:  # NaN: not known
+                return day_text(int(fields["date_rptd"]))
             days = int(fields["date_rptd"] - fields["date_occ"])
             return "the same day" if not days else f"{days:,} day{'s' * (days > 1)} later"
         case "System":

@@ -19,10 +19,10 @@ from crime.reports.systems import SYSTEMS
 from crime.serving.explanation_words import reason_text
 from crime.serving.payloads.report_list import ReportList
 from crime.serving.payloads.report_warnings import value_warnings
-from crime.serving.prediction_service import ExplanationAnswer, FieldContribution, PredictionAnswer
+from crime.serving.prediction_service import ExplanationAnswer, PredictionAnswer
 
 WARNED_OF = ("date_occ", "system", "area", "rpt_dist_no")
-PROBABILITY_DECIMALS, MILLISECOND_DECIMALS = 6, 4
+PROBABILITY_DECIMALS, MILLISECOND_DECIMALS, BIT_DECIMALS = 6, 4, 3
 
 
 def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
@@ -91,20 +91,39 @@ def unmet_codes(
     return unknown
 
 
-def explanation_row(explanation: ExplanationAnswer) -> dict[str, Any]:
+def explanation_row(answer: ExplanationAnswer) -> dict[str, Any]:
     """The fields of an `Explanation`."""
-    reasons = [_reason(explanation, contribution) for contribution in explanation.contributions]
-    return {**prediction_row(explanation.answer), "reasons": reasons, "start": _by_category(explanation.start)}
-
-
-def _reason(explanation: ExplanationAnswer, contribution: FieldContribution) -> dict[str, Any]:
-    field, answer = contribution.field, explanation.answer
-    value = None if field in answer.missing else value_text(field, explanation.fields)
+    explanation = answer.explanation
+    record = explanation.track_record
     return {
-        "field": field,
+        **prediction_row(answer.answer),
+        "reasons": [_reason(answer, column) for column in answer.columns],
+        "start": _by_category(explanation.start),
+        "base_rates": _by_category(explanation.base_rates),
+        "open_bits": round(explanation.open_bits, BIT_DECIMALS),
+        "next_fields": [
+            {"fields": list(field.columns), "gain_bits": round(field.gain, BIT_DECIMALS)}
+            for field in explanation.next_fields
+        ],
+        "track_record": {
+            "reports": record.reports,
+            "accuracy": round(record.accuracy, PROBABILITY_DECIMALS),
+            "as_sure_reports": record.as_sure_reports,
+            "as_sure": round(record.as_sure, PROBABILITY_DECIMALS),
+        },
+    }
+
+
+def _reason(answer: ExplanationAnswer, column: str) -> dict[str, Any]:
+    explanation, label = answer.explanation, answer.answer.label
+    effect = explanation.effects.get(column, np.zeros(len(CATEGORY_NAMES)))
+    value = None if column in answer.answer.missing else value_text(column, answer.fields)
+    return {
+        "field": column,
         "value": value,
-        "text": reason_text(field, value, contribution.push, CATEGORY_NAMES[answer.label]),
-        "log_odds": _by_category(contribution.log_odds),
+        "text": reason_text(column, value, float(effect[label]), CATEGORY_NAMES[label]),
+        "log_odds": _by_category(explanation.contributions[column]),
+        "effect": _by_category(effect),
     }
 
 

@@ -1,4 +1,4 @@
-"""The text of a reason: a field's name, its value and the strength of its contribution, as an analyst reads them."""
+"""The text of a reason: a field's name, its value and what it does to the answer, as an analyst reads them."""
 
 FIELD_NAMES = {
     "DATE OCC": "Date",
@@ -13,18 +13,16 @@ FIELD_NAMES = {
     "Mocodes": "MO codes",
     "System": "Report system",
 }
-# Lower bounds, in log-odds, of contributions that are called slight, clear and strong.
-SLIGHT, CLEAR, STRONG = 0.05, 0.3, 1.0
+LITTLE = 0.005  # change of a probability below which a field says little
 
 
-def reason_text(field: str, value: str | None, push: float, category: str) -> str:
-    """`Weapon: HAND GUN, speaks strongly for violence/assault`. `push`: log-odds; `value`: None if not given."""
+def reason_text(field: str, value: str | None, effect: float, category: str) -> str:
+    """`Weapon: HAND GUN, raises violence/assault by 31 points`. `effect`: on its probability; `value`: None if none."""
     name = FIELD_NAMES.get(field, field)
-    return f"{name}: {'not given' if value is None else value}, {_strength_text(push)} {category}"
-
-
-def _strength_text(push: float) -> str:
-    if abs(push) < SLIGHT:
-        return "says little about"
-    size = "strongly" if abs(push) >= STRONG else "clearly" if abs(push) >= CLEAR else "slightly"
-    return f"speaks {size} {'for' if push > 0 else 'against'}"
+    if value is None:
+        return f"{name}: not given"
+    points = round(abs(effect) * 100)
+    if abs(effect) < LITTLE:
+        return f"{name}: {value}, hardly changes {category}"
+    moves = "raises" if effect > 0 else "lowers"
+    return f"{name}: {value}, {moves} {category} by {points} point{'s' * (points != 1)}"

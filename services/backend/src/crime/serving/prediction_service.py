@@ -6,15 +6,16 @@ from time import perf_counter
 import numpy as np
 
 from crime.classifier.bundle import CategoryBundle, Prediction
-from crime.classifier.explanation import explain
+from crime.classifier.explanation import Explainer, Explanation
 from crime.classifier.scoring import ScoredReports, score_reports
 from crime.features.definitions import ReportFields
 from crime.reports.categories import CATEGORY_NAMES
+from crime.reports.sources import FIELDS, REQUIRED_FIELDS
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
 from crime.serving.metrics import prediction_counter
 from crime.serving.model_manager import ModelManager
-from crime.serving.payloads.report import ModelInput, Report, model_input
+from crime.serving.payloads.report import ModelInput, PartialReport, Report, model_input
 from crime.serving.payloads.report_warnings import value_warnings
 from crime.serving.recorder import Recorder
 
@@ -38,29 +39,17 @@ class PredictionAnswer:
 
 
 @dataclass(frozen=True)
-class FieldContribution:
-    """What one field contributed to each category's score: `log_odds` (7,).
-
-    `field`: LAPD's column, or one MO code (`Mocodes 0344`). `push`: what it contributed to the answered category's
-    score beyond its mean contribution; scores are relative, so this is what moves the probability.
-    """
-
-    field: str
-    log_odds: np.ndarray
-    push: float
-
-
-@dataclass(frozen=True)
 class ExplanationAnswer:
-    """An answer and its reasons, strongest first.
+    """An answer and its explanation.
 
-    `start` (7,) and all contributions add up to the model's raw scores, in log-odds.
+    `columns`: the entries of `Explanation.contributions`, those first that move the answered category's probability
+    most, and those that are not known last.
     """
 
     answer: PredictionAnswer
     fields: ReportFields
-    contributions: list[FieldContribution]
-    start: np.ndarray
+    explanation: Explanation
+    columns: list[str]
 
 
 class PredictionService:
@@ -68,6 +57,7 @@ class PredictionService:
 
     def __init__(self, models: ModelManager, recorder: Recorder):
         self.models, self.recorder = models, recorder
+        self._explainer: Explainer | None = None  # of the champion that explained last
 
     def predict_report(self, champion: CategoryBundle, report: Report) -> PredictionAnswer:
         """Predict one report with `champion`, or with the challenger if the report is in its canary share."""
@@ -79,18 +69,22 @@ class PredictionService:
         self.recorder.add(model.version, prediction, report.dr_no, inputs.fields)
         return _answer(model, inputs, prediction, seconds)
 
-    def explain_report(self, champion: CategoryBundle, report: Report) -> ExplanationAnswer:
-        """Predict one report with `champion` and explain it. Counted, but not recorded for monitoring."""
+    def explain_report(self, champion: CategoryBundle, report: PartialReport) -> ExplanationAnswer:
+        """Predict one report with `champion` and explain it. Counted, but not recorded for monitoring.
+
+        Not safe from two threads at once. Raises `BundleError` if the champion can't explain its answers.
+        """
         inputs = model_input(report)
+        inputs.missing = [FIELDS[key].name for key in REQUIRED_FIELDS if np.isnan(inputs.fields[key])] + inputs.missing
+        if self._explainer is None or self._explainer.model is not champion:
+            self._explainer = Explainer(champion)
         start = perf_counter()
-        explanation = explain(champion, inputs.fields)
-        answer = _answer(champion, inputs, explanation.prediction, perf_counter() - start)
-        contributions = [
-            FieldContribution(field, values, float(values[answer.label] - values.mean()))
-            for field, values in explanation.contributions.items()
-        ]
-        contributions.sort(key=lambda contribution: -abs(contribution.push))
-        return ExplanationAnswer(answer, inputs.fields, contributions, explanation.start)
+        explanation = self._explainer.explain(inputs.fields)
+        seconds = perf_counter() - start
+        answer = _answer(champion, inputs, explanation.prediction, seconds)
+        effects = {name: abs(effect[answer.label]) for name, effect in explanation.effects.items()}
+        columns = sorted(explanation.contributions, key=lambda name: -effects.get(name, -1))
+        return ExplanationAnswer(answer, inputs.fields, explanation, columns)
 
     def predict_table(self, champion: CategoryBundle, reports: Reports) -> ScoredReports:
         """Predict a block of a table with `champion`: a table is answered by one model throughout."""
@@ -112,8 +106,10 @@ def _answer(model: CategoryBundle, inputs: ModelInput, prediction: Prediction, s
     prediction_counter(CATEGORY_NAMES[label], version).inc()
     unknown_codes = inputs.unknown_codes + model.encoder.unmet_codes(inputs.fields)
     fields = inputs.fields
-    day, area, district = int(fields["date_occ"]), int(fields["area"]), fields["rpt_dist_no"]
+    day, area, district = fields["date_occ"], fields["area"], fields["rpt_dist_no"]
     system = SYSTEMS[int(fields["system"])]
-    known_district = int(district) if district == district else 0
-    warnings = inputs.warnings + value_warnings(model.limits, day, system, area, known_district)
+    known_day = int(day) if day == day else model.limits.last
+    known_district = int(district) if district == district and area == area else 0
+    known_area = int(area) if area == area else 0
+    warnings = inputs.warnings + value_warnings(model.limits, known_day, system, known_area, known_district)
     return PredictionAnswer(model.name, version, prediction, label, inputs.missing, unknown_codes, warnings, seconds)

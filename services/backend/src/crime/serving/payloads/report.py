@@ -135,9 +135,11 @@ def _validate_mocodes(value: object) -> tuple[str, ...] | None:
 
 _REPORT_NUMBER_SCHEMA = {"description": "text or a number, kept to compare answers with later labels"}
 
-Day = Annotated[int, _required(parse_date), WithJsonSchema(schema.DATE)]
-Minute = Annotated[int, _required(parse_time), WithJsonSchema(schema.TIME)]
-Area = Annotated[int, _required(parse_area), WithJsonSchema(schema.AREA)]
+Day = Annotated[float, _required(parse_date), WithJsonSchema(schema.DATE)]
+Minute = Annotated[float, _required(parse_time), WithJsonSchema(schema.TIME)]
+Area = Annotated[float, _required(parse_area), WithJsonSchema(schema.AREA)]
+OptionalMinute = Annotated[float, _optional(parse_time), WithJsonSchema(schema.OPTIONAL_TIME)]
+OptionalArea = Annotated[float, _optional(parse_area), WithJsonSchema(schema.OPTIONAL_AREA)]
 OptionalDay = Annotated[float, _optional(parse_date), WithJsonSchema(schema.OPTIONAL_DATE)]
 District = Annotated[float, _optional(parse_district), WithJsonSchema(schema.DISTRICT)]
 SystemIndex = Annotated[int, PlainValidator(_validate_system), WithJsonSchema(schema.SYSTEM)]
@@ -223,6 +225,14 @@ class Report(BaseModel):
         if self.date_rptd < self.date_occ:
             raise ValueError("Date Rptd: expected a date not before DATE OCC")
         return self
+
+
+class PartialReport(Report):
+    """One report, as far as it is known, as `Report`; its date, time and area may be left out, too."""
+
+    date_occ: OptionalDay = _field("date_occ")
+    time_occ: OptionalMinute = _field("time_occ")
+    area: OptionalArea = _field("area")
 
 
 @dataclass(slots=True)

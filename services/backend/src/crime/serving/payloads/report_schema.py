@@ -62,13 +62,12 @@ def _degrees(pattern: str, low: float, high: float) -> Schema:
 
 DATE = _text(_DATE)
 OPTIONAL_DATE = _optional(_DATE)
-TIME = {
-    "anyOf": [
-        _text(_TIME),
-        {"type": "integer", "anyOf": [{"minimum": 100 * hour, "maximum": 100 * hour + 59} for hour in range(24)]},
-    ]
-}
-AREA = {"anyOf": [_text(r"0{0,5}(?:[1-9]|1[0-9]|2[01])(?:\.0*)?"), _whole(1, 21)]}
+_TIME_NUMBER = {"type": "integer", "anyOf": [{"minimum": 100 * hour, "maximum": 100 * hour + 59} for hour in range(24)]}
+_AREA = r"0{0,5}(?:[1-9]|1[0-9]|2[01])(?:\.0*)?"
+TIME = {"anyOf": [_text(_TIME), _TIME_NUMBER]}
+OPTIONAL_TIME = _optional(_TIME, _TIME_NUMBER)
+AREA = {"anyOf": [_text(_AREA), _whole(1, 21)]}
+OPTIONAL_AREA = _optional(_AREA, _whole(1, 21))
 DISTRICT = _optional(r"0{0,5}[1-9][0-9]{0,3}(?:\.0*)?", _whole(1, 9999))
 SYSTEM = {"enum": [*SYSTEMS, "", None]}
 CODE = _optional(r"[A-Za-z0-9]{1,9}(?:\.0+)?", _whole(0, 999_999_999))

@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crime.serving.answers import explanation_row, prediction_row
-from crime.serving.bodies import json_response, parse_json
+from crime.serving.bodies import body_schema, json_response, parse_json
 from crime.serving.dependencies import model_of, predictions_of
 from crime.serving.errors import BODY_RESPONSES
 from crime.serving.payloads.predictions import REPORT_REFERENCE, Explanation, Prediction
-from crime.serving.payloads.report import Report
+from crime.serving.payloads.report import PartialReport, Report
 
 
 class _DirectRoute(APIRoute):
@@ -27,7 +27,7 @@ class _DirectRoute(APIRoute):
 
 
 router = APIRouter(tags=["predictions"], route_class=_DirectRoute)
-REPORT_ADAPTER = TypeAdapter(Report)
+REPORT_ADAPTER, PARTIAL_REPORT_ADAPTER = TypeAdapter(Report), TypeAdapter(PartialReport)
 REPORT_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": REPORT_REFERENCE}}}}
 EXPLANATION_LIMIT = CapacityLimiter(1)  # concurrent explanations would only slow each other and predictions
 
@@ -64,15 +64,17 @@ class DirectPredict:
         await answer(scope, receive, send)
 
 
-@router.post("/explain", response_model=Explanation, responses=BODY_RESPONSES, openapi_extra=REPORT_BODY)
+@router.post("/explain", response_model=Explanation, responses=BODY_RESPONSES, openapi_extra=body_schema(PartialReport))
 async def explain(request: Request) -> Response:
-    """Predict one report, and explain how much each field contributed, strongest first, in numbers and in words.
+    """Predict one report, with what led to the answer, how often such answers are right, and what would sharpen it.
 
-    Contributions are tree SHAP values. Those of naive Bayes, which combines fields, are divided among the fields that
+    Nothing is required. Where date, time or area are not known, the answer is the mean over their probable values; with
+    nothing known it is the base rates. `effect` of the reasons leads from the base rates to the probabilities. Scores
+    are explained by tree SHAP values; those of naive Bayes, which combines fields, are divided among the fields that
     pushed in the same direction.
     """
     champion = model_of(request)
-    report = parse_json(REPORT_ADAPTER, await request.body())
+    report = parse_json(PARTIAL_REPORT_ADAPTER, await request.body())
     service = predictions_of(request)
 
     def answer() -> Response:
