@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from cluster.cluster import CLIENT, SCRIPTS, Cluster, Images, part
 from playwright.sync_api import Browser, expect
 
 SECONDS = 15  # from a promotion to every pod
+SIGNED = {"by": "a test", "reason": "to see what follows"}  # of every decision
 
 
 def test_a_training_job_writes_to_the_registry_and_pods_take_it_up(release: Cluster) -> None:
@@ -29,10 +31,10 @@ def test_a_promotion_reaches_every_pod_and_rollback_too(release: Cluster) -> Non
     assert release.serving() == {version} or release.until(lambda: release.serving() == {version}, SECONDS)
     other = "2" if version == "1" else "1"
     with release.load() as outcome:
-        release.ask("/models/crime-category/promote", {"version": other, "by": "a test", "force": "to see the swap"})
+        release.ask("/models/crime-category/promote", {"version": other, **SIGNED, "force": True})
         took = release.until(lambda: release.serving() == {other}, SECONDS)
         time.sleep(1)
-        release.ask("/models/crime-category/rollback", {"by": "a test"})
+        release.ask("/models/crime-category/rollback", SIGNED)
         back = release.until(lambda: release.serving() == {version}, SECONDS)
     print(f"\npromoted: every pod after {took:.1f} s, back after {back:.1f} s, {release.summary(outcome)}")
     assert outcome["failures"] == []
@@ -59,7 +61,7 @@ def test_a_challenger_answers_its_share_on_every_pod(release: Cluster) -> None:
     champion = release.champion()
     other = "2" if champion == "1" else "1"
     path = "/models/crime-category/challenger"
-    release.ask(path, {"version": other, "canary": 0.25, "by": "a test"})
+    release.ask(path, {"version": other, "canary": 0.25, **SIGNED})
     release.until(lambda: challengers(release) == {other}, SECONDS)
     with release.load() as outcome:
         time.sleep(8)
@@ -74,7 +76,7 @@ def test_a_challenger_answers_its_share_on_every_pod(release: Cluster) -> None:
     assert outcome["failures"] == []
     assert outcome["versions"][other] / outcome["answered"] == pytest.approx(0.25, abs=0.04)
     assert found["agreement"] == 1  # all requests send the same report
-    release.ask(path, method="DELETE")
+    release.ask(f"{path}?{urlencode(SIGNED)}", method="DELETE")
     release.until(lambda: challengers(release) == {None}, SECONDS)
     with release.load() as outcome:
         time.sleep(1)
@@ -201,10 +203,10 @@ def test_wrong_clocks_change_no_answer_and_lose_no_record(release: Cluster, wron
     other = "2" if champion == "1" else "1"
     recorded = release.ask("/drift")["reports"]
     with release.load() as outcome:
-        force = {"version": other, "force": "a clock that is ahead decides", "by": "a test"}
+        force = {"version": other, "force": True, **SIGNED}
         release.ask("/models/crime-category/promote", force, pod="ahead")
         took = release.until(lambda: release.serving() == {other}, SECONDS)
-        release.ask("/models/crime-category/rollback", {"by": "a test"}, pod="behind")
+        release.ask("/models/crime-category/rollback", SIGNED, pod="behind")
         back = release.until(lambda: release.serving() == {champion}, SECONDS)
         time.sleep(5)
         pods = [release.ask("/drift", pod=name) for name in wrong_clocks]
@@ -269,8 +271,7 @@ def test_drift_appears_and_training_answers_it(release: Cluster, portal: Callabl
     champion = release.champion()
     if "crime-category version" in before and "not champion" in before:  # a model of real reports stands in the way
         made = before.split("crime-category version ")[1].split(":")[0]
-        reason = {"version": made, "force": "this test needs the model of the simulated city"}
-        release.ask("/models/crime-category/promote", reason)
+        release.ask("/models/crime-category/promote", {"version": made, "force": True, **SIGNED})
         release.until(lambda: release.serving() == {made}, SECONDS)
         champion = made
     assert portal("feed?1000") == {"answers": 1000}  # as many as are looked at: nothing else is in the window

@@ -52,7 +52,9 @@ def test_soak_through_upgrades_swaps_and_kills(
 
     def swap(number: int) -> None:
         version = (other, champion)[number % 2]
-        release.ask("/models/crime-category/promote", {"version": version, "force": "soak", "by": "a test"})
+        release.ask(
+            "/models/crime-category/promote", {"version": version, "force": True, "by": "a test", "reason": "soak"}
+        )
 
     acts = [*[kill] * 10, *[upgrade] * 3, *[swap] * 2]
     random.Random(7).shuffle(acts)

@@ -19,7 +19,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with two versions, a decision on record, and a recorded prediction."""
     used = two_versions().copy(tmp_path_factory.mktemp("used") / "mlruns")
     registry = open_registry(Settings(mlruns=used.mlruns))
-    promote(registry, "crime-category", "2", "somebody", "to have one on record")
+    promote(registry, "crime-category", "2", "somebody", "to have one on record", force=True)
     registry.save("monitoring/predictions/2026-01-01/a.csv.gz", b"some predictions")
     return used
 

@@ -19,6 +19,7 @@ from harness import Backend, Mlflow, Store, free_port, publish, two_bundles, wai
 from reports import SMALLEST_REPORT
 
 TOKEN = "a-token-of-this-test"
+SIGNED = {"by": "a test", "reason": "to see what follows"}  # of every decision
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Deployment:
 
     def withdraw_challenger(self) -> httpx.Response:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        return self.pod.http.delete("/models/crime-category/challenger", headers=headers)
+        return self.pod.http.delete("/models/crime-category/challenger", headers=headers, params=SIGNED)
 
     def crime(self, *arguments: str | Path, code: int = 0) -> str:
         store = Store(self.registry.folder / "unused")
@@ -133,7 +134,7 @@ def test_the_image_answers_until_a_first_champion_is_loaded_and_no_request_fails
 def test_a_worse_version_is_refused_with_reasons(deployment: Deployment) -> None:
     (listed,) = deployment.pod.http.get("/models").json()["models"]
     assert (listed["latest_version"], listed["aliases"]) == ("2", {"champion": "1"})
-    answer = deployment.decide("promote", {})  # the latest
+    answer = deployment.decide("promote", SIGNED)  # the latest
     assert answer.status_code == 409
     assert "not champion: log loss" in answer.json()["detail"]
     tags = {v.version: v.tags for v in deployment.client.versions("crime-category")}
@@ -144,16 +145,17 @@ def test_a_worse_version_is_refused_with_reasons(deployment: Deployment) -> None
 
 def test_force_is_recorded_and_rollback_is_one_call(deployment: Deployment) -> None:
     why = "the shares of spring matter more"
-    assert deployment.decide("promote", {"version": 2, "force": why, "by": "an analyst"}).status_code == 200
+    wanted = {"version": 2, "by": "an analyst", "reason": why, "force": True}
+    assert deployment.decide("promote", wanted).status_code == 200
     assert deployment.ready()["version"] == "2"
     versions = deployment.pod.http.get("/models/crime-category").json()["versions"]
     forced = next(v for v in versions if v["version"] == "2")
     assert (forced["tags"]["forced_because"], forced["tags"]["promoted_by"]) == (why, "an analyst")
     assert forced["aliases"] == ["champion"]
-    assert deployment.decide("rollback").json()["version"] == "1"  # without a body
+    assert deployment.decide("rollback", SIGNED).json()["version"] == "1"
     assert deployment.ready()["version"] == "1"
     last, before = deployment.pod.http.get("/audit").json()[:2]
-    assert (last["what"], last["version"], last["by"]) == ("rollback", "1", "api")
+    assert (last["what"], last["version"], last["by"]) == ("rollback", "1", "a test")
     assert (before["what"], before["by"], before["why"]) == ("promote", "an analyst", why)
     assert before["at"] < last["at"]
 
@@ -161,7 +163,7 @@ def test_force_is_recorded_and_rollback_is_one_call(deployment: Deployment) -> N
 def test_a_challenger_scores_along_and_answers_its_share(
     deployment: Deployment, rows: list[dict[str, str]], tmp_path: Path
 ) -> None:
-    wanted = {"version": "2", "canary": 0.25, "by": "a test"}
+    wanted = {"version": "2", "canary": 0.25, **SIGNED}
     assert deployment.decide("challenger", wanted, None).status_code == 401
     assert deployment.decide("challenger", wanted | {"canary": 1.5}).status_code == 422
     assert deployment.decide("challenger", wanted).status_code == 200
@@ -217,7 +219,7 @@ def test_a_registry_that_goes_and_comes_back(deployment: Deployment) -> None:
     deployment.registry.stop()
     wait_until(lambda: "can't be reached" in str(deployment.ready()["trouble"]))
     assert deployment.predict()["model_version"] == "1"
-    assert deployment.decide("rollback").status_code == 503
+    assert deployment.decide("rollback", SIGNED).status_code == 503
     port = int(deployment.registry.url.rpartition(":")[2])
     deployment.registry = Mlflow.start(deployment.registry.folder, port)
     wait_until(lambda: "crime-category" not in deployment.ready()["trouble"])
@@ -232,14 +234,14 @@ def test_a_registry_whose_disk_is_full(deployment: Deployment) -> None:
     decisions = deployment.pod.http.get("/audit").json()
     for process in processes:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    answer = deployment.decide("promote", {"version": "2", "force": "a full disk"})
+    answer = deployment.decide("promote", {"version": "2", "force": True, **SIGNED})
     assert answer.status_code == 503, answer.text
     assert deployment.predict()["model_version"] == "1"
     wait_until(lambda: 'crime_predictions_unrecorded_total{reason="store"}' in deployment.pod.metrics())
     for process in processes:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert deployment.pod.http.get("/audit").json() == decisions
-    assert deployment.decide("challenger", {"version": "2", "by": "a test"}).status_code == 200
+    assert deployment.decide("challenger", {"version": "2", **SIGNED}).status_code == 200
     assert deployment.withdraw_challenger().status_code == 204
     assert deployment.ready()["version"] == "1"
 

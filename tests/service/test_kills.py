@@ -115,7 +115,7 @@ from crime.registry.promotion import promote
 from crime.registry.served import ServedRegistry
 registry = ServedRegistry(sys.argv[1])
 for number in itertools.count():
-    promote(registry, "crime-category", str(1 + number % 2), "a test", "to be killed")
+    promote(registry, "crime-category", str(1 + number % 2), "a test", "to be killed", force=True)
 """
 
 

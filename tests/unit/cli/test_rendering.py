@@ -9,6 +9,7 @@ from crime.forecaster.bundle import ForecastBundle
 from crime.forecaster.spec import BacktestSummary, MethodScores
 from crime.metrics.drift import FeatureDrift
 from crime.monitoring.drift_report import DriftReport
+from crime.monitoring.estimated_performance import Estimate, EstimatedWeek
 from crime.monitoring.performance import WeeklyPerformance
 from crime.pipelines.tune import TuningResult
 from crime.reports.tally import Tally
@@ -56,14 +57,22 @@ def test_drift_marks_features_and_shows_weeks(capsys: pytest.CaptureFixture[str]
         reports=1_000,
         since=None,
         drifted=True,
-        features=[FeatureDrift("area", 1_000, 0.3, 0.2, 1e-9, True), FeatureDrift("hour", 990, 0.01, 0.02, 0.4)],
+        features=[
+            FeatureDrift("area", 1_000, 0.3, 0.2, 1e-9, [], True),
+            FeatureDrift("hour", 990, 0.01, 0.02, 0.4, []),
+        ],
         history=[],
         performance=[WeeklyPerformance("2024-01-04", "3", True, 1_200, 0.9, 0.3, 0.01)],
+        estimated=[EstimatedWeek("2024-01-04", "3", 1_250, Estimate(0.91, 0.89, 0.93), Estimate(0.28, 0.2, 0.36))],
     )
     rendering.print_drift(report)
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if "area" in line and "drifted" in line]
     assert not [line for line in lines if "hour" in line and "drifted" in line]
+    assert lines[-2] == (
+        "week of 2024-01-04, version 3: 1,250 predictions, expected accuracy 0.910 (0.890 to 0.930), "
+        "log loss 0.280 (0.200 to 0.360)"
+    )
     assert lines[-1] == (
         "week of 2024-01-04, version 3 (shadow): 1,200 labels, accuracy 0.900, log loss 0.300, calibration error 0.010"
     )

@@ -69,12 +69,13 @@ def test_a_challenger_before_and_after_the_truth_is_known(backend: RecordedBacke
 def test_promotion_with_a_reason(backend: RecordedBackend, open_view: OpenView) -> None:
     view = open_view("models")
     assert view.selectbox[0].options == ["3", "1"]  # the champion can't become what it is
-    view.text_input[0].input("to see it")
-    view.text_input[1].input("ana")
+    view.text_input[0].input("ana")
+    view.text_input[1].input("to see it")
     view.text_input[2].input("secret")
+    view.checkbox[0].check()
     view.button[0].click().run()
     (request,) = backend.received("POST", PROMOTE)
-    assert request.body == {"version": "3", "by": "ana", "force": "to see it"}
+    assert request.body == {"version": "3", "by": "ana", "reason": "to see it", "force": True}
     assert request.headers["authorization"] == "Bearer secret"
     assert view.success[0].value == "Version 3 is champion."
     gates = recorded("promote_forced")["gates"]
@@ -94,10 +95,12 @@ def test_a_refused_promotion(backend: RecordedBackend, open_view: OpenView) -> N
 def test_rollback(backend: RecordedBackend, open_view: OpenView) -> None:
     view = open_view("models")
     assert any(markdown.value == "Version 1 was champion before." for markdown in view.markdown)
+    view.text_input(key="rollback_by").input("ana")
+    view.text_input(key="rollback_reason").input("as it was")
     view.text_input(key="rollback_token").input("secret")
     view.button[1].click().run()
     (request,) = backend.received("POST", ROLLBACK)
-    assert request.body == {"by": "page"}
+    assert request.body == {"by": "ana", "reason": "as it was"}
     assert view.success[0].value == "Version 2 is champion again."
 
 

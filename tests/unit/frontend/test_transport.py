@@ -55,8 +55,8 @@ def test_a_table_is_whole_in_every_attempt(backend: RecordedBackend) -> None:
 @pytest.mark.parametrize(
     "decide",
     [
-        lambda: models.promote("crime-category", "3", "ana", "", "secret"),
-        lambda: models.rollback("crime-category", "ana", "secret"),
+        lambda: models.promote("crime-category", "3", "ana", "to see it", False, "secret"),
+        lambda: models.rollback("crime-category", "ana", "to see it", "secret"),
     ],
 )
 def test_a_decision_is_never_sent_twice(backend: RecordedBackend, decide: Callable[[], object]) -> None:
@@ -67,13 +67,14 @@ def test_a_decision_is_never_sent_twice(backend: RecordedBackend, decide: Callab
 
 
 def test_a_decision_carries_who_why_and_the_token(backend: RecordedBackend) -> None:
-    models.promote("crime-category", "3", "ana", "to see it", "secret")
-    models.promote("crime-category", "3", "", "", "")
-    forced, plain = backend.received("POST", "/models/crime-category/promote")
-    assert forced.body == {"version": "3", "by": "ana", "force": "to see it"}
+    models.promote("crime-category", "3", "ana", "to see it", True, "secret")
+    models.rollback("crime-category", "ana", "as it was", "")
+    (forced,) = backend.received("POST", "/models/crime-category/promote")
+    assert forced.body == {"version": "3", "by": "ana", "reason": "to see it", "force": True}
     assert forced.headers["authorization"] == "Bearer secret"
-    assert plain.body == {"version": "3", "by": "page"}
-    assert "authorization" not in plain.headers
+    (back,) = backend.received("POST", "/models/crime-category/rollback")
+    assert back.body == {"by": "ana", "reason": "as it was"}
+    assert "authorization" not in back.headers
 
 
 @pytest.mark.parametrize(

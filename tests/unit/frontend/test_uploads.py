@@ -136,4 +136,4 @@ def test_the_order_of_dates_may_be_told(backend: RecordedBackend, open_view: Ope
     view = open_view("batch")
     view.file_uploader[0].set_value(("reports.csv", recorded("table.csv").encode(), "text/csv"))
     view.segmented_control(key="dates").set_value("day first").run()
-    assert backend.received("POST", "/predict/batch")[-1].query == {"day_first": ["true"]}
+    assert backend.received("POST", "/predict/batch")[-1].query == {"record": ["false"], "day_first": ["true"]}

@@ -140,7 +140,7 @@ def test_a_refused_version_keeps_its_reasons_and_moves_nothing(registry: Watched
 
 def test_force_is_recorded_with_its_reason(registry: WatchedRegistry, larger_bundle: Path) -> None:
     version = registry.register(NAME, larger_bundle)
-    verdict = promote(registry, NAME, version, "an analyst", "memory is cheap")
+    verdict = promote(registry, NAME, version, "an analyst", "memory is cheap", force=True)
     assert not verdict.passed
     assert registry.version(NAME) == version
     assert registry.tags(NAME, version)["forced_because"] == "memory is cheap"
@@ -148,15 +148,15 @@ def test_force_is_recorded_with_its_reason(registry: WatchedRegistry, larger_bun
 
 
 def test_force_is_not_mentioned_where_the_gates_passed(registry: WatchedRegistry) -> None:
-    promote(registry, NAME, "2", "an analyst", "just in case")
+    promote(registry, NAME, "2", "an analyst", "just in case", force=True)
     assert "forced_because" not in registry.tags(NAME, "2")
-    assert read_decisions(registry)[0].reason is None
+    assert read_decisions(registry)[0].reason == "just in case"
 
 
 def test_what_can_not_be_loaded_can_not_be_forced(registry: WatchedRegistry, tmp_path: Path) -> None:
     version = registry.register(NAME, tmp_path)
     with pytest.raises(BundleError):
-        promote(registry, NAME, version, "a test", "at any price")
+        promote(registry, NAME, version, "a test", "at any price", force=True)
     assert registry.writes == []
 
 
@@ -183,7 +183,7 @@ def test_a_first_version_that_is_worse_than_a_baseline_is_no_champion(tmp_path: 
         "this one; by area deviance -2.0% better than the best baseline over 9 origins"
     )
     assert registry.aliases["crime-risk"] == {}
-    promote(registry, "crime-risk", "1", "an analyst", "better than none")
+    promote(registry, "crime-risk", "1", "an analyst", "better than none", force=True)
     assert registry.aliases["crime-risk"] == {"champion": "1"}
     assert registry.tags("crime-risk", "1")["forced_because"] == "better than none"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -13,11 +14,12 @@ from structlog.testing import capture_logs
 NAME = "crime-category"
 TOKEN = "a-token-of-this-test"
 StartApp = Callable[..., TestClient]
+SIGNED = {"by": "an analyst", "reason": "to try it"}
 WRITES = [
-    ("POST", f"/models/{NAME}/promote", {"version": "1"}),
-    ("POST", f"/models/{NAME}/rollback", {}),
-    ("POST", f"/models/{NAME}/challenger", {"version": "1"}),
-    ("DELETE", f"/models/{NAME}/challenger", None),
+    ("POST", f"/models/{NAME}/promote", {"version": "1", **SIGNED}),
+    ("POST", f"/models/{NAME}/rollback", SIGNED),
+    ("POST", f"/models/{NAME}/challenger", {"version": "1", **SIGNED}),
+    ("DELETE", f"/models/{NAME}/challenger?{urlencode(SIGNED)}", None),
 ]
 
 
@@ -74,15 +76,15 @@ def test_without_a_token_writing_is_off(
 
 def test_a_token_is_changed_without_a_restart(client: TestClient, token_file: Path) -> None:
     token_file.write_text("another")
-    assert call(client, "promote", {"version": "77"}).status_code == 401
-    assert call(client, "promote", {"version": "77"}, "another").status_code == 404
+    assert call(client, "promote", {"version": "77", **SIGNED}).status_code == 401
+    assert call(client, "promote", {"version": "77", **SIGNED}, "another").status_code == 404
 
 
 def test_no_answer_contains_the_token(client: TestClient) -> None:
     texts = []
     with capture_logs() as lines:
         for sent in (TOKEN, f"{TOKEN}!", TOKEN[:-1]):
-            for path, body in (("promote", {"version": "99"}), ("rollback", {})):
+            for path, body in (("promote", {"version": "99", **SIGNED}), ("rollback", SIGNED)):
                 answer = call(client, path, body, sent)
                 assert answer.status_code in (401, 404, 503)
                 texts += [answer.text, str(answer.headers)]
@@ -93,12 +95,18 @@ def test_no_answer_contains_the_token(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
-        ("promote", {"version": "77"}, 404),
-        ("promote", {"version": "latest"}, 422),
-        ("promote", {"version": "2", "force": "x"}, 422),
-        ("rollback", {}, 503),  # there is no previous champion
-        ("challenger", {"version": "77"}, 404),
-        ("challenger", {"version": "2", "canary": 1.5}, 422),
+        ("promote", {"version": "77", **SIGNED}, 404),
+        ("promote", {"version": "latest", **SIGNED}, 422),
+        ("promote", {"version": "2", "force": "a reason", **SIGNED}, 422),
+        ("promote", {"version": "2"}, 422),
+        ("promote", {"version": "2", "by": "an analyst"}, 422),
+        ("promote", {"version": "2", "by": " ", "reason": "to try it"}, 422),
+        ("promote", {"version": "2", "by": "an analyst", "reason": "  x "}, 422),
+        ("rollback", {"reason": "to try it"}, 422),
+        ("rollback", SIGNED, 503),  # there is no previous champion
+        ("challenger", {"version": "77", **SIGNED}, 404),
+        ("challenger", {"version": "2", "canary": 1.5, **SIGNED}, 422),
+        ("challenger", {"version": "2"}, 422),
     ],
 )
 def test_what_can_not_be_done_changes_nothing(
@@ -112,7 +120,7 @@ def test_what_can_not_be_done_changes_nothing(
 
 
 def test_a_promotion_is_a_recorded_decision_and_taken_up_at_once(client: TestClient, registry: MemoryRegistry) -> None:
-    answer = call(client, "promote", {"version": 2, "by": "an analyst", "force": "to try it"})
+    answer = call(client, "promote", {"version": 2, **SIGNED, "force": True})
     assert answer.status_code == 200, answer.text
     gates = {gate["name"]: gate for gate in answer.json()["gates"]}
     assert gates.keys() == {"log_loss", "area", "calibration", "latency", "size"}
@@ -122,12 +130,12 @@ def test_a_promotion_is_a_recorded_decision_and_taken_up_at_once(client: TestCli
     assert (newest["version"], newest["aliases"]) == ("2", ["champion"])
     assert {gate["name"]: gate for gate in newest["gates"]} == gates
     assert newest["tags"]["promoted_by"] == "an analyst"
-    assert call(client, "rollback", {"by": "an analyst"}).json() == {"name": NAME, "version": "1", "gates": []}
+    assert call(client, "rollback", SIGNED).json() == {"name": NAME, "version": "1", "gates": []}
     assert client.get("/ready").json()["version"] == "1"
     decisions = client.get("/audit").json()
-    assert [(act["what"], act["version"], act["by"]) for act in decisions] == [
-        ("rollback", "1", "an analyst"),
-        ("promote", "2", "an analyst"),
+    assert [(act["what"], act["version"], act["by"], act["why"]) for act in decisions] == [
+        ("rollback", "1", "an analyst", "to try it"),
+        ("promote", "2", "an analyst", "to try it"),
     ]
 
 
@@ -145,24 +153,28 @@ def test_a_version_that_can_not_be_used_is_a_conflict(
     client: TestClient, registry: MemoryRegistry, tmp_path: Path
 ) -> None:
     registry.register(NAME, tmp_path / "nothing")
-    assert call(client, "promote", {}).status_code == 409  # the latest
-    assert call(client, "challenger", {"version": "3"}).status_code == 409
+    assert call(client, "promote", SIGNED).status_code == 409  # the latest
+    assert call(client, "challenger", {"version": "3", **SIGNED}).status_code == 409
     assert registry.aliases[NAME] == {"champion": "1"}
 
 
 def test_a_challenger_comes_and_goes(client: TestClient, registry: MemoryRegistry) -> None:
     path = f"/models/{NAME}/challenger"
     assert client.get(path).status_code == 404
-    answer = call(client, "challenger", {"version": 2, "canary": 0.5, "by": "a test"})
-    assert answer.json() == {"version": "2", "canary": 0.5, "by": "a test"}
+    answer = call(client, "challenger", {"version": 2, "canary": 0.5, **SIGNED})
+    assert answer.json() == {"version": "2", "canary": 0.5, **SIGNED}
     comparison = client.get(path).json()
     assert (comparison["version"], comparison["canary"], comparison["answered"]) == ("2", 0.5, 0)
     assert comparison["log_loss"] is None
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    assert client.delete(path, headers=headers).status_code == 204
+    assert client.delete(path, headers=headers).status_code == 422  # nobody signed
+    assert client.delete(path, headers=headers, params=SIGNED).status_code == 204
     assert client.get(path).status_code == 404
-    assert client.delete(path, headers=headers).status_code == 404
-    assert [act["what"] for act in client.get("/audit").json()] == ["withdraw", "challenge"]
+    assert client.delete(path, headers=headers, params=SIGNED).status_code == 404
+    assert [(act["what"], act["why"]) for act in client.get("/audit").json()] == [
+        ("withdraw", "to try it"),
+        ("challenge", "canary 0.5: to try it"),
+    ]
 
 
 def test_a_registry_that_can_not_be_reached(client: TestClient, registry: MemoryRegistry) -> None:
@@ -174,8 +186,8 @@ def test_a_registry_that_can_not_be_reached(client: TestClient, registry: Memory
     assert (model["source"], len(model["versions"])) == ("bundle", 1)
     assert model["versions"][0]["metrics"]["overall"]["accuracy"] > 0.5
     assert client.get("/audit").status_code == 503
-    assert call(client, "rollback", {}).status_code == 503
-    assert call(client, "promote", {"version": "2"}).status_code == 503
+    assert call(client, "rollback", SIGNED).status_code == 503
+    assert call(client, "promote", {"version": "2", **SIGNED}).status_code == 503
 
 
 def test_models_and_the_details_of_the_one_that_answers(client: TestClient, small_bundle: CategoryBundle) -> None:
@@ -188,6 +200,45 @@ def test_models_and_the_details_of_the_one_that_answers(client: TestClient, smal
     assert model["serving"]["version"] == "1"
     assert model["serving"]["metrics"] == small_bundle.spec.metrics
     assert client.get("/models/other").status_code == 404
+
+
+def test_whether_promotion_is_on_is_told(client: TestClient, token_file: Path) -> None:
+    assert client.get(f"/models/{NAME}").json()["promotion_on"] is True
+    token_file.write_text("\n")
+    assert client.get(f"/models/{NAME}").json()["promotion_on"] is False
+
+
+def test_versions_are_evaluated_on_the_same_reports(
+    client: TestClient, registry: MemoryRegistry, small_bundle: CategoryBundle
+) -> None:
+    path = f"/models/{NAME}/evaluation"
+    alone = client.get(path).json()
+    assert [scores["version"] for scores in alone["versions"]] == ["1"]
+    assert alone["reports"] == len(small_bundle.held_out)
+    both = client.get(path, params={"version": ["2", "1"]}).json()
+    assert [scores["version"] for scores in both["versions"]] == ["2", "1"]
+    assert both["versions"][0]["levels"] == both["versions"][1]["levels"] == alone["versions"][0]["levels"]
+    level = alone["versions"][0]["levels"]["report"]
+    assert sum(category["right"] for category in level["categories"]) == sum(area["right"] for area in level["areas"])
+    assert client.get(path, params={"version": "77"}).status_code == 404
+    assert client.get(path, params={"version": "latest"}).status_code == 422
+    registry.reachable = False
+    assert client.get(path).json() == alone  # of the bundle that answers
+
+
+def test_a_version_that_can_not_be_read_is_not_evaluated(
+    client: TestClient, registry: MemoryRegistry, tmp_path: Path
+) -> None:
+    registry.register(NAME, tmp_path / "nothing")
+    answer = client.get(f"/models/{NAME}/evaluation", params={"version": "3"})
+    assert answer.status_code == 409
+    assert "can't be read" in answer.json()["detail"]
+
+
+def test_without_a_model_there_is_nothing_to_evaluate(start_app: StartApp) -> None:
+    answer = start_app().get(f"/models/{NAME}/evaluation")
+    assert answer.status_code == 503
+    assert "no model to evaluate" in answer.json()["detail"]
 
 
 def test_without_any_model_there_is_nothing_to_show(start_app: StartApp, registry: MemoryRegistry) -> None:

@@ -28,9 +28,15 @@ class HeldOutReports:
     def __len__(self) -> int:
         return len(self.label)
 
+    @property
+    def minute(self) -> np.ndarray:
+        """(rows,) when each happened, in minutes since 1970-01-01."""
+        minute: np.ndarray = self.fields["date_occ"] * 1440 + self.fields["time_occ"]
+        return minute
+
     def after(self, minute: int) -> "HeldOutReports":
         """Those that happened after a minute since 1970-01-01."""
-        later = self.fields["date_occ"] * 1440 + self.fields["time_occ"] > minute
+        later = self.minute > minute
         return HeldOutReports({name: column[later] for name, column in self.fields.items()}, self.label[later])
 
     @classmethod

@@ -32,7 +32,7 @@ def promote(
     with readable_errors():
         registry = open_registry(Settings())
         version = version or latest_version(registry, name)
-        verdict = promotion.promote(registry, name, version, by, force)
+        verdict = promotion.promote(registry, name, version, by, force, force=force is not None)
     for gate in verdict.gates:
         out.print(f"{'passed' if gate.passed else 'FAILED'} {gate.name}: {gate.reason}", highlight=False)
     out.print(f"{name} version {version} is champion", highlight=False)

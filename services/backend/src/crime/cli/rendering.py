@@ -196,6 +196,14 @@ def print_drift(report: "DriftReport") -> None:
             drift.feature, f"{drift.reports:,}", f"{drift.psi:.3f}", f"{drift.js:.3f}", f"{drift.p:.1e}", mark
         )
     out.print(table)
+    for estimate in report.estimated:
+        accuracy, log_loss = estimate.accuracy, estimate.log_loss
+        out.print(
+            f"week of {estimate.week}, version {estimate.version}: {estimate.reports:,} predictions, expected accuracy "
+            f"{accuracy.expected:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}), log loss {log_loss.expected:.3f} "
+            f"({log_loss.low:.3f} to {log_loss.high:.3f})",
+            highlight=False,
+        )
     for week in (performance.as_json() for performance in report.performance):
         out.print(
             f"week of {week['week']}, version {week['version']}: {week['reports']:,} labels, accuracy "

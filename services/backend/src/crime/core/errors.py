@@ -6,6 +6,7 @@ CrimeError                    status  500, exit code 1
 │   └── DateOrderError
 ├── BundleError                       409
 ├── GatesFailedError                  409
+├── EvaluationError                   409
 ├── RegistryError                     503
 │   └── ModelNotFoundError            404
 ├── BackupError
@@ -58,6 +59,12 @@ class BundleError(CrimeError):
 
 class GatesFailedError(CrimeError):
     """A version did not pass all gates. The message says which, and why."""
+
+    status = 409
+
+
+class EvaluationError(CrimeError):
+    """Versions can't be compared: too few reports are new to all of them."""
 
     status = 409
 

@@ -37,14 +37,14 @@ def value_text(field: str, fields: ReportFields) -> str:
         case "System":
             return SYSTEM_NAMES[SYSTEMS[int(fields["system"])]]
         case "Premis Cd":
-            return _code_text("premis", fields["premis_cd"])
+            return code_text("premis", fields["premis_cd"])
         case "Weapon Used Cd":
-            return _code_text("weapon", fields["weapon_used_cd"])
+            return code_text("weapon", fields["weapon_used_cd"])
     value = fields[FIELD_OF_NAME[field]]
     return ("no", "yes")[int(value)] if FIELD_OF_NAME[field] in CIRCUMSTANCES else f"{value:g}"
 
 
-def _code_text(table: str, code: Code) -> str:
+def code_text(table: str, code: Code) -> str:
     """The name of a premise or weapon: LAPD's, or the report's own."""
     if not code.code and not code.text:
         return "none recorded"

@@ -46,6 +46,13 @@ def calibration_error(bins: list[CalibrationBin]) -> float:
     return float(sum(abs(bin_.accuracy - bin_.confidence) * bin_.share for bin_ in bins))
 
 
+def confusion_counts(answered: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """(7, 7) reports by category, a row for each true one: of answers (rows,) and labels (rows,)."""
+    size = len(CATEGORIES)
+    counts: np.ndarray = np.bincount(label * size + answered, minlength=size * size).reshape(size, size)
+    return counts
+
+
 @dataclass(frozen=True)
 class Scores:
     """Scores of a set of predictions. `confusion` (7, 7) has a row for each true category."""
@@ -69,7 +76,7 @@ def score_predictions(probabilities: np.ndarray, label: np.ndarray) -> Scores:
 
     Macro AUC is the mean one-against-rest AUC of the categories that some rows have and others don't.
     """
-    from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
+    from sklearn.metrics import f1_score, roc_auc_score
 
     classes = range(len(CATEGORIES))
     top, bins = probabilities.argmax(1), calibration_bins(probabilities, label)
@@ -80,6 +87,6 @@ def score_predictions(probabilities: np.ndarray, label: np.ndarray) -> Scores:
         macro_auc=float(np.mean(aucs)) if aucs else float("nan"),
         log_loss=float(log_losses(probabilities, label).mean()),
         ece=calibration_error(bins),
-        confusion=confusion_matrix(label, top, labels=list(classes)).tolist(),
+        confusion=confusion_counts(top, label).tolist(),
         calibration=bins,
     )

@@ -98,11 +98,20 @@ def drift_reference(features: dict[str, Counts], confusion: Mapping[str, Any]) -
 
 
 @dataclass(frozen=True)
+class ValueShares:
+    """The share of the reports that have a value: of the reference, and of the live ones."""
+
+    value: str
+    reference: float
+    live: float
+
+
+@dataclass(frozen=True)
 class FeatureDrift:
     """How a feature of `reports` live reports differs from the reference.
 
     `psi`: population stability index less its mean without drift, at least 0. `js`: Jensen-Shannon distance, 0 to 1.
-    `p`: p-value of the chi-square test.
+    `p`: p-value of the chi-square test. `values`: shares by value, rare ones together as `OTHER_VALUES`.
     """
 
     feature: str
@@ -110,6 +119,7 @@ class FeatureDrift:
     psi: float
     js: float
     p: float
+    values: list[ValueShares]
     drifted: bool = False
 
 
@@ -122,16 +132,17 @@ def chi_square_survival(x: float, degrees: int) -> float:
     return 0.5 * math.erfc(((x / degrees) ** (1 / 3) - 1 + spread) / math.sqrt(2 * spread))
 
 
-def _compare_counts(feature: str, reference: Mapping[str, int], live: Mapping[str, int]) -> FeatureDrift | None:
+def _compare_counts(feature: str, reference: Mapping[str, int], live_counts: Mapping[str, int]) -> FeatureDrift | None:
     """Drift of one feature, from its counts by value; None if there are too few to compare."""
     counts = dict.fromkeys(reference, 0)
-    for value, count in live.items():
+    for value, count in live_counts.items():
         counted_as = value if value in counts else OTHER_VALUES
         counts[counted_as] = counts.get(counted_as, 0) + count
     # counts a and b, sizes m and n, shares p and q: of the reference and live
     a = np.array([reference.get(value, 0) for value in counts], float)
     b = np.array(list(counts.values()), float)
     m, n = a.sum(), b.sum()
+    shares = zip(counts, (a / max(m, 1)).tolist(), (b / max(n, 1)).tolist(), strict=True)
     occurs = a + b > 0
     a, b = a[occurs], b[occurs]
     if n < MIN_REPORTS or m < MIN_REPORTS or len(a) < 2:
@@ -148,6 +159,7 @@ def _compare_counts(feature: str, reference: Mapping[str, int], live: Mapping[st
         round(max(0.0, psi), 4),
         round(math.sqrt(max(0.0, divergence)), 4),
         chi_square_survival(chi_square, len(a) - 1),
+        [ValueShares(value, round(trained, 4), round(live, 4)) for value, trained, live in shares],
     )
 
 

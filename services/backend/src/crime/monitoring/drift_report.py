@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from crime.classifier.bundle import CategoryBundle
 from crime.metrics.drift import MIN_REPORTS, FeatureDrift, compare_to_reference
+from crime.monitoring.estimated_performance import EstimatedWeek, estimated_weeks
 from crime.monitoring.performance import WeeklyPerformance
 from crime.monitoring.records import RecordedPredictions
 
@@ -25,7 +26,7 @@ class DriftPeriod:
 class DriftReport:
     """`reports`: recent predictions compared, the first made at `since`. `features`: the most drifted first.
 
-    `history` and `performance`: the oldest first.
+    `history`, `performance` (by crime codes that came later) and `estimated` (without them): the oldest first.
     """
 
     model_name: str
@@ -36,6 +37,7 @@ class DriftReport:
     features: list[FeatureDrift]
     history: list[DriftPeriod]
     performance: list[WeeklyPerformance]
+    estimated: list[EstimatedWeek]
 
 
 def drift_report(
@@ -60,6 +62,7 @@ def drift_report(
         features=features,
         history=history,
         performance=performance,
+        estimated=estimated_weeks(recorded),
     )
 
 

@@ -52,6 +52,17 @@ class WeeklyPerformance:
         return cls(**{**week, "version": version.removesuffix(SHADOW_SUFFIX), "shadow": marked})
 
 
+def week_numbers(time: np.ndarray) -> np.ndarray:
+    """(rows,) the week that each time (rows,), in seconds since 1970, is in."""
+    weeks: np.ndarray = (time // WEEK_SECONDS).astype(int)
+    return weeks
+
+
+def week_name(number: int) -> str:
+    """The first day of a week, YYYY-MM-DD."""
+    return str(np.datetime64(number * 7, "D"))
+
+
 def weekly_performance(
     recorded: RecordedPredictions, report_numbers: np.ndarray, labels: np.ndarray
 ) -> list[WeeklyPerformance]:
@@ -60,7 +71,7 @@ def weekly_performance(
     known = np.array([row for row, number in enumerate(recorded.report_number) if number in label_of], int)
     recorded = recorded.take(known)
     truth = np.array([label_of[number] for number in recorded.report_number], int)
-    weeks = (recorded.time // WEEK_SECONDS).astype(int)
+    weeks = week_numbers(recorded.time)
     performance = []
     groups = zip(weeks.tolist(), recorded.version.tolist(), recorded.shadow.tolist(), strict=True)
     for week, version, shadow in sorted(set(groups)):
@@ -68,7 +79,7 @@ def weekly_performance(
         probabilities, label = recorded.probabilities[rows], truth[rows]
         performance.append(
             WeeklyPerformance(
-                week=str(np.datetime64(week * 7, "D")),
+                week=week_name(week),
                 version=version,
                 shadow=shadow,
                 reports=int(rows.sum()),

@@ -118,13 +118,15 @@ def category_gates(challenger: CategoryBundle, champion: CategoryBundle) -> list
     ]
 
 
-def unseen_reports(challenger: CategoryBundle, champion: CategoryBundle) -> HeldOutReports:
-    """Held-out reports after the last minute that either judged model was trained on.
+def unseen_reports(*models: CategoryBundle) -> HeldOutReports:
+    """Held-out reports after the last minute that any of the judged models was trained on.
 
-    Those of one of the bundles, of which it has more: two tables often share reports, which must not count twice.
+    Those of one of the bundles, the one with the most, or of two with as many the newest: tables often share reports,
+    which must not count twice. The order of the models does not matter.
     """
-    last = max(challenger.judged_until, champion.judged_until)
-    return max((model.held_out.after(last) for model in (challenger, champion)), key=len)
+    last = max(model.judged_until for model in models)
+    unseen = (model.held_out.after(last) for model in models)
+    return max(unseen, key=lambda reports: (len(reports), reports.minute.max(initial=0)))
 
 
 def first_category_gates(model: CategoryBundle) -> list[Gate]:

@@ -59,8 +59,10 @@ def _first_verdict(kind: ModelKind[Any], version: Model, why: str) -> Verdict:
     return Verdict([Gate(GateName.FIRST, passed, why), *gates])
 
 
-def promote(registry: Registry, name: str, version: str, by: str, force: str | None = None) -> Verdict:
-    """Make a version champion if its gates pass; `force` gives the reason to do so although they don't.
+def promote(
+    registry: Registry, name: str, version: str, by: str, reason: str | None = None, force: bool = False
+) -> Verdict:
+    """Make a version champion if its gates pass, or with `force` although they don't. `by` decides, for a `reason`.
 
     The verdict and its reasons become tags of the version either way. Raises `GatesFailedError`, `RegistryError` or
     `BundleError`: a version that can't be loaded can't be forced either.
@@ -72,9 +74,9 @@ def promote(registry: Registry, name: str, version: str, by: str, force: str | N
         raise GatesFailedError(verdict.summary)
     # Tags are written in order, `promotion` first: an interrupted promotion is recognised by its verdict and BEGUN.
     tags = {PROMOTION_TAG: BEGUN} | tags | {"promoted_by": by, "promoted_at": registry_time(registry)}
-    if not verdict.passed and force:
-        tags["forced_because"] = force
-    record_decision(registry, "promote", name, version, by, tags.get("forced_because"))
+    if not verdict.passed:
+        tags["forced_because"] = reason or "no reason given"
+    record_decision(registry, "promote", name, version, by, reason)
     registry.set_tags(name, version, tags)
     complete_promotion(registry, name, version)
     return verdict
@@ -86,7 +88,7 @@ def complete_promotion(registry: Registry, name: str, version: str) -> None:
     registry.set_tags(name, version, {PROMOTION_TAG: DONE})
 
 
-def rollback(registry: Registry, name: str, by: str) -> str:
+def rollback(registry: Registry, name: str, by: str, reason: str | None = None) -> str:
     """Swap the champion and the previous champion; a second call undoes the first.
 
     Returns the new champion. Raises `RegistryError`, and `BundleError` if it can't be used.
@@ -97,29 +99,32 @@ def rollback(registry: Registry, name: str, by: str) -> str:
         raise RegistryError(f"no version of {name} was champion before the present one") from None
     directory = registry.bundle(name, version)
     model_kind(name).open(directory, version)
-    record_decision(registry, "rollback", name, version, by)
+    record_decision(registry, "rollback", name, version, by, reason)
     registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": registry_time(registry)})
     _move_champion(registry, name, version)
     return version
 
 
-def set_challenger(registry: Registry, name: str, version: str, canary: float, by: str) -> None:
+def set_challenger(
+    registry: Registry, name: str, version: str, canary: float, by: str, reason: str | None = None
+) -> None:
     """Let a version score reports that the champion answers (shadow), and answer a share `canary` (0 to 1) itself.
 
     Raises `RegistryError`, and `BundleError` if the version can't be used.
     """
     directory = registry.bundle(name, version)
     model_kind(name).open(directory, version)
-    record_decision(registry, "challenge", name, version, by, f"canary {canary:g}")
+    why = f"canary {canary:g}" + (f": {reason}" if reason else "")
+    record_decision(registry, "challenge", name, version, by, why)
     tags = {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": registry_time(registry)}
     registry.set_tags(name, version, tags)
     registry.set_alias(name, CHALLENGER, version)
 
 
-def withdraw_challenger(registry: Registry, name: str, by: str) -> None:
+def withdraw_challenger(registry: Registry, name: str, by: str, reason: str | None = None) -> None:
     """End the trial of the challenger. Raises `ModelNotFoundError` where there is none, `RegistryError`."""
     version = registry.version(name, CHALLENGER)
-    record_decision(registry, "withdraw", name, version, by)
+    record_decision(registry, "withdraw", name, version, by, reason)
     registry.delete_alias(name, CHALLENGER)
 
 

@@ -85,7 +85,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await state.models.start()
     gc.collect()
     gc.freeze()  # keep start-up objects out of garbage collection, whose full passes pause requests by 50 ms
-    tasks = [asyncio.create_task(state.models.follow()), asyncio.create_task(state.recorder.run())]
+    beside = (state.models.follow(), state.recorder.run(), state.traffic.run())
+    tasks = [asyncio.create_task(work) for work in beside]
     yield
     for task in tasks:
         task.cancel()

@@ -13,11 +13,13 @@ from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.sources import FIELDS, REQUIRED_FIELDS
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
-from crime.serving.metrics import prediction_counter
+from crime.serving.metrics import LOST, prediction_counter
 from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.report import ModelInput, PartialReport, Report, model_input
 from crime.serving.payloads.report_warnings import value_warnings
 from crime.serving.recorder import Recorder
+
+NOT_LIVE = LOST.labels("not live")  # sent with `record=false`
 
 
 @dataclass(slots=True)
@@ -86,15 +88,21 @@ class PredictionService:
         columns = sorted(explanation.contributions, key=lambda name: -effects.get(name, -1))
         return ExplanationAnswer(answer, inputs.fields, explanation, columns)
 
-    def predict_table(self, champion: CategoryBundle, reports: Reports) -> ScoredReports:
-        """Predict a block of a table with `champion`: a table is answered by one model throughout."""
+    def predict_table(self, champion: CategoryBundle, reports: Reports, record: bool = True) -> ScoredReports:
+        """Predict a block of a table with `champion`: a table is answered by one model throughout.
+
+        `record`: the reports are live ones, which drift and performance are measured on.
+        """
         scored = score_reports(champion, reports)
         accepted = scored.accepted
         if not accepted.all():
             reports = reports.take(accepted)
         if len(reports):
             probabilities, version = scored.probabilities[accepted], champion.version
-            self.recorder.add_table(version, reports.fields, probabilities, scored.level[accepted])
+            if record:
+                self.recorder.add_table(version, reports.fields, probabilities, scored.level[accepted])
+            else:
+                NOT_LIVE.inc(len(reports))
             counts = np.bincount(probabilities.argmax(1), minlength=len(CATEGORY_NAMES)).tolist()
             for name, count in zip(CATEGORY_NAMES, counts, strict=True):
                 prediction_counter(name, version).inc(count)

@@ -12,7 +12,7 @@ import numpy as np
 import structlog
 from fastapi.concurrency import run_in_threadpool
 
-from crime.classifier.bundle import Prediction
+from crime.classifier.bundle import CategoryBundle, Prediction
 from crime.core.errors import RegistryError
 from crime.core.file_store import FileStore
 from crime.core.memory import release_free_memory
@@ -131,14 +131,8 @@ class Recorder:
             own = list(self._pending) if self.log.store else [*self._flushed, *self._pending]
         return self.log.read(own, shadows)
 
-    def drift(self) -> DriftReport | None:
-        """Compare the latest predictions with the champion's reference, and set the metrics; None without a model.
-
-        Raises `RegistryError`.
-        """
-        model = self.models.category_model
-        if model is None:
-            return None
+    def drift(self, model: CategoryBundle) -> DriftReport:
+        """Compare the latest predictions with the model's reference, and set the metrics. Raises `RegistryError`."""
         report = drift_report(model, self.recorded(), read_performance(self.log.store))
         DRIFT.clear()
         for feature in report.features:
@@ -166,7 +160,8 @@ class Recorder:
             await asyncio.sleep(self.interval)
             try:
                 await run_in_threadpool(self.flush)
-                await run_in_threadpool(self.drift)
+                if model := self.models.category_model:
+                    await run_in_threadpool(self.drift, model)
                 await run_in_threadpool(release_free_memory)  # comparing takes tens of MB
             except Exception as error:  # monitoring must never stop predictions
                 log.error("monitoring failed", why=str(error))

@@ -7,6 +7,7 @@ from crime.core.settings import Settings
 from crime.serving.model_manager import ModelManager
 from crime.serving.prediction_service import PredictionService
 from crime.serving.recorder import Recorder
+from crime.serving.traffic import Traffic
 
 
 @dataclass
@@ -20,5 +21,6 @@ class AppState:
     models: ModelManager
     recorder: Recorder
     predictions: PredictionService
+    traffic: Traffic = field(default_factory=Traffic)
     draining: bool = False
     open_requests: set[asyncio.Task[None]] = field(default_factory=set)

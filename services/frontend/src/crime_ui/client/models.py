@@ -1,5 +1,7 @@
 """Reads model versions and the audit log; promotes a version or rolls it back."""
 
+from collections.abc import Mapping
+
 from crime_ui.client.answers import AuditEntry, CategoryModel, Challenger, Decision, ModelVersion
 from crime_ui.client.transport import BackendDown, Refused, send
 
@@ -40,18 +42,18 @@ def decisions() -> list[AuditEntry] | None:
     return answer
 
 
-def promote(name: str, version: str, by: str, force: str, token: str) -> Decision:
-    """Make a version champion. `force`: the reason to do so although a gate fails, or empty. Raises `Refused`."""
-    body = {"version": version, "by": by or "page"} | ({"force": force} if force else {})
+def promote(name: str, version: str, by: str, reason: str, force: bool, token: str) -> Decision:
+    """Make a version champion; `force`: although a gate fails. Raises `Refused`."""
+    body = {"version": version, "by": by, "reason": reason, "force": force}
     return _decide(f"/models/{name}/promote", body, token)
 
 
-def rollback(name: str, by: str, token: str) -> Decision:
+def rollback(name: str, by: str, reason: str, token: str) -> Decision:
     """Make the previous champion champion again. Raises `Refused`."""
-    return _decide(f"/models/{name}/rollback", {"by": by or "page"}, token)
+    return _decide(f"/models/{name}/rollback", {"by": by, "reason": reason}, token)
 
 
-def _decide(path: str, body: dict[str, str], token: str) -> Decision:
+def _decide(path: str, body: Mapping[str, object], token: str) -> Decision:
     """Sent once: a rollback that is sent twice undoes itself."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer: Decision = send("POST", path, attempts=1, json=body, headers=headers, timeout=DECISION_SECONDS).json()

@@ -23,7 +23,10 @@ class ScoredCsv(NamedTuple):
 
 
 def score_table(file: IO[bytes], name: str, day_first: bool | None = None) -> ScoredCsv:
-    """Score an uploaded CSV table. `day_first`: of its dates, if its rows do not tell. Raises `Refused`."""
-    query = {} if day_first is None else {"day_first": day_first}
+    """Score an uploaded CSV table. `day_first`: of its dates, if its rows do not tell. Raises `Refused`.
+
+    It is not recorded: drift is measured on live reports, and an uploaded table may be an old one.
+    """
+    query = {"record": False} | ({} if day_first is None else {"day_first": day_first})
     answer = send("POST", "/predict/batch", files={"file": (name, file)}, params=query, timeout=BATCH_SECONDS)
     return ScoredCsv(answer.content, json.loads(answer.headers.get("Columns-Not-Read", "[]")))

@@ -108,13 +108,14 @@ def promote_form(name: str, versions: list[ModelVersion]) -> None:
     st.subheader("Promote")
     others = [version["version"] for version in versions if "champion" not in version["aliases"]]
     version = st.selectbox("Version", others, placeholder="no other version")
-    force = st.text_input("Reason to override failed gates", placeholder="recorded with the version")
     by = st.text_input("Who decides")
+    reason = st.text_input("Reason", placeholder="recorded with the decision")
+    force = st.checkbox("Although a gate fails")
     token = st.text_input("Token", type="password")
     if not st.form_submit_button("Make it champion", type="primary", disabled=not others):
         return
     try:
-        decision = models.promote(name, version, by, force, token)
+        decision = models.promote(name, version, by, reason, force, token)
     except Refused as refusal:
         st.error(str(refusal))
         return
@@ -129,11 +130,12 @@ def rollback_form(name: str, versions: list[ModelVersion]) -> None:
     previous = next((version["version"] for version in versions if "previous" in version["aliases"]), None)
     st.write(f"Version {previous} was champion before." if previous else "No other version was champion before.")
     by = st.text_input("Who decides", key="rollback_by")
+    reason = st.text_input("Reason", key="rollback_reason")
     token = st.text_input("Token", type="password", key="rollback_token")
     if not st.form_submit_button("Make it champion again", disabled=not previous):
         return
     try:
-        decision = models.rollback(name, by, token)
+        decision = models.rollback(name, by, reason, token)
     except Refused as refusal:
         st.error(str(refusal))
         return

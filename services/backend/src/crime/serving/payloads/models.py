@@ -2,10 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from crime.metrics.classification import CalibrationBin
 
 Number = Annotated[str, Field(max_length=20, pattern="^[0-9]+$")]
-Who = Annotated[str, Field(max_length=200)]
+Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
+Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 
 
 class ModelSummary(BaseModel):
@@ -45,25 +48,33 @@ class ModelVersion(BaseModel):
 
 
 class Model(BaseModel):
-    """`serving`: what training recorded about the version that answers now."""
+    """`serving`: what training recorded about the version that answers now.
+
+    `promotion_on`: calls that change something are on, as a token is configured.
+    """
 
     name: str
     source: str
+    promotion_on: bool
     versions: list[ModelVersion]
     serving: dict[str, Any]
 
 
 class Promotion(BaseModel):
-    """`version`: the latest if left out. `force`: the reason to promote it although a gate failed. `by`: who decides.
+    """`version`: the latest if left out. `by`: who decides, and `reason`: why; both are recorded.
 
-    `by` and `force` are recorded.
+    `force`: promote it although a gate fails.
     """
 
-    model_config = ConfigDict(coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        coerce_numbers_to_str=True,
+        json_schema_extra={"examples": [{"version": "7", "by": "A. Analyst", "reason": "corrected codes, ticket 12"}]},
+    )
 
     version: Number | None = None
-    by: Who = "api"
-    force: Annotated[str, Field(min_length=3, max_length=500)] | None = None
+    by: Who
+    reason: Why
+    force: bool = False
 
 
 class Decision(BaseModel):
@@ -75,19 +86,24 @@ class Decision(BaseModel):
 
 
 class Rollback(BaseModel):
-    """Return to the champion before. `by`: who decides, which is recorded."""
+    """Return to the champion before. `by`: who decides, and `reason`: why; both are recorded."""
 
-    by: Who = "api"
+    by: Who
+    reason: Why
 
 
 class Challenge(BaseModel):
-    """`canary`: the share of single predictions that the challenger answers; 0 for shadow predictions alone."""
+    """`canary`: the share of single predictions that the challenger answers; 0 for shadow predictions alone.
+
+    `by`: who decides, and `reason`: why; both are recorded.
+    """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     version: Number
     canary: Annotated[float, Field(ge=0, le=1)] = 0.0
-    by: Who = "api"
+    by: Who
+    reason: Why
 
 
 class Challenger(BaseModel):
@@ -118,3 +134,63 @@ class Act(BaseModel):
     version: str
     by: str
     why: str | None = None
+
+
+class CategoryScores(BaseModel):
+    """Of one category: `reports` that are of it, `answered` as it, and `right`, which are both.
+
+    `precision`: right / answered, null if it was never answered. `recall`: right / reports, null if there are none.
+    """
+
+    category: str
+    reports: int
+    answered: int
+    right: int
+    precision: float | None
+    recall: float | None
+
+
+class AreaScores(BaseModel):
+    """Of one area: `reports`, those answered `right`, and those that always guessing the most frequent has right."""
+
+    area: int
+    name: str
+    reports: int
+    right: int
+    guess_right: int
+
+
+class LevelScores(BaseModel):
+    """With what comes above a detail level hidden. `confusion`: a row for each true category.
+
+    `calibration`: bins of the answered category's probability.
+    """
+
+    accuracy: float
+    log_loss: float
+    calibration_error: float
+    confusion: list[list[int]]
+    calibration: list[CalibrationBin]
+    categories: list[CategoryScores]
+    areas: list[AreaScores]
+
+
+class VersionScores(BaseModel):
+    """`levels`: by detail level."""
+
+    version: str
+    levels: dict[str, LevelScores]
+
+
+class Evaluation(BaseModel):
+    """Scores of versions on the same `reports`, which happened from `first` to `last`.
+
+    `guess`: the most frequent category of the training; `guess_accuracy`: how often always guessing it is right.
+    """
+
+    reports: int
+    first: str
+    last: str
+    guess: str
+    guess_accuracy: float
+    versions: list[VersionScores]

@@ -65,6 +65,10 @@ async def predict_batch(
         bool | None,
         Query(description="of a CSV table whose dates are as 01/02/2020, where its other rows do not tell"),
     ] = None,
+    record: Annotated[
+        bool,
+        Query(description="false: these are no live reports, so that drift and performance are not measured on them"),
+    ] = True,
     columns: Annotated[
         str | None,
         Query(
@@ -81,11 +85,13 @@ async def predict_batch(
       was read, the category of its own crime code, what was read otherwise than it is written, and warnings;
     - an Arrow IPC stream: a stream with the columns of the prediction alone.
 
-    Of a table, the header `Columns-Not-Read` lists columns that no report has. A table that lacks columns is a 422 that
-    lists those it has (`columns`), one whose dates may have the day or the month first a 422 of the type `date_order`.
+    Systems that send reports as they come leave `record` as it is; an old table, or one that an analyst looks at, is
+    sent with `record=false`. The header `Columns-Not-Read` lists a table's columns that no report has. A table that
+    lacks columns is a 422 that lists those it has (`columns`), one whose dates may have the day or the month first is a
+    422 of the type `date_order`.
     """
     champion = model_of(request)
-    score = partial(predictions_of(request).predict_table, champion)
+    score = partial(predictions_of(request).predict_table, champion, record=record)
     body_type = media_type(request)
     mapping = _mapping(columns)
     answer = partial(_answer_csv, score=score, champion=champion, day_first=day_first, mapping=mapping)
@@ -102,13 +108,13 @@ async def predict_batch(
         raise field_problem("columns", columns, "expected with a CSV table; in JSON and Arrow use LAPD's names")
     body = await spool_body(request)
     if body_type == "application/json":
-        return await run_in_threadpool(_answer_list, champion, body, request)
+        return await run_in_threadpool(_answer_list, champion, body, request, score)
     if body_type == ARROW_TYPE:
         return await run_in_threadpool(_answer_arrow, body, score)
     return await run_in_threadpool(answer, body)
 
 
-def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) -> Response:
+def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request, score: ScoreBlock) -> Response:
     limit = settings_of(request).max_batch
     try:
         with file:
@@ -124,7 +130,7 @@ def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request) ->
     start = perf_counter()
     reports = parse_report_list(payload)
     parse_seconds = perf_counter() - start
-    scored = predictions_of(request).predict_table(champion, reports.reports)
+    scored = score(reports.reports)
     return json_response(prediction_rows(champion, reports, scored, parse_seconds + scored.seconds))
 
 

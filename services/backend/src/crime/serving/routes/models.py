@@ -5,14 +5,19 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Depends, HTTPException
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from crime.classifier.bundle import CategoryBundle
-from crime.core.errors import RegistryError
+from crime.core.bundle_files import SPEC_FILE
+from crime.core.errors import BundleError, RegistryError
 from crime.core.model_names import CATEGORY_MODEL
+from crime.core.settings import Settings
 from crime.registry import promotion
 from crime.registry.audit import read_decisions
+from crime.registry.evaluation import Evaluation as EvaluationScores
+from crime.registry.evaluation import evaluate_bundles
 from crime.registry.gates import Gate as GateOutcome
 from crime.registry.gates import gates_from_tags
 from crime.registry.kinds import Model as LoadedModel
@@ -21,22 +26,28 @@ from crime.registry.protocol import CHAMPION
 from crime.registry.protocol import ModelVersion as RegistryVersion
 from crime.serving.dependencies import ModelManagerDep, RecorderDep, SettingsDep
 from crime.serving.errors import BODY_RESPONSES, Responses
+from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.models import (
     Act,
     Challenge,
     Challenger,
     Decision,
+    Evaluation,
     Gate,
     Model,
     Models,
     ModelSummary,
     ModelVersion,
+    Number,
     Promotion,
     Rollback,
     Who,
+    Why,
 )
 
 router = APIRouter(tags=["models"])
+MAX_EVALUATED = 6  # versions in one evaluation, which takes each about a second
+EVALUATION_LIMIT = CapacityLimiter(1)  # concurrent evaluations would only slow predictions
 log = structlog.get_logger()
 # parts of a bundle's `spec.json` that `GET /models/{name}` returns
 SHOWN_DETAILS = (
@@ -53,6 +64,15 @@ SHOWN_DETAILS = (
 )
 
 
+def _token(settings: Settings) -> str:
+    """The bearer token of changing calls, blank where there is none."""
+    try:
+        return settings.token_file.read_text().strip() if settings.token_file else ""
+    except OSError as error:
+        log.error("the token can't be read", why=str(error))
+        return ""
+
+
 def _require_token(
     settings: SettingsDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
@@ -63,11 +83,7 @@ def _require_token(
     """
     if credentials is None:
         raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
-    try:
-        token = settings.token_file.read_text().strip() if settings.token_file else ""
-    except OSError as error:
-        log.error("the token can't be read", why=str(error))
-        token = ""
+    token = _token(settings)
     if not token:
         raise HTTPException(403, "calls that change something are off: no token is configured")
     if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
@@ -104,7 +120,7 @@ def models(manager: ModelManagerDep) -> Models:
 
 
 @router.get("/models/{name}", responses={404: {"description": "no such model"}})
-def model(name: str, manager: ModelManagerDep) -> Model:
+def model(name: str, manager: ModelManagerDep, settings: SettingsDep) -> Model:
     """Every version of a model with its metrics, from MLflow, and the details of the one that answers."""
     serving = manager.serving.get(name)
     source = "mlflow"
@@ -117,7 +133,48 @@ def model(name: str, manager: ModelManagerDep) -> Model:
         versions = [_model_version(RegistryVersion(serving.version, [CHAMPION]), serving)]
     if not versions:
         raise HTTPException(404, f"no model {name!r}")
-    return Model(name=name, source=source, versions=versions, serving=_details(serving) if serving else {})
+    return Model(
+        name=name,
+        source=source,
+        promotion_on=bool(_token(settings)),
+        versions=versions,
+        serving=_details(serving) if serving else {},
+    )
+
+
+@router.get(
+    f"/models/{CATEGORY_MODEL}/evaluation",
+    responses={404: {"description": "no such version"}, 409: {"description": "too few reports that are new to all"}},
+)
+async def evaluation(
+    manager: ModelManagerDep,
+    version: Annotated[
+        list[Number] | None, Query(max_length=MAX_EVALUATED, description="one or more; the champion if left out")
+    ] = None,
+) -> Evaluation:
+    """How good versions are on the same held-out reports, which are newer than all that any of them learnt from.
+
+    The judged model of each answers the newest of them, 5,000 at most, with what comes above a detail level hidden:
+    by category and by area, beside always guessing the most frequent category, and its calibration.
+    """
+    scores = await to_thread.run_sync(_evaluate, manager, version or [], limiter=EVALUATION_LIMIT)
+    return Evaluation(**asdict(scores))
+
+
+def _evaluate(manager: ModelManager, versions: list[str]) -> EvaluationScores:
+    """Raises `CrimeError`; 503 while no model answers."""
+    serving = manager.category_model
+    if not versions:
+        if serving is None:
+            raise HTTPException(503, f"no model to evaluate: {manager.trouble.get(CATEGORY_MODEL)}")
+        versions = [serving.version]
+    served = {serving.version: serving.directory} if serving else {}
+    bundles = [(served.get(name) or manager.registry.bundle(CATEGORY_MODEL, name), name) for name in versions]
+    try:
+        written = [(path / SPEC_FILE).stat().st_mtime_ns for path, _ in bundles]
+    except OSError as error:
+        raise BundleError(f"a bundle can't be read: {error}") from None
+    return evaluate_bundles(tuple((*bundle, time) for bundle, time in zip(bundles, written, strict=True)))
 
 
 def _model_version(version: RegistryVersion, serving: LoadedModel | None) -> ModelVersion:
@@ -142,22 +199,20 @@ def _details(serving: LoadedModel) -> dict[str, Any]:
 
 
 @router.post("/models/{name}/promote", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
-def promote(name: str, manager: ModelManagerDep, wanted: Promotion | None = None) -> Decision:
+def promote(name: str, manager: ModelManagerDep, wanted: Promotion) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod loads it at once, the others within seconds."""
-    wanted = wanted or Promotion()
     version = wanted.version or promotion.latest_version(manager.registry, name)
-    verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.force)
-    log.info("promoted", model=name, version=version, by=wanted.by, forced_because=wanted.force)
+    verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.reason, wanted.force)
+    log.info("promoted", model=name, version=version, by=wanted.by, why=wanted.reason, forced=not verdict.passed)
     manager.refresh()
     return Decision(name=name, version=version, gates=_gates(verdict.gates))
 
 
 @router.post("/models/{name}/rollback", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
-def rollback(name: str, manager: ModelManagerDep, wanted: Rollback | None = None) -> Decision:
+def rollback(name: str, manager: ModelManagerDep, wanted: Rollback) -> Decision:
     """Make the previous champion champion again."""
-    wanted = wanted or Rollback()
-    version = promotion.rollback(manager.registry, name, wanted.by)
-    log.info("rolled back", model=name, version=version, by=wanted.by)
+    version = promotion.rollback(manager.registry, name, wanted.by, wanted.reason)
+    log.info("rolled back", model=name, version=version, by=wanted.by, why=wanted.reason)
     manager.refresh()
     return Decision(name=name, version=version, gates=[])
 
@@ -174,7 +229,7 @@ def challenger(recorder: RecorderDep) -> Challenger:
 @router.post(f"/models/{CATEGORY_MODEL}/challenger", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
 def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenge:
     """Let a version make shadow predictions and answer its canary share; every pod loads it within seconds."""
-    set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by)
+    set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by, wanted.reason)
     manager.refresh()
     return wanted
 
@@ -185,9 +240,9 @@ def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenge:
     responses=WRITE_RESPONSES,
     dependencies=TOKEN_REQUIRED,
 )
-def withdraw(manager: ModelManagerDep, by: Who = "api") -> None:
+def withdraw(manager: ModelManagerDep, by: Who, reason: Why) -> None:
     """Withdraw the challenger: the champion answers alone."""
-    withdraw_challenger(manager.registry, CATEGORY_MODEL, by)
+    withdraw_challenger(manager.registry, CATEGORY_MODEL, by, reason)
     manager.refresh()
 
 

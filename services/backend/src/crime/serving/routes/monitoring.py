@@ -3,59 +3,45 @@
 import math
 import socket
 import time
+from dataclasses import asdict
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 
 from crime.core.errors import RegistryError
-from crime.serving.dependencies import ModelManagerDep, RecorderDep
-from crime.serving.metrics import LATENCY
-from crime.serving.payloads.monitoring import Drifts, Pod
+from crime.serving.dependencies import ModelManagerDep, RecorderDep, state_of
+from crime.serving.payloads.monitoring import Drifts, Pod, TrafficMinute
+from crime.serving.traffic import latency_buckets, latency_quantiles
 
 router = APIRouter(tags=["monitoring"])
 STARTED = time.time()
-TIMED_ROUTES = ("/predict", "/predict/batch", "/explain")
-LATENCY_QUANTILES = (0.5, 0.95)
 
 
 @router.get("/drift")
-def drifts(recorder: RecorderDep) -> Drifts:
-    """Whether the latest 1,000 recorded predictions differ from what the champion was trained on."""
+def drifts(manager: ModelManagerDep, recorder: RecorderDep) -> Drifts:
+    """Whether the latest 1,000 recorded predictions differ from what the champion was trained on.
+
+    And how good the predictions of each week are expected to be (`estimated`), beside how good they were once crime
+    codes were known (`performance`).
+    """
+    model = manager.category_model
+    if model is None:
+        raise HTTPException(503, "no model to compare with")
     try:
-        report = recorder.drift()
+        return Drifts.from_report(recorder.drift(model), model)
     except RegistryError as error:
         raise HTTPException(503, str(error)) from None
-    if report is None:
-        raise HTTPException(503, "no model to compare with")
-    return Drifts.from_report(report)
 
 
 @router.get("/pod")
-def pod(models: ModelManagerDep) -> Pod:
+def pod(models: ModelManagerDep, request: Request) -> Pod:
     """The pod that answers this request."""
-    buckets = _latency_buckets()
-    requests = buckets.get(math.inf, 0.0)
+    buckets = latency_buckets()
     return Pod(
         pod=socket.gethostname(),
         started=STARTED,
         serving={name: model.version for name, model in models.serving.items()},
         trouble=models.trouble,
-        requests=int(requests),
-        seconds={str(quantile): _bucket_of(buckets, quantile * requests) for quantile in LATENCY_QUANTILES},
+        requests=int(buckets.get(math.inf, 0.0)),
+        seconds=latency_quantiles(buckets),
+        minutes=[TrafficMinute(**asdict(minute)) for minute in list(state_of(request).traffic.minutes)],
     )
-
-
-def _latency_buckets() -> dict[float, float]:
-    """Number of predictions and explanations answered within each bound of the histogram, in seconds."""
-    buckets: dict[float, float] = {}
-    for metric in LATENCY.collect():
-        for sample in metric.samples:
-            if sample.name.endswith("_bucket") and sample.labels["route"] in TIMED_ROUTES:
-                bound = float(sample.labels["le"])
-                buckets[bound] = buckets.get(bound, 0.0) + sample.value
-    return buckets
-
-
-def _bucket_of(buckets: dict[float, float], rank: float) -> float | None:
-    """The least bound that `rank` requests were answered within; None without requests, or beyond the last bound."""
-    bound = next((bound for bound in sorted(buckets) if rank and buckets[bound] >= rank), math.inf)
-    return None if bound == math.inf else bound
