@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import lightgbm
 import numpy as np
+from crime.classifier.review.doubt import doubt_of
 from crime.core.cpu import available_cpus
 from crime.metrics.classification import calibration_bins, calibration_error
 from crime.pipelines.review import read_records
@@ -33,7 +34,7 @@ from crime.training.classifier.table import fit_encoder
 from crime.training.review.code_model import code_shares
 from crime.training.review.evidence import fit_code_tables, weigh_codes
 from crime.training.review.folds import FOLDS, assign_folds
-from crime.training.review.review import doubt_of, review_records
+from crime.training.review.review import review_records
 from rich.console import Console
 from rich.table import Table
 

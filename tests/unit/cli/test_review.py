@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from crime.training.review.kinds import KINDS
+from crime.classifier.review.kinds import KINDS
 from reviewed import sample_rows, write_rows
 from typer.testing import Result
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from crime.classifier.review.kinds import KINDS
 from crime.core.errors import DataError
 from crime.pipelines.review import review_file
 from crime.reports.tally import Tally
-from crime.training.review.kinds import KINDS
 from reviewed import sample_rows, write_rows
 
 COLUMNS = [

@@ -2,16 +2,20 @@
 
 import numpy as np
 import pytest
-from crime.reports.categories import SYSTEM_OF_CODE, crime_code_index
+from crime.classifier.review.kinds import KINDS, kind_of
+from crime.classifier.review.planting import NO_CODE, expect_wrong, plant_codes
+from crime.reports.categories import CRIME_CODES, SYSTEM_OF_CODE, crime_code_index
 from crime.reports.table import Reports
-from crime.training.review.kinds import KINDS, kind_of
-from crime.training.review.planting import NO_CODE, expect_wrong, plant_codes
 from reviewed import Planted
+
+
+def frequency(code: np.ndarray) -> np.ndarray:
+    return np.bincount(code, minlength=len(CRIME_CODES))
 
 
 def test_planted_codes_are_of_their_kind_and_system(records: Reports, mixed: Reports) -> None:
     for code in (records.code, mixed.code):
-        planted = plant_codes(code)
+        planted = plant_codes(code, frequency(code))
         for kind, wrong in enumerate(planted.T):
             rows = np.flatnonzero(wrong != NO_CODE)
             assert len(rows) > 100
@@ -24,13 +28,14 @@ def test_planted_codes_are_of_their_kind_and_system(records: Reports, mixed: Rep
 def test_planted_codes_are_as_frequent_as_recorded_ones() -> None:
     theft, bicycle, robbery = (crime_code_index()["legacy", code] for code in ("440", "480", "210"))
     code = np.repeat([theft, bicycle, robbery], [900, 100, 1000])
-    wrong = plant_codes(code)[code == robbery, KINDS.index("serious recorded as minor")]
+    wrong = plant_codes(code, frequency(code))[code == robbery, KINDS.index("serious recorded as minor")]
     assert (wrong == bicycle).mean() == pytest.approx(0.1, abs=0.03)
 
 
 def test_a_kind_that_a_record_can_not_have_is_left_out() -> None:
     theft, bicycle = (crime_code_index()["legacy", code] for code in ("440", "480"))
-    planted = plant_codes(np.repeat([theft, bicycle], 10))
+    code = np.repeat([theft, bicycle], 10)
+    planted = plant_codes(code, frequency(code))
     assert (planted[:, : KINDS.index("other code")] == NO_CODE).all()
     assert (planted[:10, KINDS.index("other code")] == bicycle).all()
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from crime.classifier.review.doubt import doubt_of
+from crime.classifier.review.kinds import KINDS
 from crime.core.errors import DataError
 from crime.reports.categories import CRIME_CODES, SYSTEM_OF_CODE
 from crime.reports.table import Reports
-from crime.training.review.kinds import KINDS
-from crime.training.review.review import doubt_of, review_records
+from crime.training.review.review import review_records
 from reviewed import Planted
 
 

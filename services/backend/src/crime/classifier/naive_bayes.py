@@ -10,11 +10,12 @@ The tables are applied here and estimated in `crime.training.classifier.naive_ba
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from crime.features.definitions import MO_PREFIX, describe_feature, is_mo_feature
-from crime.reports.categories import CATEGORIES
+from crime.reports.categories import CATEGORIES, CRIME_CODES, crime_code_index
 from crime.reports.sources import CIRCUMSTANCES
 
 NAIVE_BAYES_INPUTS = [f"evidence_{category}" for category in CATEGORIES]  # the names stand in stored bundles
@@ -32,6 +33,7 @@ BINNED_FEATURES: dict[str, tuple[int, ...] | None] = {
 }
 VALUE_LIMIT = 1500  # values lie below: no vocabulary and no day has more entries or minutes
 PROBABILITY_FLOOR = 1e-4  # added to a category's probability before its logarithm is taken; docs/method.md
+TEMPER = 0.8  # exponent of likelihoods where codes are told apart: dependent fields count twice; docs/method.md
 ROWS_PER_BLOCK = 2048  # reports at a time, so that a block's sums stay in the processor's cache
 NOT_KNOWN_ROW, PRIOR_ROW, MO_KNOWN_ROW = 0, 1, 2  # rows of the table that stand for no single value
 
@@ -50,13 +52,22 @@ class NaiveBayes:
         last ones, a row for each MO code, add the log-odds of it being given.
     lookup (features, VALUE_LIMIT + 1): the table's row of each value of each of `binned_features`.
     category (codes,): index of each crime code's category, ascending.
+    codes (codes,): the crime codes, indices into `CRIME_CODES`; None in bundles of earlier releases.
     """
 
-    def __init__(self, names: Sequence[str], table: np.ndarray, lookup: np.ndarray, category: np.ndarray):
+    def __init__(
+        self,
+        names: Sequence[str],
+        table: np.ndarray,
+        lookup: np.ndarray,
+        category: np.ndarray,
+        codes: np.ndarray | None = None,
+    ):
         self.names = list(names)
         self.table = table.astype(float)
         self.lookup = lookup
         self.category = category
+        self.codes = codes
         binned = binned_features(self.names)
         self._features = np.array([self.names.index(name) for name in binned])
         mo_count = sum(map(is_mo_feature, self.names))
@@ -68,13 +79,24 @@ class NaiveBayes:
 
     def save(self, path: Path) -> None:
         """Write the tables to a compressed NumPy archive."""
-        np.savez_compressed(path, table=self.table.astype(np.float32), lookup=self.lookup, category=self.category)
+        arrays: dict[str, Any] = {
+            "table": self.table.astype(np.float32),
+            "lookup": self.lookup,
+            "category": self.category,
+        }
+        if self.codes is not None:
+            crimes = [CRIME_CODES[index] for index in self.codes.tolist()]
+            arrays["codes"] = np.array([[crime.system, crime.code] for crime in crimes])
+        np.savez_compressed(path, **arrays)
 
     @classmethod
     def load(cls, path: Path, names: Sequence[str]) -> "NaiveBayes":
         """Read what `save` wrote. Raises `OSError`, `ValueError` or `KeyError` if the file is damaged."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(names, arrays["table"], arrays["lookup"], arrays["category"])
+            index = crime_code_index()
+            keys = arrays["codes"].tolist() if "codes" in arrays else None
+            codes = None if keys is None else np.array([index[system, code] for system, code in keys])
+            return cls(names, arrays["table"], arrays["lookup"], arrays["category"], codes)
 
     def category_shares(self) -> np.ndarray:
         """(7,) each category's share of the reports that the tables were estimated from."""

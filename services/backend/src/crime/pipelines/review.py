@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crime.classifier.review.kinds import KINDS
+from crime.classifier.review.planting import Depth
 from crime.core.errors import DataError
 from crime.core.prefetch import prefetch
 from crime.core.progress import Progress, no_progress
@@ -16,8 +18,6 @@ from crime.reports.categories import CRIME_CODES
 from crime.reports.files import join_blocks, parse_block, read_blocks
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
-from crime.training.review.kinds import KINDS
-from crime.training.review.planting import Depth
 from crime.training.review.review import Review, review_records
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from fastapi_offline import FastAPIOffline
 
 from crime import __version__
 from crime.core.settings import Settings
+from crime.monitoring.review_decisions import ReviewDecisions
 from crime.registry.lookup import open_file_store, open_registry
 from crime.serving.admission import AdmissionControl
 from crime.serving.errors import REFUSED_RESPONSES, add_error_handlers
@@ -31,6 +32,7 @@ from crime.serving.routes import (
     monitoring,
     open_inference,
     predictions,
+    review,
     week,
 )
 from crime.serving.routes.predictions import DirectPredict
@@ -46,6 +48,7 @@ ROUTES = (
     catalogue,
     forecasts,
     week,
+    review,
     monitoring,
     health,
 )
@@ -57,7 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
     registry = open_registry(settings)
     manager = ModelManager(settings, registry)
     recorder = Recorder(settings, manager, open_file_store(settings, registry))
-    state = AppState(settings, manager, recorder, PredictionService(manager, recorder))
+    predictions = PredictionService(manager, recorder)
+    state = AppState(settings, manager, recorder, predictions, ReviewDecisions(registry))
     traced = any(os.environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
     app = FastAPIOffline(  # its /docs is served from here, not from a CDN
         redoc_url=None,

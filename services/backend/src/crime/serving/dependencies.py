@@ -11,6 +11,7 @@ from crime.classifier.bundle import CategoryBundle
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.core.settings import Settings
 from crime.forecaster.bundle import ForecastBundle
+from crime.monitoring.review_decisions import ReviewDecisions
 from crime.serving.model_manager import ModelManager
 from crime.serving.prediction_service import PredictionService
 from crime.serving.recorder import Recorder
@@ -79,10 +80,15 @@ async def _recorder(request: Request) -> Recorder:
     return recorder_of(request)
 
 
+async def _review_decisions(request: Request) -> ReviewDecisions:
+    return state_of(request).review_decisions
+
+
 async def _settings(request: Request) -> Settings:
     return settings_of(request)
 
 
 ModelManagerDep = Annotated[ModelManager, Depends(_models)]
 RecorderDep = Annotated[Recorder, Depends(_recorder)]
+ReviewDecisionsDep = Annotated[ReviewDecisions, Depends(_review_decisions)]
 SettingsDep = Annotated[Settings, Depends(_settings)]

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from crime.core.settings import Settings
+from crime.monitoring.review_decisions import ReviewDecisions
 from crime.serving.model_manager import ModelManager
 from crime.serving.prediction_service import PredictionService
 from crime.serving.recorder import Recorder
@@ -21,6 +22,7 @@ class AppState:
     models: ModelManager
     recorder: Recorder
     predictions: PredictionService
+    review_decisions: ReviewDecisions
     traffic: Traffic = field(default_factory=Traffic)
     draining: bool = False
     open_requests: set[asyncio.Task[None]] = field(default_factory=set)

@@ -75,12 +75,12 @@ def open_csv(file: IO[bytes], day_first: bool | None = None, mapping: Mapping[st
     return table
 
 
-def _parse(columns: dict[str, EncodedColumn], block: "_Block", tally: Tally) -> Reports:
+def _parse(columns: dict[str, EncodedColumn], block: "_Block", tally: Tally, labelled: bool = False) -> Reports:
     """The block's whole rows; the others are counted."""
     for row in block.rows:
         if len(row) != block.width:
             tally.reject_misshapen(f"expected {block.width} cells, found {len(row)}", tally.rows + 1, "")
-    return parse_columns(columns, len(block.whole), tally, reading="reject")
+    return parse_columns(columns, len(block.whole), tally, labelled, reading="reject")
 
 
 def csv_lines(file: IO[bytes]) -> Generator[str]:
@@ -155,6 +155,15 @@ def _answered_blocks(table: CsvTable, score: ScoreBlock, champion: CategoryBundl
         yield text.take()
     if rest := text.take():  # of a table without rows
         yield rest
+    table.tally.check_columns()
+
+
+def labelled_blocks(table: CsvTable, block_rows: int = BLOCK_ROWS) -> Iterator[tuple[list[int], Reports]]:
+    """Blocks of reports with their crime codes, and the number of each in the table, from 1. Raises `DataError`."""
+    for block in _blocks(table, block_rows):
+        first = table.tally.rows + 1
+        numbers = [first + index for index, row in enumerate(block.rows) if len(row) == block.width]
+        yield numbers, _parse(block.columns(), block, table.tally, labelled=True)
     table.tally.check_columns()
 
 

@@ -103,7 +103,7 @@ def fit_naive_bayes(
     share = np.clip(_shrunk(mo, known, city, category), SHARE_FLOOR, 1 - SHARE_FLOOR)
     rows.insert(2, np.log1p(-share).sum(1)[None])
     rows.append((np.log(share) - np.log1p(-share)).T)
-    return NaiveBayes(counts.names, np.concatenate(rows).astype(np.float32), lookup, category)
+    return NaiveBayes(counts.names, np.concatenate(rows).astype(np.float32), lookup, category, codes)
 
 
 def _shares_by_kind(reports: np.ndarray, kind: np.ndarray, category: np.ndarray) -> np.ndarray:

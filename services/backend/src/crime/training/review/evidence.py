@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from crime.classifier.naive_bayes import NaiveBayes
+from crime.classifier.naive_bayes import TEMPER, NaiveBayes
 from crime.core.progress import Progress, no_progress
 from crime.features.encoder import FeatureEncoder
 from crime.reports.categories import CRIME_CODES, SYSTEM_OF_CODE
@@ -15,7 +15,6 @@ from crime.training.classifier.table import kinds_by_feature, row_blocks
 from crime.training.review.folds import FOLDS
 
 CANDIDATES = 10  # codes of each record that are weighed against each other: two at least
-TEMPER = 0.8  # exponent of naive Bayes' likelihoods, which count dependent fields twice; docs/method.md
 LOG_FLOOR = -30.0  # of a log-probability as an input of trees
 
 

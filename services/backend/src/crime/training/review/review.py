@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crime.classifier.review.doubt import doubt_of
+from crime.classifier.review.kinds import kind_of
+from crime.classifier.review.planting import NO_CODE, Depth, expect_wrong, plant_codes
 from crime.core.errors import DataError
 from crime.core.progress import Progress, no_progress
+from crime.reports.categories import CRIME_CODES
 from crime.reports.table import Reports
 from crime.training.classifier.table import fit_encoder
 from crime.training.classifier.train import MIN_REPORTS
 from crime.training.review.code_model import CodeLogs, code_shares, cross_fit_codes
 from crime.training.review.evidence import Evidence, fit_code_tables, weigh_codes
 from crime.training.review.folds import assign_folds
-from crime.training.review.kinds import kind_of
-from crime.training.review.planting import NO_CODE, Depth, expect_wrong, plant_codes
 from crime.training.review.reasons import explain_doubts
-
-CERTAIN = 1e-9  # a probability is at least so far from 1, which keeps odds finite
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def review_records(reports: Reports, progress: Progress = no_progress) -> Review
     if len(reports) < MIN_REPORTS:
         raise DataError(f"{len(reports)} records with a known code are too few to review: {MIN_REPORTS} are needed")
     fold, encoder, code = assign_folds(reports), fit_encoder(reports.fields), reports.code
-    planted = plant_codes(code)
+    planted = plant_codes(code, np.bincount(code, minlength=len(CRIME_CODES)))
     asked = np.column_stack([code, np.where(planted == NO_CODE, code[:, None], planted)])
     tables = fit_code_tables(reports, fold, encoder, progress)
     evidence = weigh_codes(tables, reports, fold, encoder, asked, progress)
@@ -67,20 +67,6 @@ def review_records(reports: Reports, progress: Progress = no_progress) -> Review
         reasons=explain_doubts(tables, reports, fold, encoder, likeliest[:, 0]),
         depths=expect_wrong(doubt[:, 0], np.where(planted == NO_CODE, np.nan, doubt[:, 1:])),
     )
-
-
-def doubt_of(log_probability: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Log of the Bayes factor against a code (Good 1950): the log-odds that it is another, less those before any field.
-
-    `log_probability` of the code given the fields, `share` of the code among all records: arrays of the same shape.
-    """
-    doubt: np.ndarray = _log_odds_against(log_probability) - _log_odds_against(np.log(share))
-    return doubt
-
-
-def _log_odds_against(log_probability: np.ndarray) -> np.ndarray:
-    odds: np.ndarray = np.log1p(-np.exp(np.minimum(log_probability, -CERTAIN))) - log_probability
-    return odds
 
 
 def _rank(doubt: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from crime.classifier.review.kinds import KINDS, kind_of
 from crime.reports.categories import crime_code_index
-from crime.training.review.kinds import KINDS, kind_of
 
 
 @pytest.mark.parametrize(

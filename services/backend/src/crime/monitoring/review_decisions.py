@@ -1,0 +1,68 @@
+"""Decisions of people about doubted records: append-only, one file each, in the registry's file store."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Literal, get_args
+
+from crime.core.file_store import FileStore
+from crime.reports.systems import System
+
+FOLDER = "monitoring/review"
+Judgement = Literal["wrong", "right", "unsure"]
+JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
+
+
+@dataclass(frozen=True)
+class ReviewDecision:
+    """What somebody decided about a record's crime code. `at`: ISO 8601 in UTC, by the store's clock.
+
+    `number` of the report; `code` that is recorded, of `system`; `right_code`: where one was found; `note`: why.
+    """
+
+    at: str
+    by: str
+    number: str
+    system: System
+    code: str
+    judgement: Judgement
+    right_code: str | None = None
+    note: str = ""
+
+
+class ReviewDecisions:
+    """Reads and appends decisions. Nothing is ever changed: of two about a record the later one holds."""
+
+    def __init__(self, store: FileStore):
+        self.store = store
+        self._by_path: dict[str, ReviewDecision] = {}  # cache: files never change
+
+    def append(
+        self,
+        by: str,
+        number: str,
+        system: System,
+        code: str,
+        judgement: Judgement,
+        right_code: str | None = None,
+        note: str = "",
+    ) -> ReviewDecision:
+        """Write a decision. Raises `RegistryError`."""
+        at = datetime.fromtimestamp(self.store.time(), UTC).isoformat(timespec="microseconds")
+        decision = ReviewDecision(at, by, number, system, code, judgement, right_code, note)
+        file = f"{at[:26].replace(':', '')}-{token_hex(4)}.json"  # sorts by time; unique at the same time
+        self.store.save(f"{FOLDER}/{file}", json.dumps(asdict(decision), ensure_ascii=False).encode())
+        return decision
+
+    def read(self) -> list[ReviewDecision]:
+        """Every decision, the oldest first. Raises `RegistryError`."""
+        paths = self.store.files(FOLDER)
+        for path in paths:
+            if path not in self._by_path:
+                self._by_path[path] = ReviewDecision(**json.loads(self.store.load(path)))
+        return [self._by_path[path] for path in paths]
+
+    def latest(self) -> dict[tuple[str, System, str], ReviewDecision]:
+        """The decision that holds for each report's number, system and recorded code. Raises `RegistryError`."""
+        return {(decision.number, decision.system, decision.code): decision for decision in self.read()}
