@@ -66,6 +66,8 @@ class RecordedBackend:
             return replaced
         if (request.method, request.path) == ("POST", "/predict/batch"):
             return Answer(200, recorded("table_scored.csv"), "text/csv")
+        if (request.method, request.path) == ("GET", "/review/decisions.csv"):
+            return Answer(200, recorded("review_decisions.csv"), "text/csv")
         status, name = _route(request)
         return Answer(status, recorded(name))
 
@@ -93,6 +95,9 @@ def _route(request: Request) -> tuple[int, str]:
         ("GET", "/weeks"): "weeks",
         ("GET", "/unusual"): "unusual",
         ("GET", "/features"): "features",
+        ("POST", "/review"): "review",
+        ("GET", "/review/decisions"): "review_decisions",
+        ("POST", "/review/decisions"): "review_decided",
         ("GET", "/models/crime-category"): "model_category",
         ("GET", "/models/crime-risk"): "model_risk",
         ("GET", "/audit"): "audit",

@@ -23,6 +23,7 @@ page = st.navigation(
         st.Page(VIEWS / "forecast.py", title=_("Forecast"), icon=":material/event_upcoming:"),
         st.Page(VIEWS / "explore.py", title=_("Explore"), icon=":material/map:"),
         st.Page(VIEWS / "batch.py", title=_("Batch"), icon=":material/table_view:"),
+        st.Page(VIEWS / "review.py", title=_("Review"), icon=":material/fact_check:"),
         st.Page(VIEWS / "model.py", title=_("Model"), icon=":material/model_training:"),
         st.Page(VIEWS / "models.py", title=_("Models"), icon=":material/inventory_2:"),
         st.Page(VIEWS / "monitoring.py", title=_("Monitoring"), icon=":material/monitoring:"),

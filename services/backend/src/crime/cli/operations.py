@@ -25,6 +25,9 @@ def retrain(
     since: Since = None,
     share: Share = None,
     day_first: DayFirst = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Use what record review found: right codes, and wrong records left out.")
+    ] = False,
     dask: Workers = None,
     as_json: Json = False,
 ) -> None:
@@ -39,7 +42,7 @@ def retrain(
         with progress_bar() as bar:
             show = progress_on(bar, bar.add_task("fetch", total=None))
             table = retrain.GivenTable(data, share or 1.0, day_first) if data else None
-            result = retrain.retrain(Settings(), table, since, work, connect_executor(dask), show)
+            result = retrain.retrain(Settings(), table, since, work, connect_executor(dask), show, decisions)
     for line in result.fetched or (freshness_text(result.until),):  # the last line of a fetch tells the same
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     for name, model in result.models.items():

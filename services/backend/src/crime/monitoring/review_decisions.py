@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Literal, get_args
 
+import numpy as np
+
 from crime.core.file_store import FileStore
+from crime.reports.categories import CATEGORY_OF_CODE, CRIME_CODES, crime_code_index
 from crime.reports.systems import System
+from crime.reports.table import Reports
 
 FOLDER = "monitoring/review"
 Judgement = Literal["wrong", "right", "unsure"]
@@ -29,6 +33,9 @@ class ReviewDecision:
     judgement: Judgement
     right_code: str | None = None
     note: str = ""
+
+
+DecisionsByCode = dict[tuple[str, System, str], ReviewDecision]  # by report number, system and recorded code
 
 
 class ReviewDecisions:
@@ -63,6 +70,27 @@ class ReviewDecisions:
                 self._by_path[path] = ReviewDecision(**json.loads(self.store.load(path)))
         return [self._by_path[path] for path in paths]
 
-    def latest(self) -> dict[tuple[str, System, str], ReviewDecision]:
+    def latest(self) -> DecisionsByCode:
         """The decision that holds for each report's number, system and recorded code. Raises `RegistryError`."""
         return {(decision.number, decision.system, decision.code): decision for decision in self.read()}
+
+
+def apply_decisions(reports: Reports, decisions: DecisionsByCode) -> Reports:
+    """Reports with known codes, after decisions: one found wrong takes its right code, or is left out if none is known.
+
+    All others stay as they are.
+    """
+    if not decisions:
+        return reports
+    code, is_kept = reports.code.copy(), np.ones(len(reports), bool)
+    decided = np.isin(reports.fields["dr_no"].astype(str), [number for number, _, _ in decisions])
+    for row in np.flatnonzero(decided).tolist():
+        crime = CRIME_CODES[code[row]]
+        decision = decisions.get((reports.fields["dr_no"][row], crime.system, crime.code))
+        if decision is None or decision.judgement != "wrong":
+            continue
+        if decision.right_code is None:
+            is_kept[row] = False
+        else:
+            code[row] = crime_code_index()[crime.system, decision.right_code]
+    return Reports(reports.fields, code, CATEGORY_OF_CODE[code], reports.errors).take(np.flatnonzero(is_kept))

@@ -24,6 +24,7 @@ from crime.features.store import build_feature_store
 from crime.monitoring.performance import update_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import marked_version
+from crime.monitoring.review_decisions import DecisionsByCode, ReviewDecisions, apply_decisions
 from crime.pipelines.bulletin import bulletin_html, forecast_of_week
 from crime.pipelines.publishing import ModelResult, connect, promote_if_passed, publish
 from crime.registry.kinds import CATEGORY, FORECAST, MODEL_KINDS, Model, ModelKind
@@ -75,12 +76,18 @@ class RetrainingResult:
 
 
 def retrain(
-    settings: Settings, table: GivenTable | None, since: str | None, work: Path, executor: Executor, progress: Progress
+    settings: Settings,
+    table: GivenTable | None,
+    since: str | None,
+    work: Path,
+    executor: Executor,
+    progress: Progress,
+    use_decisions: bool = False,
 ) -> RetrainingResult:
     """Fetch all of LAPD's reports (or take `table`), build features, train both models, promote what passes its gates.
 
-    A model for which there are too few reports is left out. Raises `AlreadyRunningError`, and what fetching, reading
-    and the registry raise.
+    `use_decisions`: the category model learns from the codes that record review found right. A model for which there
+    are too few reports is left out. Raises `AlreadyRunningError`, and what fetching, reading and the registry raise.
     """
     with _lock_folder(work):
         fetched: tuple[str, ...] = ()
@@ -90,15 +97,18 @@ def retrain(
                 settings, table.path, since, lambda done, total: progress("fetch", done / max(1, total))
             )
             fetched = tuple(found.lines)
-        digest = _digest(table.path)
         registry = open_registry(settings)
+        decisions = ReviewDecisions(registry).latest() if use_decisions else {}
+        digest = _digest(table.path)
+        if decisions:
+            digest = hashlib.sha256(f"{digest} {sorted(map(repr, decisions.values()))}".encode()).hexdigest()
         run = _RetrainingRun(registry, digest)
         run.note(step="features", fetch="\n".join(fetched) or "a table was given")
         history_tally = Tally(day_first=table.day_first)
         history = read_history(table.path, history_tally)
         for month in build_feature_store(history, work / "features"):
             progress(f"features {month.path.stem}", 0)
-        load_labelled = _cached_reports(table)
+        load_labelled = _cached_reports(table, decisions)
         run.note(step="performance", performance=_update_performance(settings, load_labelled))
         trainers: dict[str, Trainer] = {
             CATEGORY.name: lambda directory, progress: train_category_model(
@@ -170,13 +180,13 @@ class _RetrainingRun:
         self._client.set_terminated(self.id)
 
 
-def _cached_reports(table: GivenTable) -> LoadReports:
-    """Reads the table with its labels once, when first called. Raises `DataError` each time."""
+def _cached_reports(table: GivenTable, decisions: DecisionsByCode) -> LoadReports:
+    """Reads the table with its labels once, when first called, and applies decisions. Raises `DataError` each time."""
 
     @cache
     def load() -> tuple[Reports, Tally]:
         tally = Tally(day_first=table.day_first)
-        return load_reports(table.path, tally), tally
+        return apply_decisions(load_reports(table.path, tally), decisions), tally
 
     return load
 

@@ -21,7 +21,7 @@ from crime.serving.state import AppState
 MAX_REQUESTS = 250  # open at once, tables aside: about 75 ms of predictions
 MAX_BATCHES = 2  # tables answered at a time, each with a thread and memory of its own
 MAX_WAITING_BATCHES = 16  # tables that wait for one of those; more are refused
-BATCH_PATHS = ("/predict/batch", "/invocations")
+BATCH_PATHS = ("/predict/batch", "/invocations", "/review")
 BATCH_ENDINGS = ("/infer", ":predict")  # of the paths of other protocols
 MAX_BODY_BYTES = 1 << 20  # of a body that holds no table
 MAX_CLIENTS = 10_000  # with a token bucket; of more, the least recently seen loses its bucket

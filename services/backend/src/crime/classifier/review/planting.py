@@ -15,6 +15,7 @@ from crime.reports.categories import CRIME_CODES, SYSTEM_OF_CODE
 NO_CODE = -1
 ASSUMED_SHARE = 0.01  # of all codes, that the lower figure takes to be wrong
 MIN_DEPTH = 20  # records from which on the ranking bounds how many are wrong; fewer bound it by chance
+MIN_STEP = 1.2  # from one depth to the next, which would tell the same
 Z = 1.959964  # of the normal distribution at 97.5 %: of the bound at each depth
 
 Range = tuple[float, float]  # the lowest and the highest over the kinds of errors
@@ -66,8 +67,11 @@ def expect_wrong(doubt: np.ndarray, planted_doubt: np.ndarray) -> list[Depth]:
         if not np.isnan(values).all()
     }
     most_wrong = _upper_poisson_limit(np.arange(MIN_DEPTH, records + 1))
-    depths = sorted({10, 100, max(1, records // 100), max(1, records // 20)})
-    return [_depth(depth, by_kind, most_wrong) for depth in depths if depth <= records and by_kind]
+    depths: list[int] = []
+    for depth in sorted({10, 100, max(1, records // 100), max(1, records // 20)}):
+        if by_kind and MIN_STEP * max(depths, default=0) < depth <= records:
+            depths.append(depth)
+    return [_depth(depth, by_kind, most_wrong) for depth in depths]
 
 
 def _upper_poisson_limit(counts: np.ndarray) -> np.ndarray:
