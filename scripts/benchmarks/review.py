@@ -137,7 +137,7 @@ def rank_by_cleanlab(probabilities: np.ndarray, own: np.ndarray) -> Ranking:
 
 
 def compare_served(records: Reports, code: np.ndarray, cross_fitted: Ranking) -> dict[str, dict[str, float]]:
-    """Scores on the last fifth of the records by time: of `POST /review` by a model of the others, and of `crime review`.
+    """Scores of `POST /review` by a model of the first four fifths by time on the rest, and of `crime review` there.
 
     `code` (n,): the recorded codes, some of them wrong, from which the model learns too.
     """

@@ -232,7 +232,7 @@ def test_each_row_tells_how_it_was_read_and_what_to_know(pieces: Answer) -> None
     for told in ("Premis Cd 999: not in LAPD's", "Mocodes 9998: not in LAPD's", "Rpt Dist No: 101 is not in AREA 3"):
         assert told in first["warnings"]
     assert (second["recorded_name"], second["warnings"].partition(":")[0]) == ("", "DATE OCC")
-    assert "years after the model's newest report" in second["warnings"]
+    assert "is in the future" in second["warnings"]
     assert rejected["error"]
     assert [rejected[name] for name in NOTE_COLUMNS] == ["", "", "", ""]
     assert answer(table(rows, header), pieces, 1) == [first, second, rejected]
