@@ -32,7 +32,7 @@ class PageServices:
         port = free_port()
         log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
         page = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "src/crime_ui/app.py", f"--server.port={port}"],
+            [sys.executable, "-m", "streamlit", "run", "src/crime_ui/server.py", f"--server.port={port}"],
             cwd=root / "services/frontend",
             env={**os.environ, "BACKEND_URL": backend.url, "STREAMLIT_SERVER_BASE_URL_PATH": base_path},
             stdout=log,

@@ -101,7 +101,7 @@ def main() -> None:
     backend_url, page_url = f"http://127.0.0.1:{backend_port}", f"http://127.0.0.1:{page_port}"
     serve = [sys.executable, "-m", "crime.serving"]
     backend = start_server(serve, f"{backend_url}/ready", CRIME_PORT=str(backend_port))
-    command = [sys.executable, "-m", "streamlit", "run", "src/crime_ui/app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", "src/crime_ui/server.py"]
     variables = {"BACKEND_URL": backend_url, "STREAMLIT_SERVER_PORT": str(page_port)}
     page = start_server(command, f"{page_url}/_stcore/health", FRONTEND, **variables)
     try:

@@ -1,0 +1,91 @@
+"""The page's server: Streamlit's own, which sends its scripts compressed, and names the heavy ones at once.
+
+Streamlit leaves compression to a proxy, which a cluster need not have: 9 MB for the first page. Its browser code asks
+for the chart's and the table's script only when the page's first run has sent a chart and a table.
+"""
+
+import asyncio
+import gzip
+import mimetypes
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import streamlit
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.starlette import App
+
+HERE = Path(__file__).parent
+STATIC = Path(streamlit.__file__).parent / "static"
+COMPRESSED = (".js", ".css")
+HEAVY_SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils", "StreamlitMarkdown")  # of the first page
+CACHED_FOR_A_YEAR = "public, immutable, max-age=31536000"  # names hold a hash of the content
+
+
+@cache
+def _compressed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), 6)
+
+
+def _heavy_scripts() -> list[Path]:
+    """Their files; none if a release of Streamlit names them otherwise."""
+    return [script for name in HEAVY_SCRIPTS for script in sorted((STATIC / "static/js").glob(f"{name}.*.js"))]
+
+
+@cache
+def _preload_header() -> bytes:
+    """`Link` with the heavy scripts."""
+    return ", ".join(f"<./static/js/{script.name}>; rel=modulepreload" for script in _heavy_scripts()).encode()
+
+
+def _static_file(scope: Scope) -> Path | None:
+    """The compressible file of Streamlit that a request is for; None for all other requests."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return None
+    headers = dict(scope["headers"])
+    _, separator, name = scope["path"].rpartition("/static/")
+    if not separator or b"gzip" not in headers.get(b"accept-encoding", b"") or b"range" in headers:
+        return None
+    path = STATIC / "static" / name
+    is_inside = path.suffix in COMPRESSED and ".." not in path.parts
+    return path if is_inside and path.is_file() else None
+
+
+class StaticFiles:
+    """Middleware that answers Streamlit's scripts compressed, each compressed once, and adds `Link` to its page."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if path := _static_file(scope):
+            content = await asyncio.to_thread(_compressed, path)
+            headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Cache-Control": CACHED_FOR_A_YEAR}
+            await Response(content, headers=headers, media_type=mimetypes.guess_type(path)[0])(scope, receive, send)
+            return
+
+        async def send_with_link(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_page(message):
+                message["headers"] = [*message["headers"], (b"link", _preload_header())]
+            await send(message)
+
+        await self.app(scope, receive, send_with_link)
+
+
+def _is_page(message: Message) -> bool:
+    content_type: bytes = dict(message["headers"]).get(b"content-type", b"")
+    return content_type.startswith(b"text/html")
+
+
+@asynccontextmanager
+async def _compress_first(app: App) -> AsyncIterator[None]:
+    """Compress the heavy scripts while the server starts, so that no visitor waits for it."""
+    for path in _heavy_scripts():
+        await asyncio.to_thread(_compressed, path)
+    yield
+
+
+app = App(HERE / "app.py", middleware=[Middleware(StaticFiles)], lifespan=_compress_first)
