@@ -99,6 +99,7 @@ def _route(request: Request) -> tuple[int, str]:
         ("GET", "/review/decisions"): "review_decisions",
         ("POST", "/review/decisions"): "review_decided",
         ("GET", "/models/crime-category"): "model_category",
+        ("GET", "/models/crime-category/evaluation"): "evaluation",
         ("GET", "/models/crime-risk"): "model_risk",
         ("GET", "/audit"): "audit",
         ("GET", "/drift"): "drift_none",

@@ -13,9 +13,9 @@ TITLES = {
     "forecast": "What to expect",
     "explore": "Where and when",
     "batch": "A table of reports",
-    "model": "The model",
     "models": "Models",
-    "monitoring": "Monitoring",
+    "model": "Models",  # an address of earlier releases
+    "monitoring": "Models",
 }
 
 

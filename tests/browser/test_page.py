@@ -149,14 +149,15 @@ def test_a_file_that_is_no_table_is_refused_with_a_reason(page: Page, services: 
     expect(page.get_by_text("not an LAPD table: no column 'DATE OCC'")).to_be_visible(timeout=SLOW)
 
 
-def test_the_model_shows_its_figures_on_held_out_reports(page: Page, services: PageServices) -> None:
-    data = services.ask("/models/crime-category")["serving"]["data"]
-    page.goto(f"{services.url}/model")
-    held_out = f"{data['held_out']:,} reports from {data['held_out_from']} on"
-    expect(page.get_by_text(held_out)).to_be_visible(timeout=SLOW)
-    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2, timeout=SLOW)
-    choose_segment(page, "Place and time")
-    page.wait_for_url("**level=Place**", timeout=SLOW)
+def test_versions_are_compared_on_the_same_reports(page: Page, services: PageServices) -> None:
+    page.goto(f"{services.url}/model?level=Place+and+time")  # an address of an earlier release
+    evaluation = services.ask("/models/crime-category/evaluation")
+    expect(page.get_by_text(f"the same {evaluation['reports']:,} reports")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(5, timeout=SLOW)
+    page.wait_for_url(f"{services.url}/models?**level=**", timeout=SLOW)
+    choose_segment(page, "and premise")
+    page.wait_for_url("**level=premise**", timeout=SLOW)
+    assert TRACEBACK not in page.inner_text("body")
 
 
 def test_the_forecast_shows_where_and_when(page: Page, services: PageServices) -> None:
@@ -204,30 +205,42 @@ def test_light_and_dark(scheme: str, browser: Browser, services: PageServices) -
 
 def test_every_version_of_both_models_is_shown(page: Page, services: PageServices) -> None:
     previous = services.aliases().get("previous")
-    page.goto(f"{services.url}/models")
-    expect(page.get_by_role("heading", name="Models")).to_be_visible(timeout=SLOW)
+    page.goto(f"{services.url}/models?show=versions")
+    expect(page.get_by_role("heading", name="Models", level=1)).to_be_visible(timeout=SLOW)
     expect(page.get_by_text(re.compile(r"\d+ decision"))).to_be_visible(timeout=SLOW)
     before = f"Version {previous} was champion before." if previous else "No other version was champion before."
     expect(page.get_by_text(before)).to_be_visible(timeout=SLOW)
     page.get_by_test_id("stMain").get_by_text("Forecast", exact=True).click()
-    expect(page).to_have_url(f"{services.url}/models?name=Forecast", timeout=SLOW)
+    page.wait_for_url("**name=crime-risk**", timeout=SLOW)
     assert TRACEBACK not in page.inner_text("body")
+
+
+def test_an_uploaded_table_is_no_live_traffic(page: Page, services: PageServices, table: Path) -> None:
+    before = services.ask("/drift")["reports"]
+    page.goto(f"{services.url}/batch")
+    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(table)
+    expect(page.get_by_role("button", name="Download the result")).to_be_visible(timeout=SLOW)
+    assert services.ask("/drift")["reports"] == before
 
 
 def test_monitoring_shows_pods_and_drift(page: Page, services: PageServices) -> None:
     reports = sample_rows(1_000)
     httpx.post(f"{services.backend.url}/predict/batch", json=reports, timeout=60).raise_for_status()
     version = services.ask("/ready")["version"]
-    page.goto(f"{services.url}/monitoring")
+    page.goto(f"{services.url}/monitoring")  # an address of an earlier release
     expect(page.get_by_role("heading", name="Pods")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text(f"the data of version {version}")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="Accuracy by week")).to_be_visible(timeout=SLOW)
+    page.wait_for_url(f"{services.url}/models?**show=running**", timeout=SLOW)
+    choose_segment(page, "Drift")
+    expect(page.get_by_text(f"beside those that version {version} was trained on")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=SLOW)
     assert TRACEBACK not in page.inner_text("body")
 
 
 def test_the_token_allows_to_promote_and_roll_back(page: Page, services: PageServices) -> None:
     trained_store().crime("train", "--seed", "1")
     champion = services.aliases()["champion"]
-    page.goto(f"{services.url}/models")
+    page.goto(f"{services.url}/models?show=versions")
     button = page.get_by_role("button", name="Make it champion", exact=True)
     expect(button).to_be_enabled(timeout=SLOW)
     page.get_by_label("Who decides").first.fill("an analyst")
@@ -239,7 +252,7 @@ def test_the_token_allows_to_promote_and_roll_back(page: Page, services: PageSer
     button.click()
     expect(page.get_by_text("is champion.")).to_be_visible(timeout=3 * SLOW)
     assert services.aliases()["champion"] != champion
-    page.reload()
+    expect(page.get_by_text(f"Version {champion} was champion before.")).to_be_visible(timeout=SLOW)  # without a reload
     page.get_by_label("Who decides").last.fill("an analyst")
     page.get_by_label("Reason").last.fill("as it was")
     page.get_by_label("Token").last.fill(TOKEN)

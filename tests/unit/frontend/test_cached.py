@@ -41,7 +41,7 @@ def test_filters_that_are_not_set_are_not_sent(backend: RecordedBackend) -> None
 
 
 def test_after_a_decision_everything_is_asked_again(backend: RecordedBackend) -> None:
-    cached.versions("crime-category")
+    cached.registered("crime-category")
     cached.forget()
-    cached.versions("crime-category")
+    cached.registered("crime-category")
     assert len(backend.received("GET", "/models/crime-category")) == 2

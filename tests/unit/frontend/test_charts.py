@@ -1,8 +1,9 @@
 """Figures show the numbers they were given."""
 
 import pytest
-from crime_ui.charts import answers, forecasts, histograms, maps, quality, style
-from crime_ui.client.answers import CalibrationBin, DayCount, DriftPeriod
+from crime_ui.charts import answers, forecasts, histograms, maps, running, scores, style
+from crime_ui.client.answers import CalibrationBin, DayCount
+from crime_ui.client.answers_models import DriftPeriod, ValueShares
 from recorded import recorded
 
 
@@ -67,7 +68,7 @@ def test_districts_are_dots_as_large_as_what_is_expected() -> None:
 
 
 def test_confusion_is_shaded_by_the_share_of_its_row() -> None:
-    figure = quality.confusion([[3, 1], [0, 0]], ["theft", "fraud"]).data[0]
+    figure = scores.confusion([[3, 1], [0, 0]], ["theft", "fraud"]).data[0]
     assert [list(row) for row in figure.z] == [[0.75, 0.25], [0, 0]]
     assert [list(row) for row in figure.text] == [[3, 1], [0, 0]]
 
@@ -77,10 +78,26 @@ def test_calibration_is_drawn_against_the_diagonal() -> None:
         {"confidence": 0.3, "accuracy": 0.35, "share": 0.25},
         {"confidence": 0.9, "accuracy": 0.88, "share": 0.75},
     ]
-    diagonal, points = quality.calibration(bins).data
+    diagonal, points = scores.calibration({"Version 2": bins}).data
     assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
     assert (list(points.x), list(points.y)) == ([0.3, 0.9], [0.35, 0.88])
     assert points.marker.size[0] < points.marker.size[1]
+
+
+def test_versions_differ_in_colour_and_in_shape() -> None:
+    versions = [scores.Dots(str(number), [0.5], ["1 of 2"]) for number in range(6)]
+    markers = [trace.marker for trace in scores.dots(["a"], versions).data]
+    assert len({marker.color for marker in markers}) == len({marker.symbol for marker in markers}) == 6
+
+
+def test_codes_are_drawn_by_frequency_and_numbers_in_order() -> None:
+    def value(key: str, live: float) -> ValueShares:
+        return {"value": key, "name": key, "reference": 0.01, "live": live}
+
+    hours = [value("-1", 0.5), value("10", 0.2), value("9", 0.3)]
+    assert [each["value"] for each in running.in_order(hours)] == ["9", "10", "-1"]
+    codes = [value(f"legacy:{number}", number / 100) for number in range(20)]
+    assert [each["value"] for each in running.in_order(codes)] == [f"legacy:{number}" for number in range(19, 9, -1)]
 
 
 def test_the_fan_has_both_bands_the_expectation_and_what_is_known() -> None:
@@ -97,10 +114,11 @@ def test_the_fan_has_both_bands_the_expectation_and_what_is_known() -> None:
 
 def test_drift_has_a_line_a_feature_and_the_threshold() -> None:
     history: list[DriftPeriod] = [
-        {"until": "2024-01-01", "psi": {"hour": 0.01}},
-        {"until": "2024-01-02", "psi": {"hour": 0.02, "area": 0.4}},
+        {"until": "2024-01-01T10:00:00.1", "psi": {"hour": 0.01}},
+        {"until": "2024-01-01T10:00:00.6", "psi": {"hour": 0.02, "area": 0.4}},
     ]
-    figure = quality.drift_history(history, 0.1)
+    figure = running.drift_history(history, {"hour": "Hour"}, 0.1)
     lines = {line.name: list(line.y) for line in figure.data}
-    assert lines == {"area": [None, 0.4], "hour": [0.01, 0.02]}
+    assert lines == {"area": [None, 0.4], "Hour": [0.01, 0.02]}
+    assert list(figure.data[0].x) == ["1", "2"]  # periods may be half a second apart
     assert figure.layout.shapes[0].y0 == 0.1

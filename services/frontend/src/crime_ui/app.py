@@ -1,6 +1,7 @@
 """The analyst's page: navigation between the views, and what every view shows."""
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +14,20 @@ from crime_ui.outage import outage_message
 HERE = Path(__file__).parent
 VIEWS = HERE / "views"  # not "pages": Streamlit would serve a folder of that name without this file
 
+
+def moved_pages() -> list[st.Page]:
+    """Pages of earlier releases that are sections of Models now: their addresses lead there."""
+
+    def lead_to(section: str) -> Callable[[], None]:
+        return lambda: st.switch_page(VIEWS / "models.py", query_params={**st.query_params.to_dict(), "show": section})
+
+    sections = {"model": "accuracy", "monitoring": "running"}
+    return [
+        st.Page(lead_to(section), title=_("Models"), url_path=path, visibility="hidden")
+        for path, section in sections.items()
+    ]
+
+
 st.set_page_config(page_title=_("Crime prediction"), page_icon=str(HERE / "icon.svg"), layout="wide")
 st.html("<style>.block-container {padding-top: 4.5rem; max-width: 1240px}</style>")
 address.keep_back_button()
@@ -24,9 +39,8 @@ page = st.navigation(
         st.Page(VIEWS / "explore.py", title=_("Explore"), icon=":material/map:"),
         st.Page(VIEWS / "batch.py", title=_("Batch"), icon=":material/table_view:"),
         st.Page(VIEWS / "review.py", title=_("Review"), icon=":material/fact_check:"),
-        st.Page(VIEWS / "model.py", title=_("Model"), icon=":material/model_training:"),
-        st.Page(VIEWS / "models.py", title=_("Models"), icon=":material/inventory_2:"),
-        st.Page(VIEWS / "monitoring.py", title=_("Monitoring"), icon=":material/monitoring:"),
+        st.Page(VIEWS / "models.py", title=_("Models"), icon=":material/model_training:"),
+        *moved_pages(),
     ],
     position="top",
 )

@@ -113,61 +113,11 @@ class ServingModel(TypedDict):
     categories: dict[str, str]
 
 
-class Gate(TypedDict):
-    """One comparison of a version with the champion."""
-
-    name: str
-    passed: bool
-    reason: str
-
-
-class ModelVersion(TypedDict):
-    """A registered version. `metrics` by detail level or backtest method; a backend may leave out `gates`."""
-
-    version: str
-    aliases: list[str]
-    tags: dict[str, str]
-    metrics: dict[str, dict[str, float]]
-    gates: NotRequired[list[Gate]]
-
-
 class CategoryModel(TypedDict):
     """The answer about `crime-category`."""
 
     name: str
-    versions: list[ModelVersion]
     serving: ServingModel
-
-
-class Decision(TypedDict):
-    """A promotion or rollback that was carried out."""
-
-    version: str
-    gates: list[Gate]
-
-
-class AuditEntry(TypedDict):
-    """A recorded decision about a model's versions; `at` is an ISO 8601 time."""
-
-    at: str
-    what: str
-    model: str
-    version: str
-    by: str
-    why: str | None
-
-
-class Challenger(TypedDict):
-    """How the challenger compares with the champion on recorded predictions; None where nothing is known yet."""
-
-    version: str
-    canary: float
-    answered: int
-    shadowed: int
-    agreement: float | None
-    difference: float | None
-    log_loss: float | None
-    champion_log_loss: float | None
 
 
 class Interval(TypedDict):
@@ -317,57 +267,9 @@ class Unusual(TypedDict):
     places: list[UnusualPlace]
 
 
-class FeatureDrift(TypedDict):
-    feature: str
-    reports: int
-    psi: float
-    js: float
-    p: float
-    drifted: bool
-
-
-class DriftPeriod(TypedDict):
-    """PSI by feature over the predictions up to `until`."""
-
-    until: str
-    psi: dict[str, float]
-
-
-class WeekOfPerformance(TypedDict):
-    """Scores of one version over one week, once the crime codes were known."""
-
-    week: str
-    version: str
-    reports: int
-    accuracy: float
-    log_loss: float
-    ece: float
-
-
-class Drift(TypedDict):
-    """The latest predictions compared with the training data; `features` is empty while there are too few."""
-
-    model_version: str
-    reports: int
-    features: list[FeatureDrift]
-    history: list[DriftPeriod]
-    performance: list[WeekOfPerformance]
-
-
 class DataAge(TypedDict):
     """The last day of the reports that a model was made from, days from it to today, and how many are usual."""
 
     until: str
     days_behind: int
     usual: int
-
-
-class Pod(TypedDict):
-    """One backend pod. `serving`: version by model; `seconds`: latency by quantile ("0.5", "0.95")."""
-
-    pod: str
-    started: float
-    serving: dict[str, str]
-    trouble: dict[str, str]
-    requests: int
-    seconds: dict[str, float | None]

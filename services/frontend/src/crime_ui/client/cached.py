@@ -4,25 +4,21 @@ import streamlit as st
 
 from crime_ui.client import forecasts, models, monitoring, reports
 from crime_ui.client.answers import (
-    AuditEntry,
     CategoryModel,
-    Challenger,
     Code,
     CodeKind,
     Compstat,
     DataAge,
-    Drift,
     Feature,
     Hotspots,
-    ModelVersion,
     Period,
     PlaceForecast,
     PlaceKind,
-    Pod,
     ReportCounts,
     Unusual,
     Week,
 )
+from crime_ui.client.answers_models import AuditEntry, Challenger, Drift, Evaluation, Pod, RegisteredModel
 from crime_ui.client.forecasts import Cut
 from crime_ui.client.reports import ReportFilters
 
@@ -43,8 +39,13 @@ def category_model() -> CategoryModel:
 
 
 @st.cache_data(ttl=5, show_spinner=False)
-def versions(name: str) -> list[ModelVersion]:
-    return models.versions(name)
+def registered(name: str) -> RegisteredModel:
+    return models.registered(name)
+
+
+@st.cache_data(ttl=300, max_entries=50, show_spinner=False)
+def evaluation(versions: tuple[str, ...]) -> Evaluation:
+    return models.evaluation(versions)
 
 
 @st.cache_data(ttl=5, show_spinner=False)

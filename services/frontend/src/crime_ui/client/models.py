@@ -1,11 +1,13 @@
 """Reads model versions and the audit log; promotes a version or rolls it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from crime_ui.client.answers import AuditEntry, CategoryModel, Challenger, Decision, ModelVersion
+from crime_ui.client.answers import CategoryModel
+from crime_ui.client.answers_models import AuditEntry, Challenger, Decision, Evaluation, RegisteredModel
 from crime_ui.client.transport import BackendDown, Refused, send
 
 CATEGORY_MODEL, FORECAST_MODEL = "crime-category", "crime-risk"
+EVALUATION_SECONDS = 60
 DECISION_SECONDS = 120  # a promotion scores held-out reports with both versions
 
 
@@ -18,9 +20,16 @@ def category_model() -> CategoryModel:
     return answer
 
 
-def versions(name: str) -> list[ModelVersion]:
-    """A model's versions, the newest first. Raises `Refused` if there is no such model yet."""
-    answer: list[ModelVersion] = send("GET", f"/models/{name}").json()["versions"]
+def registered(name: str) -> RegisteredModel:
+    """A model's versions, and whether decisions can be made. Raises `Refused` if there is no such model yet."""
+    answer: RegisteredModel = send("GET", f"/models/{name}").json()
+    return answer
+
+
+def evaluation(versions: Sequence[str]) -> Evaluation:
+    """Versions of the category model on the same reports. Raises `Refused` where too few are new to all of them."""
+    path = f"/models/{CATEGORY_MODEL}/evaluation"
+    answer: Evaluation = send("GET", path, params={"version": list(versions)}, timeout=EVALUATION_SECONDS).json()
     return answer
 
 

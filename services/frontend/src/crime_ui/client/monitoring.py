@@ -5,7 +5,8 @@ import socket
 
 import httpx
 
-from crime_ui.client.answers import DataAge, Drift, Pod
+from crime_ui.client.answers import DataAge
+from crime_ui.client.answers_models import Drift, Pod
 from crime_ui.client.models import CATEGORY_MODEL
 from crime_ui.client.transport import http_client, send
 
