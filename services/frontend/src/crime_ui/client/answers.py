@@ -3,40 +3,19 @@
 from typing import Literal, NotRequired, TypedDict
 
 DetailLevel = Literal["place_time", "premise", "weapon", "report"]
-CodeKind = Literal["area", "premis", "weapon", "mo"]
+CodeKind = Literal["area", "premis", "weapon", "mo", "crime"]
 ReportSystem = Literal["legacy", "nibrs"]
 PlaceKind = Literal["area", "district"]
 Period = Literal["week", "four_weeks", "year_to_date"]
 
 
-class Reason(TypedDict):
-    """What one field of the report contributed. `value` is None where the field was not given."""
-
-    value: str | None
-    text: str
-    log_odds: dict[str, float]
-
-
-class Explanation(TypedDict):
-    """A prediction with the reasons for it; `probabilities` by category name."""
-
-    label_name: str
-    probability: float
-    probabilities: dict[str, float]
-    level: DetailLevel
-    unknown_codes: list[str]
-    warnings: list[str]
-    model_name: str
-    model_version: str
-    reasons: list[Reason]
-
-
 class Code(TypedDict):
-    """`system`: the report system that a code belongs to."""
+    """`system`: the report system that a code belongs to. `category`: the name of a crime code's category."""
 
     code: str
     name: str
     system: ReportSystem
+    category: NotRequired[str | None]
 
 
 class Feature(TypedDict):
