@@ -43,25 +43,37 @@ class Answer:
 
 @dataclass
 class RecordedBackend:
-    """`failures`: how many of the next requests find the connection closed. `replaced`: answers by method and path."""
+    """`failures`: how many of the next requests find the connection closed. `replaced`: answers by method and path.
+
+    `refused`: reasons, and of which queries, by method and path.
+    """
 
     url: str
     requests: list[Request] = field(default_factory=list)
     failures: int = 0
     replaced: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    refused: dict[tuple[str, str], tuple[str, Callable[[dict[str, list[str]]], bool]]] = field(default_factory=dict)
 
     def reset(self) -> None:
         self.requests.clear()
         self.replaced.clear()
+        self.refused.clear()
         self.failures = 0
 
     def replace(self, method: str, path: str, body: Any, status: int = 200, content_type: str | None = None) -> None:
         self.replaced[method, path] = Answer(status, body, content_type or "application/json")
 
+    def refuse(self, method: str, path: str, reason: str, when: Callable[[dict[str, list[str]]], bool]) -> None:
+        """Answer 404 to requests whose query is `when`."""
+        self.refused[method, path] = reason, when
+
     def received(self, method: str, path: str) -> list[Request]:
         return [request for request in self.requests if (request.method, request.path) == (method, path)]
 
     def answer(self, request: Request) -> Answer:
+        reason, refuses = self.refused.get((request.method, request.path), ("", None))
+        if refuses and refuses(request.query):
+            return Answer(404, {"detail": reason})
         if replaced := self.replaced.get((request.method, request.path)):
             return replaced
         if (request.method, request.path) == ("POST", "/predict/batch"):
@@ -113,9 +125,7 @@ def _route(request: Request) -> tuple[int, str]:
 def _explanation(report: dict[str, Any]) -> str:
     if "Mocodes" in report:
         return "explain_whole"
-    if "Premis Cd" in report:
-        return "explain_premise"
-    return "explain_three_fields" if "TIME OCC" in report else "explain_nothing"
+    return "explain_premise" if "Premis Cd" in report else "explain_three_fields"
 
 
 def handler_of(backend: RecordedBackend) -> type[BaseHTTPRequestHandler]:

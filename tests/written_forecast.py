@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from crime.core.bundle_files import Versions, file_hashes, write_spec
 from crime.core.days import day_number
-from crime.forecaster.arrays import CUTS, ForecastArrays, PlaceForecasts
+from crime.forecaster.arrays import CUTS, PERIOD_DAYS, ForecastArrays, PlaceForecasts
 from crime.forecaster.spec import ForecastData, ForecastSpec
 from crime.forecaster.week import KINDS, WeekArrays
 from crime.reports.categories import CATEGORIES
+from crime.reports.places import PlaceKind
 
 ORIGIN = day_number("2020-12-31")
-GRID = np.array([0.0, 100.0])
-WIDTHS = {"all": 2.0, "shift": 3.0, "category": 4.0, "both": 5.0}  # of the intervals below, by cut
+GRID = np.array([0.0, 1000.0])
+WIDTHS = {"all": 2.0, "shift": 3.0, "category": 4.0, "both": 5.0}  # of a day's intervals below, by cut
 
 
 def places(ids: list[int], area: list[int], mean: list[float]) -> PlaceForecasts:
@@ -32,11 +33,20 @@ def places(ids: list[int], area: list[int], mean: list[float]) -> PlaceForecasts
         share=share,
         centre=centre,
         recent=np.tile(np.arange(91), (count, 1)),
-        intervals={
-            cut: np.array([GRID - WIDTHS[cut], GRID + WIDTHS[cut], GRID - 2 * WIDTHS[cut], GRID + 2 * WIDTHS[cut]])
-            for cut in CUTS
-        },
+        intervals={(cut, days): _table(days * WIDTHS[cut]) for cut in CUTS for days in PERIOD_DAYS.values()},
+        located=np.full(count, 40),
+        recent_split=np.ones((count, 91, 3, 7)),
     )
+
+
+def _of_earlier_release(forecasts: PlaceForecasts) -> PlaceForecasts:
+    intervals = {(cut, days): table for (cut, days), table in forecasts.intervals.items() if days == 1}
+    return replace(forecasts, intervals=intervals, located=None, recent_split=None, past_share=None, outcome_split=None)
+
+
+def _table(width: float) -> np.ndarray:
+    """Intervals of 80 and 95 %: as wide around every expectation, and twice as wide."""
+    return np.array([GRID - width, GRID + width, GRID - 2 * width, GRID + 2 * width])
 
 
 def week_arrays() -> WeekArrays:
@@ -74,25 +84,29 @@ def week_arrays() -> WeekArrays:
     )
 
 
-def write_forecast(directory: Path, simulated: int = 1, share: float = 1.0, week: bool = True) -> Path:
+def write_forecast(directory: Path, simulated: int = 1, share: float = 1.0, earlier_release: bool = False) -> Path:
     """Writes a forecast bundle and returns its directory. Expected reports a day: city 30, area 1 10, area 6 20.
 
-    `week`: whether it has the latest weeks, which bundles of earlier releases have not.
+    Bundles of an `earlier_release` have neither the latest weeks, nor ranges of sums, nor the past by shift and
+    category.
     """
     directory.mkdir()
-    city = replace(places([0], [0], [30]), past=np.full((1, 28), 20.0), outcome=np.full((1, 28), 21))
-    arrays = ForecastArrays(
-        GRID,
-        {
-            "city": city,
-            "area": places([1, 6], [1, 6], [10, 20]),
-            "district": places([101, 601, 602], [1, 6, 6], [10, 5, 15]),
-        },
+    city = places([0], [0], [30])
+    split = np.ones((1, 28, 3, 7))
+    city = replace(
+        city, past=np.full((1, 28), 20.0), outcome=split.sum((2, 3)), past_share=city.share, outcome_split=split
     )
-    arrays.write(directory / "forecast.npz")
+    written: dict[PlaceKind, PlaceForecasts] = {
+        "city": city,
+        "area": places([1, 6], [1, 6], [10, 20]),
+        "district": places([101, 601, 602], [1, 6, 6], [10, 5, 15]),
+    }
+    if earlier_release:
+        written = {kind: _of_earlier_release(forecasts) for kind, forecasts in written.items()}
+    ForecastArrays(GRID, written).write(directory / "forecast.npz")
     (directory / "online.json").write_text(json.dumps({"area": {"6": {"reports_7d": 140}}}))
     files = ["forecast.npz", "online.json"]
-    if week:
+    if not earlier_release:
         week_arrays().write(directory / "week.npz")
         files.append("week.npz")
     facts: dict[str, Any] = {"rows": 1, "simulated": simulated, "repaired": {}, "rejected": {}, "examples": {}}

@@ -71,7 +71,7 @@ def test_a_file_that_was_changed_is_refused(copied: Path) -> None:
         CategoryBundle(copied)
 
 
-@pytest.mark.parametrize("name", ["report.txt", "counts.npy", "evidence.npz", "held_out.npz", "spec.json"])
+@pytest.mark.parametrize("name", ["report.txt", "counts.npz", "evidence.npz", "held_out.npz", "spec.json"])
 def test_a_missing_file_is_refused(copied: Path, name: str) -> None:
     (copied / name).unlink()
     with pytest.raises(BundleError, match=f"no model bundle in .*{name}"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crime.core.bundle_files import SPEC_FILE, Versions, file_hashes, write_spec
 from crime.core.errors import BundleError
-from crime.forecaster.arrays import CUTS, HORIZON_DAYS, ForecastArrays, PlaceForecasts
+from crime.forecaster.arrays import CUTS, HORIZON_DAYS, PERIOD_DAYS, ForecastArrays, PlaceForecasts
 from crime.forecaster.bundle import ARRAYS_FILE, FEATURES_FILE, ForecastBundle
 from crime.forecaster.spec import BacktestSummary, ForecastData, ForecastSpec, MethodScores
 from crime.reports.categories import CATEGORIES
@@ -29,7 +29,11 @@ def place_forecasts(ids: list[int], area: list[int], past: bool) -> PlaceForecas
         share=(share / share.sum((2, 3), keepdims=True)).astype(np.float32),
         centre=np.full((len(ids), 2), [34.0, -118.0], np.float32),
         recent=np.ones((len(ids), 91), np.int32),
-        intervals={cut: np.outer([0.5, 2, 0.25, 3], GRID + i).astype(np.float32) for i, cut in enumerate(CUTS)},
+        intervals={
+            (cut, days): np.outer([0.5, 2, 0.25, 3], GRID + days * i).astype(np.float32)
+            for i, cut in enumerate(CUTS)
+            for days in PERIOD_DAYS.values()
+        },
         past=flat if past else None,
         outcome=flat.astype(np.int32) if past else None,
     )
@@ -92,10 +96,10 @@ def test_arrays_are_read_as_they_were_written(arrays: ForecastArrays, tmp_path: 
     assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
 
 
-def test_entries_have_the_names_and_the_order_that_are_stored(arrays: ForecastArrays) -> None:
-    names = ["ids", "area", "mean", "share", "centre", *CUTS]
-    assert list(arrays.places["area"].entries("area")) == [f"area_{n}" for n in [*names, "past", "outcome", "recent"]]
-    assert list(arrays.places["district"].entries("district")) == [f"district_{n}" for n in [*names, "recent"]]
+def test_entries_have_the_names_that_are_stored(arrays: ForecastArrays) -> None:
+    tables = [cut if days == 1 else f"{cut}_{days}" for cut in CUTS for days in (1, 7, 28)]
+    names = ["ids", "area", "mean", "share", "centre", "recent", "past", "outcome", *tables]
+    assert set(arrays.places["area"].entries("area")) == {f"area_{name}" for name in names}
 
 
 def test_a_table_without_districts_makes_a_bundle_without_them(arrays: ForecastArrays, tmp_path: Path) -> None:

@@ -35,8 +35,9 @@ def test_filters_that_are_not_set_are_not_sent(backend: RecordedBackend) -> None
     cached.hotspots(21, "area", "2020-12-31", cut=Cut(shift=0, category="sexual"))
     cached.report_counts({"area": [], "category": []})
     plain, cut = backend.received("GET", "/hotspots")
-    assert plain.query == {"top": ["21"], "by": ["area"]}
-    assert cut.query == {"top": ["21"], "by": ["area"], "on": ["2020-12-31"], "shift": ["0"], "category": ["sexual"]}
+    asked = {"top": ["21"], "by": ["area"], "period": ["day"]}
+    assert plain.query == asked
+    assert cut.query == asked | {"on": ["2020-12-31"], "shift": ["0"], "category": ["sexual"]}
     assert backend.received("GET", "/reports")[0].query == {}
 
 

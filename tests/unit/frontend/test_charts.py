@@ -8,25 +8,20 @@ from recorded import recorded
 
 
 def test_probabilities_are_ranked_with_the_predicted_category_in_colour() -> None:
-    shares = {"theft": 0.2, "fraud": 0.7, "other": 0.1}
-    bar, base, texts = answers.probabilities(shares, {"theft": 0.5, "fraud": 0.3, "other": 0.2}, "fraud").data
+    bar = answers.probabilities({"theft": 0.2, "fraud": 0.7, "other": 0.1}, "fraud").data[0]
     assert list(bar.x) == [0.1, 0.2, 0.7]  # Plotly draws upwards
-    assert list(bar.y) == list(base.y) == ["other", "theft", "fraud"]
-    assert list(base.x) == [0.2, 0.5, 0.3]
-    assert list(texts.text) == ["10.0%", "20.0%", "70.0%"]
+    assert list(bar.y) == ["other", "theft", "fraud"]
+    assert list(bar.text) == ["10.0%", "20.0%", "70.0%"]
     assert list(bar.marker.color) == [style.GREY, style.GREY, style.BLUE]
 
 
-def test_a_waterfall_keeps_its_order_from_the_top_and_shortens_long_names() -> None:
-    steps = [answers.Step("Area", "Hollywood", 0.3), answers.Step("Weapon", "x" * 60, -0.1)]
-    figure = answers.waterfall(0.4, steps, 0.6)
-    (bar,) = figure.data
-    assert list(bar.x) == [0.4, 0.3, -0.1, 0.6]
-    assert list(bar.text) == ["40%", "+30", "−10", "60%"]
-    assert figure.layout.yaxis.autorange == "reversed"
-    labels = list(figure.layout.yaxis.ticktext)
-    assert labels == ["Base rate", "Area: Hollywood", "Weapon: " + "x" * 17 + "…", "This report"]
-    assert bar.customdata[2] == "Weapon: " + "x" * 60
+def test_reasons_keep_their_order_from_the_top_and_shorten_long_names() -> None:
+    long = "Mocodes 0416: " + "x" * 60
+    bar = answers.reasons([("Area: Hollywood", 1.5), (long, -0.25)]).data[0]
+    assert list(bar.x) == [-0.25, 1.5]
+    assert list(bar.y) == [long[:44] + "…", "Area: Hollywood"]
+    assert list(bar.customdata) == [long, "Area: Hollywood"]
+    assert list(bar.marker.color) == [style.RED, style.BLUE]
 
 
 @pytest.mark.parametrize("horizontal", [False, True])
@@ -36,40 +31,26 @@ def test_bars(horizontal: bool) -> None:
     assert (list(names), list(counts)) == (["2020-01", "2020-02"], [5, 0])
 
 
+def test_bars_beside_those_of_an_earlier_time() -> None:
+    now, earlier = histograms.compared_bars({"theft": 5, "fraud": 2}, {"fraud": 3}, ["Now", "Earlier"]).data
+    assert (list(now.y), list(now.x), list(earlier.x)) == (["theft", "fraud"], [5, 2], [0, 3])
+    assert len(histograms.compared_bars({"theft": 5}).data) == 1
+
+
+def test_bars_over_time_have_the_earlier_ones_day_by_day_beside_them() -> None:
+    days = {"2021-01-01": 5, "2021-01-02": 2}
+    bars, line = histograms.over_time(days, {"2020-01-03": 4, "2020-01-04": 1}, ["Now", "Earlier"]).data
+    assert (list(bars.x), list(bars.y)) == (list(days), [5, 2])
+    assert (list(line.x), list(line.y), list(line.customdata)) == (list(days), [4, 1], ["2020-01-03", "2020-01-04"])
+
+
 def test_weekday_hour_has_monday_on_top() -> None:
     counts = [[day * 24 + hour for hour in range(24)] for day in range(7)]
-    figure = histograms.weekday_hour(counts)
+    weekdays = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    figure = histograms.weekday_hour(counts, weekdays, "hour", maps.LIGHT_SCALE)
     assert [list(row) for row in figure.data[0].z] == counts
     assert figure.data[0].y[0] == "Mon"
     assert figure.layout.yaxis.autorange == "reversed"
-
-
-def test_the_map_has_every_area_shaded_by_its_value() -> None:
-    figure = maps.area_map({"1": 10, "6": 5})
-    by_name = {shape.name: shape for shape in figure.data}
-    assert len(by_name) == 21
-    assert by_name["Central"].text == "Central: 10 reports"
-    assert by_name["Central"].fillcolor == "rgb(11,61,145)"  # the scale's end
-    assert by_name["Hollywood"].fillcolor == "rgb(91,147,230)"  # its middle
-    assert by_name["Pacific"].text == "Pacific: 0 reports"
-    assert by_name["Pacific"].fillcolor == "rgb(219,232,251)"
-    assert all(-118.7 < x < -118.1 for x in by_name["Hollywood"].x if x is not None)
-
-
-def test_a_map_of_nothing_is_drawn_all_the_same() -> None:
-    assert {shape.fillcolor for shape in maps.area_map({}, "{:.2f} expected").data} == {"rgb(219,232,251)"}
-
-
-def test_districts_are_dots_as_large_as_what_is_expected() -> None:
-    places = recorded("hotspots_district")["places"]
-    places[1]["latitude"] = places[1]["longitude"] = None
-    figure = maps.with_districts(maps.area_map({}), places)
-    dots = figure.data[-1]
-    assert len(dots.x) == len(places) - 1  # without coordinates there is no place to draw it
-    assert dots.x[0] == places[0]["longitude"]
-    assert dots.text[0] == f"{places[0]['name']}: {places[0]['mean']:.2f} reports expected"
-    assert list(dots.marker.size) == sorted(dots.marker.size, reverse=True)
-    assert max(dots.marker.size) == 18
 
 
 def test_confusion_is_shaded_by_the_share_of_its_row() -> None:

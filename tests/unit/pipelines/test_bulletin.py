@@ -79,6 +79,6 @@ def test_the_week_of_a_day_is_that_of_the_version_whose_reports_end_in_it(
 
 def test_a_forecast_of_an_earlier_release_is_refused_with_what_to_do(tmp_path: Path) -> None:
     registry = MemoryRegistry()
-    registry.register("crime-risk", write_forecast(tmp_path / "earlier", week=False), "champion")
+    registry.register("crime-risk", write_forecast(tmp_path / "earlier", earlier_release=True), "champion")
     with pytest.raises(BundleError, match="`crime forecast` makes one"):
         forecast_of_week(registry, None)

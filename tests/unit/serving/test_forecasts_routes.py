@@ -49,8 +49,43 @@ def test_a_part_of_an_areas_reports_has_intervals_of_its_own(
     assert answer["place"] == "Hollywood"
     assert [day["mean"] for day in answer["days"]] == pytest.approx([mean] * 7, abs=1e-4)
     assert answer["days"][0]["high80"] == round(mean + width)
-    assert (answer["recent"] == []) == bool(parameters)  # the past is known of all reports only
-    assert answer["before"] == []
+    assert answer["total_range"]["high80"] == round(7 * mean + 7 * width)
+    assert answer["before"] == []  # the city's alone
+
+
+def test_the_past_is_told_of_the_shift_and_category_that_are_asked_for(client: TestClient) -> None:
+    theft = client.get("/forecast?category=theft_burglary").json()
+    assert {day["reports"] for day in theft["recent"]} == {3}  # one in each shift
+    assert (theft["before"][0]["mean"], theft["before"][0]["reports"]) == (20, 3)
+    night = client.get("/forecast?category=theft_burglary&shift=0").json()
+    assert {day["reports"] for day in night["recent"]} == {1}
+    assert night["before"][0]["mean"] == pytest.approx(20 / 3, abs=1e-3)
+
+
+@pytest.mark.parametrize(("period", "days"), [("day", 1), ("week", 7), ("four_weeks", 28)])
+def test_hotspots_of_a_period_add_up_with_ranges_of_their_own(period: str, days: int, client: TestClient) -> None:
+    answer = client.get("/hotspots", params={"period": period, "by": "area"}).json()
+    assert (answer["on"], answer["until"]) == ("2021-01-01", f"2021-01-{days:02}")
+    first = answer["places"][0]
+    assert (first["mean"], first["low80"], first["high80"]) == (20 * days, 18 * days, 22 * days)
+    assert first["located"] == 40
+    assert answer["table"] == {
+        "reports": 1, "first": "2020-01-01", "last": "2020-12-31", "per_day": 0, "usual_per_day": 600,
+    }  # fmt: skip
+
+
+def test_a_forecast_of_an_earlier_release_has_ranges_of_days_alone(
+    start_app: Callable[..., TestClient], registry: MemoryRegistry, tmp_path: Path
+) -> None:
+    directory = write_forecast(tmp_path / "forecast", earlier_release=True)
+    registry.register("crime-risk", directory, "champion")
+    client = start_app()
+    assert client.get("/hotspots").json()["places"][0]["located"] is None
+    refused = client.get("/hotspots?period=week")
+    assert refused.status_code == 404
+    assert "of an earlier release and has ranges of one day alone" in refused.json()["detail"]
+    theft = client.get("/forecast?category=theft_burglary").json()
+    assert (theft["total_range"], theft["recent"], theft["before"]) == (None, [], [])
 
 
 def test_a_district_goes_before_an_area(client: TestClient) -> None:
@@ -97,6 +132,7 @@ def test_hotspots_of_one_area_or_by_area(client: TestClient) -> None:
         ("/hotspots?category=murder", "category", "expected one of fraud_forgery"),
         ("/hotspots?on=2030-01-01", "on", "from 2021-01-01 to 2021-01-28"),
         ("/hotspots?on=2020-12-31", "on", "from 2021-01-01 to 2021-01-28"),
+        ("/hotspots?on=2021-01-23&period=week", "on", "to 2021-01-22, from which on the forecast covers 7 days"),
         ("/hotspots?on=tomorrow", "on", "expected a day as"),
     ],
 )

@@ -169,25 +169,6 @@ def test_the_vector_is_what_the_model_sees(client: TestClient, small_bundle: Cat
     assert described["area"]["use"] == "at every level"
 
 
-def test_counts_of_reports_add_up(client: TestClient) -> None:
-    counts = client.get("/reports").json()
-    for key in ("by_category", "by_area", "by_month"):
-        assert sum(counts[key].values()) == counts["total"]
-    assert sum(map(sum, counts["by_weekday_hour"])) == counts["total"]
-    assert (len(counts["by_weekday_hour"]), {len(day) for day in counts["by_weekday_hour"]}) == (7, {24})
-    some = client.get(
-        "/reports", params={"area": [1, 2], "category": "sexual", "first": "2021-01", "last": "2022-12"}
-    ).json()
-    assert 0 < some["total"] < counts["by_area"]["1"] + counts["by_area"]["2"]
-    assert some["by_category"]["sexual crimes"] == some["total"]
-    assert {area for area, reports in some["by_area"].items() if reports} <= {"1", "2"}
-    assert all("2021" <= month < "2023" for month, reports in some["by_month"].items() if reports)
-    assert (some["first_month"], some["last_month"]) == (counts["first_month"], counts["last_month"])
-    refused = client.get("/reports?category=none")
-    assert refused.status_code == 422
-    assert "expected one of " in refused.text
-
-
 def test_codes_come_with_names_the_most_frequent_first(client: TestClient) -> None:
     codes = client.get("/codes").json()
     assert set(codes) == {"area", "premis", "weapon", "mo", "crime"}

@@ -86,7 +86,7 @@ def test_what_is_unusual_is_ranked_with_what_chance_explains_apart(client: TestC
 def test_a_forecast_of_an_earlier_release_says_what_to_do(
     path: str, start_app: Callable[..., TestClient], registry: MemoryRegistry, tmp_path: Path
 ) -> None:
-    registry.register("crime-risk", write_forecast(tmp_path / "earlier", week=False), "champion")
+    registry.register("crime-risk", write_forecast(tmp_path / "earlier", earlier_release=True), "champion")
     answer = start_app().get(path)
     assert answer.status_code == 404
     assert "`crime forecast` or `crime retrain` makes one" in answer.json()["detail"]

@@ -164,14 +164,28 @@ def day(
     )
 
 
-def area(where: Where, placeholder: str) -> str | None:
+def area(where: Where, placeholder: str, **arguments: Any) -> str | None:
     """The name of the chosen area, None for all. The choice goes along from page to page."""
     names = [area["name"] for area in cached.codes()["area"]]
     kept = st.session_state.get(_KEPT_AREA)
     options = {name: name for name in names}
-    chosen = pick(where, _("Area"), "area", options, kept if kept in options else None, placeholder=placeholder)
+    default = kept if kept in options else None
+    chosen = pick(where, _("Area"), "area", options, default, placeholder=placeholder, **arguments)
     st.session_state[_KEPT_AREA] = chosen
     return chosen
+
+
+def take_earlier(key: str, earlier: str) -> None:
+    """Take over a filter that addresses of earlier releases call otherwise. Several values, if one is asked, are told.
+
+    To be called before the filter's widget.
+    """
+    texts = st.query_params.get_all(earlier)
+    if not texts:
+        return
+    del st.query_params[earlier]
+    if key not in st.query_params:
+        st.query_params[key] = texts
 
 
 def _drop_unless(key: str, options: Mapping[Option, str]) -> None:

@@ -17,3 +17,11 @@ def category_names() -> dict[str, str]:
 def area_names() -> dict[int, str]:
     """The areas' names by number."""
     return {int(area["code"]): area["name"] for area in cached.codes()["area"]}
+
+
+def shift_names() -> dict[str, str]:
+    """The hours of each shift, by its number."""
+    return {
+        str(shift): _("{start} to {end}").format(start=f"{8 * shift:02}", end=f"{8 * shift + 8:02}")
+        for shift in range(3)
+    }

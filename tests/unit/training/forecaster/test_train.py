@@ -1,5 +1,6 @@
 """Training writes a bundle that is read, and whose bytes depend on the reports alone."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 from crime.core.days import day_text
 from crime.forecaster.arrays import CUTS, HORIZON_DAYS
 from crime.forecaster.bundle import ForecastBundle
+from crime.reports.categories import CATEGORIES
 from crime.reports.history import EventHistory
 from crime.reports.tally import Tally
+from crime.training.forecaster.intervals import MEAN_GRID
 from crime.training.forecaster.train import train_forecast
 from histories import MONDAY, poisson_history
 
@@ -50,17 +53,31 @@ def test_every_kind_of_place_has_its_forecast(history: EventHistory, directory: 
         assert forecasts.mean.shape == (count, HORIZON_DAYS)
         assert forecasts.recent.shape == (count, 91)
         assert forecasts.recent.sum() == np.count_nonzero(history.occurred > LAST - 91)
-        assert [forecasts.intervals[cut].shape for cut in CUTS] == [(4, 400)] * 4
+        assert {key: table.shape for key, table in forecasts.intervals.items()} == {
+            (cut, days): (4, len(MEAN_GRID)) for cut in CUTS for days in (1, 7, 28)
+        }
+        assert forecasts.located is not None
     assert places["area"].past is not None
     assert places["area"].outcome is not None
     assert places["district"].past is None
 
 
-def test_intervals_of_the_city_hold_its_expectation(directory: Path) -> None:
+@pytest.mark.parametrize("days", [1, 7, 28])
+def test_intervals_of_the_city_hold_its_expectation(days: int, directory: Path) -> None:
     bundle = ForecastBundle(directory)
-    mean = bundle.expected("city", np.arange(HORIZON_DAYS))
-    low80, high80, low95, high95 = bundle.bounds("city", mean)
+    mean = bundle.expected("city", np.arange(HORIZON_DAYS)).reshape(-1, days).sum(1)
+    low80, high80, low95, high95 = bundle.bounds("city", mean, days=days)
     assert ((low95 <= low80) & (low80 <= mean) & (mean <= high80) & (high80 <= high95)).all()
+
+
+def test_the_past_is_told_by_shift_and_category(directory: Path) -> None:
+    bundle = ForecastBundle(directory)
+    cells = itertools.product(range(3), CATEGORIES)
+    recent = np.array([bundle.recent("area", 0, shift, category) for shift, category in cells])
+    np.testing.assert_array_equal(recent.sum(0), bundle.recent("area", 0, None, None))
+    past = np.array([bundle.past("area", 0, shift, None) for shift in range(3)])  # (3, 2, 28)
+    np.testing.assert_allclose(past.sum(0), np.array(bundle.past("area", 0, None, None)), rtol=1e-5)
+    assert bundle.recent("district", 0, 1, None) is None  # of districts only all reports
 
 
 def test_online_features_are_those_of_the_last_day(history: EventHistory, directory: Path) -> None:

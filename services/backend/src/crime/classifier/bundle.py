@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crime.classifier.booster import Booster
+from crime.classifier.counted_reports import CountedReports
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.limits import TrainingLimits
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
@@ -31,7 +32,7 @@ from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.sources import FIELD_OF_NAME
 
-COUNTS_FILE, NAIVE_BAYES_FILE, HELD_OUT_FILE = "counts.npy", "evidence.npz", "held_out.npz"
+NAIVE_BAYES_FILE, HELD_OUT_FILE = "evidence.npz", "held_out.npz"
 JUDGED_PREFIX = "judged_"  # before the names of the judged model's files
 ROWS_PER_BLOCK = 5_000  # reports at a time, so that their matrix stays in the processor's cache
 GOLDEN_REPORTS = 20  # held-out reports whose answers `verify` compares
@@ -62,7 +63,7 @@ class CategoryBundle:
     limits: what it did not learn.
     report_fields: the fields of the most detailed level that it uses.
     inputs_by_column: for each detail level, which of its inputs come from each LAPD column, naive Bayes aside.
-    counts (cells, 6): reports by month, area, category, weekday and hour, as `count_cells` of training gives them.
+    counts: all reports, as far as they are counted.
     held_out: the newest reports that the judged model's training did not see.
     """
 
@@ -93,7 +94,7 @@ class CategoryBundle:
             }
             systems = frozenset(system for system, rows in spec.data.systems.items() if rows)
             self.limits = TrainingLimits(day_number(spec.data.first_day), day_number(spec.data.until), systems)
-            self.counts = np.load(directory / COUNTS_FILE, allow_pickle=False)
+            self.counts = CountedReports.load(directory)
             self.held_out = HeldOutReports.load(directory / HELD_OUT_FILE)
         except BundleError:
             raise

@@ -83,13 +83,47 @@ class ForecastBundle:
         return mean
 
     def bounds(
-        self, kind: PlaceKind, mean: np.ndarray, shift: int | None = None, category: str | None = None
+        self, kind: PlaceKind, mean: np.ndarray, shift: int | None = None, category: str | None = None, days: int = 1
     ) -> np.ndarray:
-        """(4, ...) bounds of the 80 % and 95 % intervals around expected reports, in the order of `INTERVAL_BOUNDS`."""
+        """(4, ...) bounds of the 80 % and 95 % intervals around expected reports, in the order of `INTERVAL_BOUNDS`.
+
+        `days`: that the reports are summed over, 1, 7 or 28. Raises `KeyError` if a bundle of an earlier release has
+        none of a sum.
+        """
         cut: Cut = "all"
         if shift is not None:
             cut = "shift" if category is None else "both"
         elif category is not None:
             cut = "category"
-        table = self.places[kind].intervals[cut]
+        table = self.places[kind].intervals[cut, days]
         return np.array([np.interp(mean, self.grid, row) for row in table]).round()
+
+    def recent(self, kind: PlaceKind, place: int, shift: int | None, category: str | None) -> np.ndarray | None:
+        """(91,) reports of a place on the days up to the origin; None where a part of them was not counted."""
+        places = self.places[kind]
+        if shift is None and category is None:
+            return np.asarray(places.recent[place])
+        return None if places.recent_split is None else _part(places.recent_split[place], shift, category)
+
+    def past(
+        self, kind: PlaceKind, place: int, shift: int | None, category: str | None
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """(28,) expected by the forecast before, and the reports that came; None where the bundle has neither."""
+        places = self.places[kind]
+        if places.past is None or places.outcome is None:
+            return None
+        expected: np.ndarray = places.past[place].astype(float)
+        if shift is None and category is None:
+            return expected, places.outcome[place]
+        if places.past_share is None or places.outcome_split is None:
+            return None
+        days = weekday(self.spec.past_origin + 1 + np.arange(len(expected)))
+        share = _part(places.past_share[place], shift, category)[days]
+        return expected * share, _part(places.outcome_split[place], shift, category)
+
+
+def _part(split: np.ndarray, shift: int | None, category: str | None) -> np.ndarray:
+    """(days,) sums of (days, 3, 7) over the shifts and categories that are asked for; None: all."""
+    chosen = split if shift is None else split[:, [shift]]
+    chosen = chosen if category is None else chosen[..., [list(CATEGORIES).index(category)]]
+    return np.asarray(chosen.sum((1, 2)))

@@ -32,6 +32,7 @@ from crime.serving.routes import (
     monitoring,
     open_inference,
     predictions,
+    reports,
     review,
     week,
 )
@@ -46,6 +47,7 @@ ROUTES = (
     kserve,
     models,
     catalogue,
+    reports,
     forecasts,
     week,
     review,

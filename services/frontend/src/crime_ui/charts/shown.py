@@ -10,14 +10,22 @@ import streamlit as st
 from crime_ui.language import _
 
 CONFIG = {"displayModeBar": False}  # for `st.plotly_chart`
+MODEBAR = {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]]}  # with a button for PNG
 
 
-def show(figure: go.Figure, key: str, name: str, table: Mapping[str, Sequence[Any]], **arguments: Any) -> None:
+def show(
+    figure: go.Figure,
+    key: str,
+    name: str,
+    table: Mapping[str, Sequence[Any]],
+    config: Mapping[str, Any] = CONFIG,
+    **arguments: Any,
+) -> None:
     """Draw a figure, and below it its numbers: `table` holds a column by heading.
 
-    `name`: what the figure shows, in a few words. Further arguments are `st.plotly_chart`'s.
+    `name`: what the figure shows, in a few words. `config`: Plotly's. Further arguments are `st.plotly_chart`'s.
     """
-    st.plotly_chart(figure, key=key, config=CONFIG, alt=name, **arguments)
+    st.plotly_chart(figure, key=key, config=dict(config), alt=name, **arguments)
     show_numbers(key, name, table)
 
 

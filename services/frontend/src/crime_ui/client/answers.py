@@ -7,6 +7,29 @@ CodeKind = Literal["area", "premis", "weapon", "mo", "crime"]
 ReportSystem = Literal["legacy", "nibrs"]
 PlaceKind = Literal["area", "district"]
 Period = Literal["week", "four_weeks", "year_to_date"]
+PeriodAhead = Literal["day", "week", "four_weeks"]
+
+
+class Reason(TypedDict):
+    """What one field of the report contributed. `value` is None where the field was not given."""
+
+    value: str | None
+    text: str
+    log_odds: dict[str, float]
+
+
+class Explanation(TypedDict):
+    """A prediction with the reasons for it; `probabilities` by category name."""
+
+    label_name: str
+    probability: float
+    probabilities: dict[str, float]
+    level: DetailLevel
+    unknown_codes: list[str]
+    warnings: list[str]
+    model_name: str
+    model_version: str
+    reasons: list[Reason]
 
 
 class Code(TypedDict):
@@ -30,13 +53,20 @@ class Feature(TypedDict):
 class ReportCounts(TypedDict):
     """Reports that match the filters. `by_area` by area number; `by_weekday_hour`: 7 rows (Monday first) of 24.
 
-    `complete_until`: the last day of which all reports are in the table, where that is not its last.
+    `first_day`, `last_day`: of all reports. `by_code`: by crime code with its system, such as legacy:510. A model of an
+    earlier release counts months alone: what it lacks is None. `complete_until`: the last day of which all reports are
+    in the table, where that is not its last.
     """
 
     total: int
     by_category: dict[str, int]
     by_area: dict[str, int]
     by_month: dict[str, int]
+    first_day: str
+    last_day: str
+    by_day: dict[str, int] | None
+    by_district: dict[str, int] | None
+    by_code: dict[str, int] | None
     by_weekday_hour: list[list[int]]
     complete_until: NotRequired[str | None]
 
@@ -125,17 +155,28 @@ class DayCount(TypedDict):
 
 
 class Place(Interval):
-    """An area or reporting district; the coordinates are the centre of its reports, None where unknown."""
+    """An area or reporting district; the coordinates are the centre of its `located` reports, None where unknown."""
 
     id: int
     name: str
     area: int
     latitude: float | None
     longitude: float | None
+    located: int | None
+
+
+class HistoryTable(TypedDict):
+    """The table that a forecast was made from; `usual_per_day`: reports that LAPD takes a day."""
+
+    reports: int
+    first: str
+    last: str
+    per_day: float
+    usual_per_day: int
 
 
 class Hotspots(TypedDict):
-    """Places with the most expected reports of a day; `first` and `last` are the days the forecast covers.
+    """Places with the most expected reports of a period; `first` and `last` are the days the forecast covers.
 
     `share`: of all reports, where the forecast was made from a random draw. `warning`: that the forecast is old.
     """
@@ -146,15 +187,21 @@ class Hotspots(TypedDict):
     warning: NotRequired[str | None]
     first: str
     last: str
+    until: str
+    table: HistoryTable
     places: list[Place]
 
 
 class PlaceForecast(TypedDict):
-    """Expected reports by day; `recent`: reports known when it was made; `before`: the previous forecast."""
+    """Expected reports by day and in all; `recent`: reports known when it was made; `before`: the previous forecast.
+
+    `total_range`: that of the total; None in a forecast of an earlier release.
+    """
 
     place: str
     days: list[ForecastDay]
     total: float
+    total_range: Interval | None
     recent: list[DayCount]
     before: list[PastForecastDay]
 

@@ -12,6 +12,7 @@ from crime_ui.client.answers import (
     Feature,
     Hotspots,
     Period,
+    PeriodAhead,
     PlaceForecast,
     PlaceKind,
     ReportCounts,
@@ -82,8 +83,8 @@ def report_counts(filters: ReportFilters) -> ReportCounts:
     return _report_counts(_serving_versions().get(models.CATEGORY_MODEL), filters)
 
 
-def hotspots(top: int, by: PlaceKind, on: str | None = None, *, cut: Cut) -> Hotspots:
-    return _hotspots(_serving_versions().get(models.FORECAST_MODEL), top, by, on, cut)
+def hotspots(top: int, by: PlaceKind, on: str | None = None, period: PeriodAhead = "day", *, cut: Cut) -> Hotspots:
+    return _hotspots(_serving_versions().get(models.FORECAST_MODEL), top, by, on, period, cut)
 
 
 def place_forecast(area: int | None, cut: Cut) -> PlaceForecast:
@@ -121,8 +122,8 @@ def _report_counts(version: str | None, filters: ReportFilters) -> ReportCounts:
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
-def _hotspots(version: str | None, top: int, by: PlaceKind, on: str | None, cut: Cut) -> Hotspots:
-    return forecasts.hotspots(top, by, on, cut)
+def _hotspots(version: str | None, top: int, by: PlaceKind, on: str | None, period: PeriodAhead, cut: Cut) -> Hotspots:
+    return forecasts.hotspots(top, by, on, period, cut)
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)

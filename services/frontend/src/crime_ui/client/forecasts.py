@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crime_ui.client.answers import Compstat, Hotspots, Period, PlaceForecast, PlaceKind, Unusual, Week
+from crime_ui.client.answers import Compstat, Hotspots, Period, PeriodAhead, PlaceForecast, PlaceKind, Unusual, Week
 from crime_ui.client.transport import send
 
 
@@ -14,9 +14,11 @@ class Cut:
     category: str | None = None
 
 
-def hotspots(top: int, by: PlaceKind, on: str | None, cut: Cut) -> Hotspots:
-    """The places with the most expected reports; `on`: an ISO date, or None for the forecast's first day."""
-    filters = _without_none({"top": top, "by": by, "on": on, "shift": cut.shift, "category": cut.category})
+def hotspots(top: int, by: PlaceKind, on: str | None, period: PeriodAhead, cut: Cut) -> Hotspots:
+    """The places with the most expected reports in a period from the day `on`; None: from the forecast's first day."""
+    filters = _without_none(
+        {"top": top, "by": by, "on": on, "period": period, "shift": cut.shift, "category": cut.category}
+    )
     answer: Hotspots = send("GET", "/hotspots", params=filters, optional=True).json()
     return answer
 

@@ -3,7 +3,7 @@
 import json
 from typing import IO, NamedTuple
 
-from crime_ui.client.answers_report import Explanation
+from crime_ui.client.answers import Explanation
 from crime_ui.client.transport import send
 
 BATCH_SECONDS = 600

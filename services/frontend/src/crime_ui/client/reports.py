@@ -10,16 +10,21 @@ SYSTEM_NAMES: dict[ReportSystem, str] = {"legacy": "LAPD codes, until 2025", "ni
 
 
 class ReportFilters(TypedDict, total=False):
-    """`area`: numbers; `category`: keys; `first` and `last`: months such as 2020-01."""
+    """`area`: numbers; `category`: keys; `code`: crime codes such as legacy:510; `shift`: 0 to 2.
+
+    `first` and `last`: days such as 2020-01-31, or months such as 2020-01.
+    """
 
     area: Sequence[str]
+    code: Sequence[str]
+    shift: Sequence[int]
     category: Sequence[str]
     first: str
     last: str
 
 
 def codes() -> dict[CodeKind, list[Code]]:
-    """Codes of areas, premises, weapons and MO codes, the most frequent first."""
+    """Codes of areas, premises, weapons, MO codes and crime codes, the most frequent first."""
     answer: dict[CodeKind, list[Code]] = send("GET", "/codes").json()
     return answer
 

@@ -52,16 +52,25 @@ class Code(BaseModel):
 
 
 class Counts(BaseModel):
-    """Reports that match the filters. `by_weekday_hour`: 7 rows (Monday first) of 24.
+    """Reports that match the filters. `by_month`, `by_day`: of the days asked for. `by_weekday_hour`: 7 rows (Monday
+    first) of 24.
 
-    `complete_until`: the last day of which LAPD wrote all reports to the model's table; None for one that is kept up.
+    `first_day`, `last_day`: of all reports. `by_code`: by crime code with its system, such as `legacy:510`. Districts
+    are not told of reports whose places are told no finer than their area. What a model of an earlier release does not
+    count is null. `complete_until`: the last day of which LAPD wrote all reports to the model's table; None for one
+    that is kept up.
     """
 
     total: int
     first_month: str
     last_month: str
+    first_day: str
+    last_day: str
     by_category: dict[str, int]
     by_area: dict[str, int]
     by_month: dict[str, int]
+    by_day: dict[str, int] | None
+    by_district: dict[str, int] | None
+    by_code: dict[str, int] | None
     by_weekday_hour: list[list[int]]
     complete_until: str | None = None

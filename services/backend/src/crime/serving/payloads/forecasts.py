@@ -5,10 +5,12 @@ from typing import TypedDict
 import numpy as np
 from pydantic import BaseModel, Field
 
-from crime.core.days import day_text, today
+from crime.core.days import day_number, day_text, today
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
 from crime.reports.freshness import LONGEST_USUAL_LAG_DAYS, USUAL_LAG_DAYS
 from crime.reports.places import PlaceKind
+
+LAPD_REPORTS_PER_DAY = 600  # of 2020 to 2023: 877,327 rows of LAPD's table (data.lacity.org, 2nrs-mtv8) over 1,461 days
 
 
 class Interval(BaseModel):
@@ -56,12 +58,16 @@ class Made(BaseModel):
 
 
 class PlaceForecast(Made):
-    """`recent`: reports of the days up to the forecast origin. `before`: the forecast of four weeks earlier, with
-    the reports that came."""
+    """`total` is expected on all days, `total_range` that with its ranges where the days are 1, 7 or 28.
+
+    `recent`: reports of the days up to the forecast origin. `before`: the forecast of four weeks earlier, with the
+    reports that came.
+    """
 
     place: str
     days: list[Day]
     total: float
+    total_range: Interval | None
     recent: list[Recent]
     before: list[Outcome]
 
@@ -75,12 +81,28 @@ class Place(Interval):
     area: int
     latitude: float | None = Field(description="of the centre of its reports")
     longitude: float | None
+    located: int | None = Field(description="how many reports that centre is of; null of an earlier release")
+
+
+class HistoryTable(BaseModel):
+    """The table that a forecast was made from. `usual_per_day`: reports that LAPD takes a day."""
+
+    reports: int
+    first: str
+    last: str
+    per_day: float
+    usual_per_day: int
 
 
 class Hotspots(Made):
-    """The places with the most expected reports `on` a day. `first`, `last`: the days that the forecast covers."""
+    """The places with the most expected reports from the day `on` `until` another, or on one day.
+
+    `first`, `last`: the days that the forecast covers. `table`: the reports that it was made from.
+    """
 
     on: str
+    until: str
+    table: HistoryTable
     first: str
     last: str
     places: list[Place]
@@ -130,11 +152,28 @@ def age_warning(forecast: ForecastBundle) -> str | None:
     )
 
 
+def history_table(forecast: ForecastBundle) -> HistoryTable:
+    data = forecast.spec.data
+    days = day_number(data.until) - day_number(data.first_day) + 1
+    return HistoryTable(
+        reports=data.reports,
+        first=data.first_day,
+        last=data.until,
+        per_day=round(data.reports / days, 2),
+        usual_per_day=LAPD_REPORTS_PER_DAY,
+    )
+
+
 def intervals(
-    forecast: ForecastBundle, kind: PlaceKind, mean: np.ndarray, shift: int | None = None, category: str | None = None
+    forecast: ForecastBundle,
+    kind: PlaceKind,
+    mean: np.ndarray,
+    shift: int | None = None,
+    category: str | None = None,
+    days: int = 1,
 ) -> list[dict[str, float]]:
-    """The fields of `Interval` for each expectation in `mean` (n,)."""
-    bounds = forecast.bounds(kind, mean, shift, category)
+    """The fields of `Interval` for each expectation in `mean` (n,), each the sum over so many days."""
+    bounds = forecast.bounds(kind, mean, shift, category, days)
     return [
         {"mean": round(float(value), 4), **dict(zip(INTERVAL_BOUNDS, row.tolist(), strict=True))}
         for value, row in zip(mean, bounds.T, strict=True)

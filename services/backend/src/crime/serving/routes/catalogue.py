@@ -1,9 +1,9 @@
-"""Describe the model's inputs and data: its features, LAPD's codes, and counts of the reports it was trained on."""
+"""Describe the model's inputs: its features, and LAPD's codes."""
 
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field
 
 from crime.classifier.bundle import CategoryBundle
@@ -13,15 +13,13 @@ from crime.features.vocabulary import CODED_FIELDS
 from crime.features.windows import ENTITIES, WINDOW_FEATURES
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES, CRIME_CODES
 from crime.reports.codes import code_names
-from crime.reports.sources import SOURCES
 from crime.reports.systems import Code as ReportCode
 from crime.serving.dependencies import model_of
 from crime.serving.errors import BODY_RESPONSES
-from crime.serving.payloads.catalogue import Code, Counts, FeatureDescription, Features, FeatureVector
+from crime.serving.payloads.catalogue import Code, FeatureDescription, Features, FeatureVector
 from crime.serving.payloads.report import Report, model_input
 
 router = APIRouter()
-MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 
 
 def _known_category(name: str) -> str:
@@ -136,62 +134,3 @@ def codes(request: Request) -> dict[str, list[Code]]:
         for crime in CRIME_CODES
     ]
     return tables
-
-
-@router.get("/reports", tags=["reports"])
-def reports(
-    request: Request,
-    area: Annotated[list[Annotated[int, Field(ge=1, le=21)]] | None, Query(description="area numbers")] = None,
-    category: Annotated[list[Category] | None, Query(description=", ".join(CATEGORIES))] = None,
-    first: Annotated[str | None, Query(pattern=MONTH_PATTERN, description="first month, 2020-01")] = None,
-    last: Annotated[str | None, Query(pattern=MONTH_PATTERN, description="last month, 2020-12")] = None,
-) -> Counts:
-    """Counts of the reports the model was trained and tested on, by category, area, month, weekday and hour."""
-    counts = model_of(request).counts
-    all_months = np.arange(counts[:, 0].min(), counts[:, 0].max() + 1)
-    month, area_number, category_index, weekday, hour, size = counts[_matches(counts, area, category, first, last)].T
-
-    def total_by(index: np.ndarray, values: int) -> list[int]:
-        totals: list[int] = np.bincount(index, size, values).astype(int).tolist()
-        return totals
-
-    by_area = total_by(area_number, len(code_names("area")) + 1)
-    by_weekday_hour = total_by(weekday * 24 + hour, 7 * 24)
-    month_names = all_months.astype("datetime64[M]").astype(str).tolist()
-    return Counts(
-        total=int(size.sum()),
-        first_month=month_names[0],
-        last_month=month_names[-1],
-        by_category=dict(zip(CATEGORY_NAMES, total_by(category_index, len(CATEGORIES)), strict=True)),
-        by_area={str(number): reports for number, reports in enumerate(by_area) if number},
-        by_month=dict(zip(month_names, total_by(month - all_months[0], len(all_months)), strict=True)),
-        complete_until=_complete_until(model_of(request)),
-        by_weekday_hour=[by_weekday_hour[start : start + 24] for start in range(0, 7 * 24, 24)],
-    )
-
-
-def _complete_until(model: CategoryBundle) -> str | None:
-    """The last day of which the model's reports are complete, if they are of a table that LAPD no longer keeps up."""
-    data = model.spec.data
-    if data.simulated or set(data.systems) != {"legacy"}:
-        return None
-    until = SOURCES["legacy"].complete_until
-    return until if until and until < data.until else None
-
-
-def _matches(
-    counts: np.ndarray, area: list[int] | None, category: list[str] | None, first: str | None, last: str | None
-) -> np.ndarray:
-    """(rows,) whether each row of a bundle's counts matches the filters."""
-    months = counts[:, 0].astype("datetime64[M]").astype(str)
-    matches = np.ones(len(counts), bool)
-    if area:
-        matches &= np.isin(counts[:, 1], area)
-    if category:
-        keys = list(CATEGORIES)
-        matches &= np.isin(counts[:, 2], [keys.index(name) for name in category])
-    if first:
-        matches &= months >= first
-    if last:
-        matches &= months <= last
-    return matches

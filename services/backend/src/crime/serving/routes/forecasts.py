@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.exceptions import RequestValidationError
 
 from crime.core.days import day_number, day_text
+from crime.forecaster.arrays import PERIOD_DAYS, PeriodAhead
 from crime.forecaster.bundle import ForecastBundle
 from crime.reports.categories import AREA_ONLY_CATEGORIES, CATEGORIES
 from crime.reports.codes import code_names
@@ -17,10 +18,12 @@ from crime.serving.payloads.forecasts import (
     Day,
     EntityFeatures,
     Hotspots,
+    Interval,
     Outcome,
     Place,
     PlaceForecast,
     Recent,
+    history_table,
     intervals,
     provenance,
 )
@@ -53,35 +56,46 @@ def forecast(
         Day(date=day_text(bundle.origin + 1 + day), **interval)
         for day, interval in enumerate(intervals(bundle, kind, mean, shift, category))
     ]
-    # the past is stored without shifts and categories, and of a random draw not at all: its days have few reports
-    all_reports = shift is None and category is None and bundle.spec.data.share == 1
+    is_whole = bundle.spec.data.share == 1  # the days of a random draw have too few reports
+    total = mean.sum(keepdims=True)
+    total_range = None
+    if horizon in PERIOD_DAYS.values() and ("all", horizon) in bundle.places[kind].intervals:
+        total_range = Interval(**intervals(bundle, kind, total, shift, category, horizon)[0])
     return PlaceForecast(
         **provenance(bundle),
         place=place_name(kind, id_),
         days=days,
-        total=round(float(mean.sum()), 3),
-        recent=_recent(bundle, kind, place) if all_reports else [],
-        before=_outcomes(bundle, kind, place) if all_reports else [],
+        total=round(float(total[0]), 3),
+        total_range=total_range,
+        recent=_recent(bundle, kind, place, shift, category) if is_whole else [],
+        before=_outcomes(bundle, kind, place, shift, category) if is_whole else [],
     )
 
 
-def _recent(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Recent]:
-    """Reports of the days up to the forecast origin."""
-    counts = bundle.places[kind].recent[place]
+def _recent(
+    bundle: ForecastBundle, kind: PlaceKind, place: int, shift: int | None, category: str | None
+) -> list[Recent]:
+    """Reports of the days up to the forecast origin; empty if the bundle has none of the shift and category."""
+    counts = bundle.recent(kind, place, shift, category)
+    if counts is None:
+        return []
     first = bundle.origin - len(counts) + 1
     return [Recent(date=day_text(first + day), reports=int(count)) for day, count in enumerate(counts)]
 
 
-def _outcomes(bundle: ForecastBundle, kind: PlaceKind, place: int) -> list[Outcome]:
+def _outcomes(
+    bundle: ForecastBundle, kind: PlaceKind, place: int, shift: int | None, category: str | None
+) -> list[Outcome]:
     """The forecast of four weeks earlier with the reports that came; empty if the bundle has none."""
-    past, outcome = bundle.places[kind].past, bundle.places[kind].outcome
-    if past is None or outcome is None:
+    past = bundle.past(kind, place, shift, category)
+    if past is None:
         return []
-    ranges = intervals(bundle, kind, past[place].astype(float))
+    expected, outcome = past
+    ranges = intervals(bundle, kind, expected, shift, category)
     first = bundle.spec.past_origin + 1
     return [
         Outcome(date=day_text(first + day), reports=int(count), **interval)
-        for day, (count, interval) in enumerate(zip(outcome[place], ranges, strict=True))
+        for day, (count, interval) in enumerate(zip(outcome, ranges, strict=True))
     ]
 
 
@@ -97,14 +111,22 @@ def hotspots(
     area: Area = None,
     category: Category = None,
     shift: Shift = None,
+    period: Annotated[PeriodAhead, Query(description="that begins `on` the day")] = "day",
 ) -> Hotspots:
-    """The places with the most expected reports on a day, the highest first."""
+    """The places with the most expected reports of a day, a week or four weeks, the highest first."""
     bundle = loaded_forecast(models)
     check_category(category, by)
-    day = _horizon_day(bundle, on)
     if by not in bundle.places:
         raise HTTPException(404, f"the forecast has no {by}s: the table it was made from names none")
-    mean = bundle.expected(by, np.array([day]), shift, category)[:, 0]
+    length = PERIOD_DAYS[period]
+    if ("all", length) not in bundle.places[by].intervals:
+        raise HTTPException(
+            404,
+            f"version {bundle.version} of the forecast is of an earlier release and has ranges of one day alone: "
+            "`crime forecast` or `crime retrain` makes one that has those of weeks",
+        )
+    day = _horizon_day(bundle, on, length)
+    mean = bundle.expected(by, np.arange(day, day + length), shift, category).sum(1)
     order = np.argsort(-mean, kind="stable")
     if area is not None:
         order = order[bundle.places[by].area[order] == area]
@@ -112,29 +134,32 @@ def hotspots(
     return Hotspots(
         **provenance(bundle),
         on=day_text(bundle.origin + 1 + day),
+        until=day_text(bundle.origin + day + length),
+        table=history_table(bundle),
         first=day_text(bundle.origin + 1),
         last=day_text(bundle.origin + bundle.horizon),
         places=[
             _ranked_place(bundle, by, place, rank, interval)
             for rank, (place, interval) in enumerate(
-                zip(order.tolist(), intervals(bundle, by, mean[order], shift, category), strict=True), 1
+                zip(order.tolist(), intervals(bundle, by, mean[order], shift, category, length), strict=True), 1
             )
         ],
     )
 
 
-def _horizon_day(bundle: ForecastBundle, date: str | None) -> int:
+def _horizon_day(bundle: ForecastBundle, date: str | None, length: int) -> int:
     """Converts a date to its 0-based day of the horizon; None is the first day.
 
-    Raises `RequestValidationError` if it is no date or outside the horizon.
+    Raises `RequestValidationError` if it is no date, or if so many days from it on are not in the horizon.
     """
     try:
         day = 0 if date is None else day_number(date) - bundle.origin - 1
     except ValueError as error:
         raise query_problem("on", date, str(error)) from None
-    if not 0 <= day < bundle.horizon:
-        first, last = day_text(bundle.origin + 1), day_text(bundle.origin + bundle.horizon)
-        raise query_problem("on", date, f"expected a day from {first} to {last}, which the forecast covers")
+    if not 0 <= day <= bundle.horizon - length:
+        first, last = day_text(bundle.origin + 1), day_text(bundle.origin + bundle.horizon - length + 1)
+        covered = "which the forecast covers" if length == 1 else f"from which on the forecast covers {length} days"
+        raise query_problem("on", date, f"expected a day from {first} to {last}, {covered}")
     return day
 
 
@@ -150,6 +175,7 @@ def _ranked_place(bundle: ForecastBundle, kind: PlaceKind, place: int, rank: int
         area=int(places.area[place]),
         latitude=round(latitude, 4) if located else None,
         longitude=round(longitude, 4) if located else None,
+        located=None if places.located is None else int(places.located[place]),
         **interval,
     )
 

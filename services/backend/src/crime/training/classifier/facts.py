@@ -5,8 +5,10 @@ from hashlib import sha256
 
 import numpy as np
 
+from crime.classifier.counted_reports import CountedReports
 from crime.classifier.spec import CategoryData
-from crime.core.days import day_text, weekday
+from crime.core.days import day_text
+from crime.reports.categories import AREA_ONLY_CATEGORIES, CATEGORIES, CRIME_CODES
 from crime.reports.history import first_dense_day
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
@@ -40,16 +42,21 @@ def fingerprint(reports: Reports) -> str:
     return digest.hexdigest()
 
 
-def count_cells(reports: Reports) -> np.ndarray:
-    """(cells, 6) int32: month since 1970-01, area, category, weekday (Monday 0), hour, and the number of reports."""
+def counted_reports(reports: Reports) -> CountedReports:
+    """What is counted of the reports; those before the first whole day are left out."""
     reports = reports.take(reports.fields["date_occ"] >= first_whole_day(reports.fields["date_occ"].astype(int)))
-    days = reports.fields["date_occ"].astype("int64")
-    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
-    keys = np.column_stack(
-        [months, reports.fields["area"], reports.label, weekday(days), reports.fields["time_occ"] // 60]
-    ).astype(np.int32)
-    cells, counts = np.unique(keys, axis=0, return_counts=True)
-    return np.column_stack([cells, counts]).astype(np.int32)
+    district = np.nan_to_num(reports.fields["rpt_dist_no"])
+    told = ~np.isin(reports.label, [list(CATEGORIES).index(key) for key in AREA_ONLY_CATEGORIES])
+    used, code = np.unique(reports.code, return_inverse=True)
+    columns = {
+        "day": reports.fields["date_occ"],
+        "hour": reports.fields["time_occ"] // 60,
+        "area": reports.fields["area"],
+        "category": reports.label,
+        "district": district * told,
+        "code": code,
+    }
+    return CountedReports.of_rows(columns, [f"{CRIME_CODES[n].system}:{CRIME_CODES[n].code}" for n in used])
 
 
 def first_whole_day(days: np.ndarray) -> int:

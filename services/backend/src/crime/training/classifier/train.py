@@ -8,7 +8,8 @@ from typing import NamedTuple
 import lightgbm
 import numpy as np
 
-from crime.classifier.bundle import COUNTS_FILE, HELD_OUT_FILE, JUDGED_PREFIX, NAIVE_BAYES_FILE, CategoryBundle
+from crime.classifier.bundle import HELD_OUT_FILE, JUDGED_PREFIX, NAIVE_BAYES_FILE, CategoryBundle
+from crime.classifier.counted_reports import COUNTS_FILE
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
 from crime.classifier.spec import CategoryData, CategorySpec, JudgedModel, VocabularyEntries
@@ -26,7 +27,7 @@ from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
-from crime.training.classifier.facts import category_data, count_cells
+from crime.training.classifier.facts import category_data, counted_reports
 from crime.training.classifier.table import TrainingTable, TreeParameters, build_training_table, fit_encoder
 from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
 
@@ -79,7 +80,7 @@ def train_category_model(
     del table, past  # make room for the table of all reports
     release_free_memory()
     table, vocabularies = _build_table(directory, "", reports, victim, parameters)
-    np.save(directory / COUNTS_FILE, count_cells(reports))
+    counted_reports(reports).save(directory)
     HeldOutReports.newest(held_out, table.names).save(directory / HELD_OUT_FILE)
     data, watched = category_data(reports, held_out, tally, share), count_watched_values(reports.fields)
     held_out = held_out.take(np.arange(len(held_out)))  # a copy: a view would keep all reports in memory

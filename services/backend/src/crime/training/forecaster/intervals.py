@@ -16,7 +16,7 @@ MAX_CELLS = 20_000  # places x days that are fitted to; a random sample of more
 # weight of the uncorrected levels, in outcomes, so that few outcomes correct little; docs/method.md
 LEVEL_PRIOR_CELLS = 500
 NOMINAL_LEVELS = np.linspace(0.5, 0.999, 40)  # that the correction chooses from
-MEAN_GRID = np.geomspace(1e-4, 1e4, 400)  # expected reports for which intervals are tabulated
+MEAN_GRID = np.geomspace(1e-4, 1e5, 450)  # expected reports for which intervals are tabulated
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,20 @@ class IntervalModel:
     levels: tuple[float, float] = COVERAGE_LEVELS
 
     @classmethod
-    def fit(cls, mean: np.ndarray, reports: np.ndarray) -> "IntervalModel":
-        """To past forecasts (n,) and their outcomes (n,), by maximum likelihood and then by coverage."""
+    def fit(cls, mean: np.ndarray, reports: np.ndarray, prior: "IntervalModel | None" = None) -> "IntervalModel":
+        """To past forecasts (n,) and their outcomes (n,), by maximum likelihood and then by coverage.
+
+        With a `prior`, the logarithms of `a` and `b` are normal around its own with deviation 1: few outcomes or
+        rare reports alone don't tell how far forecasts are off.
+        """
         if len(mean) > MAX_CELLS:
             sample = np.random.default_rng(0).choice(len(mean), MAX_CELLS, replace=False)
             mean, reports = mean[sample], reports[sample]
 
         def loss(logs: np.ndarray) -> float:
             r, p = cls(*np.exp(logs))._parameters(mean)
-            return -float(stats.nbinom.logpmf(reports, r, p).mean())
+            unlikely = 0.0 if prior is None else float(((logs - np.log([prior.a, prior.b])) ** 2).sum()) / 2
+            return unlikely / len(mean) - float(stats.nbinom.logpmf(reports, r, p).mean())
 
         fitted = optimize.minimize(loss, np.log([0.1, 0.01]), method="Nelder-Mead", options={"maxiter": 120})
         a, b = np.exp(np.clip(fitted.x, -12, 5)).tolist()

@@ -60,10 +60,20 @@ class OriginView:
         return np.asarray(0.5 ** (self._age / half_life) * self.observed)
 
 
+def located_reports(history: EventHistory, places: Places, origin: int) -> np.ndarray:
+    """(P,) reports of each place known at `origin` that have coordinates."""
+    return np.bincount(places.index[_located(history, places, origin)], minlength=len(places))
+
+
+def _located(history: EventHistory, places: Places, origin: int) -> np.ndarray:
+    """(n,) bool: reports known at `origin` with coordinates and a place."""
+    located = ~np.isnan(history.latitude) & ~np.isnan(history.longitude)
+    return np.asarray(located & (history.known <= origin) & (places.index >= 0))
+
+
 def _place_centres(history: EventHistory, places: Places, origin: int) -> np.ndarray:
     """(P, 2) mean latitude and longitude of each place's reports known at `origin`."""
-    located = ~np.isnan(history.latitude) & ~np.isnan(history.longitude)
-    used = located & (history.known <= origin) & (places.index >= 0)
+    used = _located(history, places, origin)
     index = places.index[used]
     reports = np.maximum(np.bincount(index, minlength=len(places)), 1)
     sums = [np.bincount(index, degrees[used], len(places)) for degrees in (history.latitude, history.longitude)]

@@ -18,10 +18,17 @@ WEEKDAY_STRENGTH, AREA_STRENGTH, DISTRICT_STRENGTH = 50.0, 100.0, 50.0
 SHIFTS_BY_CATEGORIES = (3, len(CATEGORIES))
 
 
-def shift_category_counts(history: EventHistory, places: Places, first: int, last: int) -> np.ndarray:
-    """(P, days, 3, 7) reports by shift and category, on days `first` to `last`."""
+def shift_category_counts(
+    history: EventHistory, places: Places, first: int, last: int, known_by: int | None = None
+) -> np.ndarray:
+    """(P, days, 3, 7) reports by shift and category, on days `first` to `last`.
+
+    Of those known by the day `known_by`, if given.
+    """
     rows = slice(*np.searchsorted(history.occurred, [first, last + 1]))
     known = places.index[rows] >= 0
+    if known_by is not None:
+        known &= history.known[rows] <= known_by
     columns = places.index[rows], history.occurred[rows] - first, history.shift[rows], history.category[rows]
     shape = (len(places), last - first + 1, *SHIFTS_BY_CATEGORIES)
     cells = np.ravel_multi_index(tuple(column[known] for column in columns), shape)
