@@ -104,6 +104,7 @@ def _route(request: Request) -> tuple[int, str]:
         ("GET", "/"): "root",
         ("GET", "/ready"): "ready",
         ("GET", "/codes"): "codes",
+        ("GET", "/columns"): "table_columns",
         ("GET", "/weeks"): "weeks",
         ("GET", "/unusual"): "unusual",
         ("GET", "/features"): "features",

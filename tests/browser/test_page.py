@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import httpx
+import openpyxl
 import pytest
 from crime.sample import sample_table
 from harness import trained_store, write_table
@@ -127,12 +128,17 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+def upload(page: Page, table: Path) -> None:
+    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(table)
+
+
 def test_a_table_is_scored_and_downloaded(page: Page, services: PageServices, table: Path) -> None:
     page.goto(f"{services.url}/batch")
-    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(table)
+    upload(page, table)
     metrics = page.get_by_test_id("stMetric")
     expect(metrics.filter(has_text="Scored").get_by_text("59")).to_be_visible(timeout=SLOW)
-    expect(metrics.filter(has_text="Could not be read").get_by_text("1", exact=True)).to_be_visible()
+    expect(metrics.filter(has_text="Rejected").get_by_text("1", exact=True)).to_be_visible()
+    expect(metrics.filter(has_text="Rows with a crime code").get_by_text("59")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the result").click()
     assert download.value.suggested_filename == "reports-predictions.csv"
@@ -142,11 +148,48 @@ def test_a_table_is_scored_and_downloaded(page: Page, services: PageServices, ta
     assert scored[4]["error"] == "TIME OCC: expected a 24-hour time from 0000 to 2359"
 
 
-def test_a_file_that_is_no_table_is_refused_with_a_reason(page: Page, services: PageServices, tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text("milk,eggs\n1,2\n")
+def test_a_scored_table_is_still_there_after_another_page(page: Page, services: PageServices, table: Path) -> None:
     page.goto(f"{services.url}/batch")
-    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(tmp_path / "list.csv")
-    expect(page.get_by_text("not an LAPD table: no column 'DATE OCC'")).to_be_visible(timeout=SLOW)
+    upload(page, table)
+    rejected = page.get_by_test_id("stMetric").filter(has_text="Rejected").get_by_text("1", exact=True)
+    expect(rejected).to_be_visible(timeout=SLOW)
+    page.get_by_role("link", name="Explore").click()
+    expect(page.get_by_role("heading", name="Where and when")).to_be_visible(timeout=SLOW)
+    page.get_by_role("link", name="Batch").click()
+    expect(page.get_by_role("heading", name="reports.csv")).to_be_visible(timeout=SLOW)
+    expect(rejected).to_be_visible(timeout=SLOW)
+
+
+def test_columns_of_other_names_are_chosen_on_the_page(page: Page, services: PageServices, tmp_path: Path) -> None:
+    rows = sample_rows(30)
+    names = {"DATE OCC": "When", "TIME OCC": "Clock", "AREA": "Division"}
+    write_table(tmp_path / "other.csv", [{own: row[name] for name, own in names.items()} for row in rows])
+    page.goto(f"{services.url}/batch")
+    upload(page, tmp_path / "other.csv")
+    expect(page.get_by_text("have other names here than in LAPD's tables")).to_be_visible(timeout=SLOW)
+    for name, own in names.items():
+        choose(page, f"({name})", own)
+    page.get_by_role("button", name="Read these columns").click()
+    scored = page.get_by_test_id("stMetric").filter(has_text="Scored")
+    expect(scored.get_by_text("30")).to_be_visible(timeout=SLOW)
+    write_table(tmp_path / "next.csv", [{own: row[name] for name, own in names.items()} for row in rows[:20]])
+    upload(page, tmp_path / "next.csv")
+    expect(scored.get_by_text("20")).to_be_visible(timeout=SLOW)
+
+
+def test_a_workbook_is_taken_without_an_error(page: Page, services: PageServices, tmp_path: Path) -> None:
+    rows = sample_rows(20)
+    workbook = openpyxl.Workbook()
+    assert workbook.active
+    for cells in (list(rows[0]), *(list(row.values()) for row in rows)):
+        workbook.active.append(cells)
+    workbook.save(tmp_path / "reports.xlsx")
+    page.goto(f"{services.url}/batch")
+    upload(page, tmp_path / "reports.xlsx")
+    scored = page.get_by_test_id("stMetric").filter(has_text="Scored")
+    expect(scored.get_by_text("20")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stFileUploader").get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
 
 
 def test_versions_are_compared_on_the_same_reports(page: Page, services: PageServices) -> None:

@@ -45,8 +45,9 @@ def test_an_unready_backend_tells_why(backend: RecordedBackend) -> None:
 def test_a_table_is_whole_in_every_attempt(backend: RecordedBackend) -> None:
     backend.failures = 1
     table = recorded("table.csv").encode()
-    scored = predictions.score_table(io.BytesIO(table), "table.csv")
-    assert scored.content.decode() == recorded("table_scored.csv")
+    scored, unread = predictions.score_table(io.BytesIO(table), "table.csv", b"".join)
+    assert scored.decode() == recorded("table_scored.csv")
+    assert unread == []
     first, second = backend.received("POST", "/predict/batch")
     assert table in first.body
     assert table in second.body

@@ -130,10 +130,3 @@ def test_a_workbook_is_scored_on_the_page(backend: RecordedBackend, open_view: O
     assert view.metric[0].value == str(len(recorded("table_scored.csv").splitlines()) - 1)
     (request,) = backend.received("POST", "/predict/batch")
     assert b"2020-01-31,22:30:00,1,0344 1822,34.5" in request.body
-
-
-def test_the_order_of_dates_may_be_told(backend: RecordedBackend, open_view: OpenView) -> None:
-    view = open_view("batch")
-    view.file_uploader[0].set_value(("reports.csv", recorded("table.csv").encode(), "text/csv"))
-    view.segmented_control(key="dates").set_value("day first").run()
-    assert backend.received("POST", "/predict/batch")[-1].query == {"record": ["false"], "day_first": ["true"]}

@@ -266,7 +266,8 @@ def test_a_table_that_lacks_columns_lists_those_it_has_and_is_read_by_a_mapping(
 
 def test_dates_that_may_be_either_are_a_problem_of_their_own_kind(client: TestClient) -> None:
     body = "DATE OCC,TIME OCC,AREA\n03/02/2020,1430,1\n"
-    assert detail(client.post("/predict/batch", content=body, headers=CSV))["type"] == "date_order"
+    problem = detail(client.post("/predict/batch", content=body, headers=CSV))
+    assert (problem["type"], problem["value"]) == ("date_order", "03/02/2020")
 
 
 def test_the_columns_of_a_table_are_listed_with_those_it_needs_first(client: TestClient) -> None:

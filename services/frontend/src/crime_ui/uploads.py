@@ -2,17 +2,25 @@
 
 import codecs
 import csv
+import gzip
 import io
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from itertools import zip_longest
 from typing import IO, Any
 
-ENDINGS = ["csv", "tsv", "txt", "gz", "zip", "xlsx", "xls", "xlsb", "ods", "parquet", "feather", "json", "jsonl"]
+ENDINGS = [
+    *("csv", "tsv", "txt", "gz", "zip", "xlsx", "xlsm", "xls", "xlsb", "ods"),
+    *("parquet", "feather", "arrow", "arrows", "json", "jsonl", "ndjson", "geojson"),
+]
 REQUIRED = "date occ"  # a column that every table of reports has
 HEADER_ROWS = 21  # in which the header stands
+HEAD_BYTES = 1 << 16  # in which these rows stand
+DELIMITERS = ",;\t|"
+PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # first bytes of gzip and zip
 
 
 class UnreadableTable(Exception):
@@ -42,6 +50,29 @@ def as_csv(file: IO[bytes]) -> IO[bytes]:
     return file
 
 
+def count_rows(file: IO[bytes]) -> int | None:
+    """About how many rows a seekable CSV file has; None if it is packed."""
+    is_packed = file.read(4).startswith(PACKED)
+    file.seek(0)
+    lines = 0 if is_packed else sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
+    file.seek(0)
+    return None if is_packed else max(lines - 1, 1)
+
+
+def has_header(file: IO[bytes], names: Sequence[str]) -> bool:
+    """Whether one of the first rows of a seekable CSV file has exactly these cells; not told of one that is zipped."""
+    is_gzip = file.read(2) == PACKED[0]
+    file.seek(0)
+    with suppress(OSError, EOFError, csv.Error):
+        head = (gzip.GzipFile(fileobj=file) if is_gzip else file).read(HEAD_BYTES)
+        lines = head.decode("utf-8-sig", "replace").splitlines()[:HEADER_ROWS]
+        rows = [row for line in lines for delimiter in DELIMITERS for row in csv.reader([line], delimiter=delimiter)]
+        file.seek(0)
+        return list(names) in rows
+    file.seek(0)
+    return False
+
+
 def _arrow_rows(file: IO[bytes], head: bytes) -> Iterable[Sequence[Any]]:
     from pyarrow import feather, ipc, parquet
 
@@ -65,7 +96,7 @@ def _is_workbook(file: IO[bytes]) -> bool:
 
 
 def _workbook_rows(file: IO[bytes]) -> Iterable[Sequence[Any]]:
-    """The rows of the one sheet that has LAPD's columns."""
+    """The rows of the one sheet that has LAPD's columns; if none has, of the one with the most rows."""
     from python_calamine import CalamineWorkbook
 
     workbook = CalamineWorkbook.from_filelike(file)
@@ -77,7 +108,7 @@ def _workbook_rows(file: IO[bytes]) -> Iterable[Sequence[Any]]:
     }
     if len(tables) > 1:
         raise UnreadableTable(f"several sheets are LAPD tables: {', '.join(map(repr, tables))}. Keep one")
-    return next(iter((tables or sheets).values()), [])
+    return max((tables or sheets).values(), key=len, default=[])
 
 
 def _json_rows(file: IO[bytes]) -> Iterable[Sequence[Any]]:

@@ -44,11 +44,14 @@ class ColumnsError(DataError):
 
 
 class DateOrderError(DataError):
-    """Whether the day or the month comes first in a table's dates is not told. `problem`: why, without the advice."""
+    """Whether the day or the month comes first in a table's dates is not told. `problem`: why, without the advice.
 
-    def __init__(self, problem: str, advice: str):
+    `example`: one of the dates.
+    """
+
+    def __init__(self, problem: str, advice: str, example: str):
         super().__init__(f"{problem}: {advice}")
-        self.problem = problem
+        self.problem, self.example = problem, example
 
 
 class BundleError(CrimeError):

@@ -233,13 +233,13 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
     if not is_payload and (required or not rejects) and not key.startswith("vict_"):
         seen = block.tally.cells.setdefault(column.name, ColumnCells(required))
     values: list[Any] = []
-    repairs: list[str] = []
+    repairs: list[str | None] = []
     errors: dict[int, CellError] = {}
     counts = np.bincount(index, minlength=len(cells)).tolist()
     for position, (cell, count) in enumerate(zip(cells, counts, strict=True)):
         if not count:  # of the other system's rows
             values.append(None)
-            repairs.append("")
+            repairs.append(None)
             continue
         cached = not isinstance(cell, str | bytes) or len(cell) <= MAX_CACHED_CHARACTERS
         parsed = (parse_cell if cached else parse_cell.__wrapped__)(block.source.system, key, cell, is_payload)
@@ -255,7 +255,7 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
         if repair:
             block.tally.repaired[repair] += count
         values.append(parsed.value)
-        repairs.append(repair or "")
+        repairs.append(repair if not repair or repair.startswith(column.name) else f"{column.name}: {repair}")
     if block.tally.row_repairs is not None and any(repairs):
         block.tally.row_repairs.append((block.rows, np.array(repairs, object)[index]))
     _reject_rows(block, errors, encoded)

@@ -71,9 +71,8 @@ class _Written:
 
 
 def _told_both_ways(name: str, text: str, order: Order, other_text: str, other: Order) -> DataError:
-    return DateOrderError(
-        f"{name}: {text} has {WORDS[order]} and {other_text} {WORDS[other]}", f"write all dates one way, or {SAY}"
-    )
+    problem = f"{name}: {text} has {WORDS[order]} and {other_text} {WORDS[other]}"
+    return DateOrderError(problem, f"write all dates one way, or {SAY}", other_text)
 
 
 @dataclass
@@ -163,7 +162,8 @@ class TableDates:
         shape = family[0]
         if known is None and shape != "year first" and written.unclear and not written.only_lapd:
             problem = f"{name}: {written.unclear} may have {_possible_words(written.unclear)}, and no row tells which"
-            raise DateOrderError(problem, SAY if shape == "year last" else "write years in full")
+            advice = SAY if shape == "year last" else "write years in full"
+            raise DateOrderError(problem, advice, written.unclear)
         if known is not None:
             return known
         possible = [order for order in ORDERS[shape] if order in written.possible]

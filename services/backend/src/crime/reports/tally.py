@@ -27,7 +27,7 @@ class Tally:
     they are in the table, with the reason in front. `unread`: names of columns that no report has. `dates`: how the
     table writes its dates, as `day_first` says or, if it is None, as the rows do. `cells`: of each column by name.
     `row_repairs`, if it is a list, receives for each repaired column of a block the rows (n,), as their numbers in the
-    block, and their repairs (n,), blank where there is none.
+    block, and their repairs (n,), None where there is none.
     """
 
     rejects: Path | None = None

@@ -99,7 +99,7 @@ def table_problem(error: Exception) -> RequestValidationError:
         ]
         problem |= {"type": "columns", "ctx": {"columns": columns}}
     elif isinstance(error, DateOrderError):
-        problem |= {"type": "date_order"}
+        problem |= {"type": "date_order", "input": error.example}
     return RequestValidationError([problem])
 
 

@@ -35,7 +35,7 @@ def row_notes(
     labels = recorded_labels(columns, reports.fields["system"])
     repaired = np.full(rows, "", object)
     for numbers, texts in repairs:
-        has_one = texts != ""
+        has_one = texts != None  # noqa: E711 (elementwise)
         has_earlier = has_one & (repaired[numbers] != "")
         repaired[numbers[has_earlier]] += BETWEEN
         repaired[numbers[has_one]] += texts[has_one]

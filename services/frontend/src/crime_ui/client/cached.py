@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from crime_ui.client import forecasts, models, monitoring, reports
+from crime_ui.client import forecasts, models, monitoring, predictions, reports
 from crime_ui.client.answers import (
     CategoryModel,
     Code,
@@ -20,6 +20,7 @@ from crime_ui.client.answers import (
     Week,
 )
 from crime_ui.client.answers_models import AuditEntry, Challenger, Drift, Evaluation, Pod, RegisteredModel
+from crime_ui.client.answers_tables import TableColumn
 from crime_ui.client.forecasts import Cut
 from crime_ui.client.reports import ReportFilters
 
@@ -67,6 +68,11 @@ def drift() -> Drift:
 @st.cache_data(ttl=2, show_spinner=False)
 def pods() -> list[Pod]:
     return monitoring.pods()
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def table_columns() -> list[TableColumn]:
+    return predictions.table_columns()
 
 
 @st.cache_data(ttl=300, show_spinner=False)

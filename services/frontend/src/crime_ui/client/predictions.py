@@ -1,12 +1,15 @@
 """Predictions: one report with reasons, or a table."""
 
 import json
-from typing import IO, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, TypeVar
 
 from crime_ui.client.answers import Explanation
+from crime_ui.client.answers_tables import TableColumn
 from crime_ui.client.transport import send
 
 BATCH_SECONDS = 600
+Result = TypeVar("Result")
 
 
 def explain(report: dict[str, str | float]) -> Explanation:
@@ -15,18 +18,38 @@ def explain(report: dict[str, str | float]) -> Explanation:
     return answer
 
 
-class ScoredCsv(NamedTuple):
-    """A table with the prediction's columns added. `unread`: names of its columns that no report has."""
+def table_columns() -> list[TableColumn]:
+    """The columns of a table of reports that are read, those that it needs first."""
+    columns: list[TableColumn] = send("GET", "/columns").json()
+    return columns
 
-    content: bytes
-    unread: list[str]
 
+def score_table(
+    file: IO[bytes],
+    name: str,
+    read: Callable[[Iterator[bytes]], Result],
+    day_first: bool | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> tuple[Result, list[str]]:
+    """Score an uploaded CSV table: what `read` makes of the answer, and names of columns that no report has.
 
-def score_table(file: IO[bytes], name: str, day_first: bool | None = None) -> ScoredCsv:
-    """Score an uploaded CSV table. `day_first`: of its dates, if its rows do not tell. Raises `Refused`.
+    `read` is given the answer piece by piece, and again from its start if a pod fails. `day_first`: of the table's
+    dates, if its rows do not tell. `columns`: its names of columns by LAPD's, where they differ. Raises `Refused`.
 
-    It is not recorded: drift is measured on live reports, and an uploaded table may be an old one.
+    The table is not recorded: drift is measured on live reports, and an uploaded table may be an old one.
     """
-    query = {"record": False} | ({} if day_first is None else {"day_first": day_first})
-    answer = send("POST", "/predict/batch", files={"file": (name, file)}, params=query, timeout=BATCH_SECONDS)
-    return ScoredCsv(answer.content, json.loads(answer.headers.get("Columns-Not-Read", "[]")))
+    query: dict[str, str | bool] = {"record": False}
+    if day_first is not None:
+        query["day_first"] = day_first
+    if columns:
+        query["columns"] = json.dumps(columns)
+    results: list[Result] = []
+    answer = send(
+        "POST",
+        "/predict/batch",
+        files={"file": (name, file)},
+        params=query,
+        timeout=BATCH_SECONDS,
+        receive=lambda response: results.append(read(response.iter_bytes())),
+    )
+    return results[-1], json.loads(answer.headers.get("Columns-Not-Read", "[]"))

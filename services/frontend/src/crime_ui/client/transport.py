@@ -3,13 +3,15 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import httpx
+
+from crime_ui.client.answers_tables import Problem
 
 ATTEMPTS = 4
 PAUSE_SECONDS = 0.25  # times the number of earlier attempts; an ending pod leaves the service within a second
@@ -23,7 +25,14 @@ class BackendDown(Exception):
 
 
 class Refused(Exception):
-    """The backend answered that it can't do what was asked; the message says why."""
+    """The backend answered that it can't do what was asked; the message says why.
+
+    `problems`: what is wrong with the request, field by field, if that is why.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()):
+        super().__init__(message)
+        self.problems = list(problems)
 
 
 @cache
@@ -39,12 +48,14 @@ def send(
     attempts: int = ATTEMPTS,
     optional: bool = False,
     headers: Mapping[str, str] | None = None,
+    receive: Callable[[httpx.Response], object] = httpx.Response.read,
     **arguments: Any,
 ) -> httpx.Response:
     """Send a request, again if a pod fails; further arguments are httpx's.
 
-    `attempts`: 1 for a request that must not arrive twice. `optional`: a ready backend may lack this, so a 503 is a
-    refusal and not an outage. Raises `Refused` and `BackendDown`.
+    `receive`: reads an accepted answer as it comes, from its start in each attempt. `attempts`: 1 for a request that
+    must not arrive twice. `optional`: a ready backend may lack this, so a 503 is a refusal and not an outage. Raises
+    `Refused` and `BackendDown`.
     """
     problem = ""
     request_id = uuid4().hex  # the backend's log and answer carry it too
@@ -52,7 +63,8 @@ def send(
     for attempt in range(attempts):
         time.sleep(PAUSE_SECONDS * attempt)
         try:
-            response = http_client().request(method, path, headers=sent_headers, **arguments)
+            with http_client().stream(method, path, headers=sent_headers, **arguments) as response:
+                (receive if response.is_success else httpx.Response.read)(response)
         except httpx.TransportError as error:
             problem = str(error) or type(error).__name__
             _log("no answer", request_id, method, path, why=problem)
@@ -60,7 +72,7 @@ def send(
         status = response.status_code
         _log("request", request_id, method, path, status=status)
         if status in REFUSED_STATUSES or (optional and status == 503):
-            raise Refused(_detail(response))
+            raise Refused(_detail(response), _problems(response))
         if status in RETRIED_STATUSES:
             problem = _detail(response)
             continue
@@ -75,6 +87,13 @@ def _detail(response: httpx.Response) -> str:
         return ""
     detail = response.json().get("detail", "not ready")
     return detail if isinstance(detail, str) else "; ".join(problem["msg"] for problem in detail)
+
+
+def _problems(response: httpx.Response) -> list[Problem]:
+    if "json" not in response.headers.get("content-type", ""):
+        return []
+    detail = response.json().get("detail")
+    return detail if isinstance(detail, list) else []
 
 
 def _log(event: str, request_id: str, method: str, path: str, **more: object) -> None:

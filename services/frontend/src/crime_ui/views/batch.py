@@ -1,114 +1,186 @@
 """A whole table of reports in, the same table with predictions out."""
 
-import io
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import IO, Literal
 
-import pandas as pd
 import streamlit as st
-from crime_ui import uploads
-from crime_ui.charts import histograms
-from crime_ui.charts.shown import CONFIG
-from crime_ui.client import predictions
+from crime_ui import batch_result, column_mapping, uploads
+from crime_ui.client import cached, predictions
+from crime_ui.client.answers_tables import FoundColumn
 from crime_ui.client.transport import Refused
+from crime_ui.column_mapping import ColumnMapping
+from crime_ui.language import _, long_day, number
+from crime_ui.scored_table import ScoredTable
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-SHOWN_ROWS = 500
-DATE_ORDERS = {"as the rows tell": None, "day first": True, "month first": False}
-ANSWER_COLUMNS = ["label_name", "probability", "level"]
+EXAMPLE = Path(batch_result.__file__).parent / "example.csv"
+DateOrder = Literal["day", "month"]
+OUTCOME, DATES = "outcome of the last upload", "dates"  # in the session, which outlives a page
 
 
 @dataclass(frozen=True)
-class ScoredTable:
-    """A scored table: `accepted` rows have a prediction, `rejected` ones a reason in the column `error`."""
+class Outcome:
+    """What became of an upload: a scored table, or a refusal.
 
-    accepted: pd.DataFrame
-    rejected: pd.DataFrame
+    `file_id`: Streamlit's, of this upload. `order` and `mapping`: how it was to be read. `columns`: the file's, as far
+    as they are known. `unread`: names of its columns that no report has.
+    """
 
-    @classmethod
-    def from_csv(cls, content: bytes) -> "ScoredTable":
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-        return cls(table[table["error"] == ""], table[table["error"] != ""])
-
-    @property
-    def rows(self) -> int:
-        return len(self.accepted) + len(self.rejected)
-
-    def rejection_reasons(self) -> pd.DataFrame:
-        """Columns `reason` and `rows`, the most frequent first."""
-        return self.rejected["error"].value_counts().rename_axis("reason").reset_index(name="rows")
-
-    def by_category(self) -> dict[str, int]:
-        """Accepted rows by predicted category, the most frequent first."""
-        return {str(name): int(rows) for name, rows in self.accepted["label_name"].value_counts().items()}
+    file_id: str
+    name: str
+    order: DateOrder | None
+    mapping: ColumnMapping
+    columns: list[FoundColumn]
+    scored: ScoredTable | None = None
+    unread: Sequence[str] = ()
+    refused: Refused | None = None
 
 
 def page() -> None:
-    st.title("A table of reports")
+    st.title(_("A table of reports"))
     st.caption(
-        "A table as LAPD's portal gives it: CSV (gzip and zip too), a workbook, Parquet, Feather or JSON. Every row "
-        "comes back with the prediction's columns added, or with the reason why it can't be read. Only DATE OCC, "
-        "TIME OCC and AREA are needed."
+        _(
+            "CSV, also packed with gzip or zip; Excel and OpenDocument workbooks; Parquet, Feather and Arrow streams; "
+            "JSON as the portal, pandas and polars write it, JSON lines and GeoJSON. Every row comes back with its "
+            "prediction, or with the reason why it can't be read. Day, time and area are needed; columns may have "
+            "other names than LAPD's. Uploads do not count in monitoring."
+        )
     )
-    file = st.file_uploader("Table", type=uploads.ENDINGS, key="table")
-    order = st.segmented_control(
-        "Dates such as 01/02/2020",
-        list(DATE_ORDERS),
-        default="as the rows tell",
-        required=True,
-        key="dates",
-        help="Rows such as 23/02/2020 tell whether the day or the month comes first. Choose it where none does.",
-    )
-    if file is None:
-        return
-    try:
-        scored = score_once(file, DATE_ORDERS[order])
-    except (Refused, uploads.UnreadableTable) as refusal:
-        st.error(str(refusal), icon=":material/error:")
-        return
-    if scored.unread:
-        st.warning(f"Columns that were not read: {', '.join(scored.unread)}", icon=":material/view_column:")
-    show_table(ScoredTable.from_csv(scored.content), scored.content, file.name)
-
-
-def score_once(file: UploadedFile, day_first: bool | None) -> predictions.ScoredCsv:
-    """The scored file, kept in the session so that a rerun does not send it again."""
-    if st.session_state.get("scored_file") != (file.file_id, day_first):
-        with st.spinner("Scoring"):
-            st.session_state.scored = predictions.score_table(uploads.as_csv(file), file.name, day_first)
-        st.session_state.scored_file = (file.file_id, day_first)
-    scored: predictions.ScoredCsv = st.session_state.scored
-    return scored
-
-
-def show_table(table: ScoredTable, content: bytes, name: str) -> None:
-    left, middle, right = st.columns(3)
-    left.metric("Rows", f"{table.rows:,}", border=True)
-    middle.metric("Scored", f"{len(table.accepted):,}", border=True)
-    right.metric("Could not be read", f"{len(table.rejected):,}", border=True)
+    file = st.file_uploader(_("Table"), type=uploads.ENDINGS, key="table", on_change=_forget_order)
     st.download_button(
-        "Download the result",
-        content,
-        f"{name.split('.')[0]}-predictions.csv",
+        _("Download an example"),
+        EXAMPLE.read_bytes(),
+        "example.csv",
         "text/csv",
         icon=":material/download:",
-        type="primary",
+        type="tertiary",
         on_click="ignore",
     )
-    if len(table.rejected):
-        st.subheader("Could not be read")
-        st.dataframe(table.rejection_reasons(), hide_index=True)
-        st.dataframe(_first_rows(table.rejected, ["error"]), hide_index=True)
-    if len(table.accepted):
-        st.subheader("Scored")
-        st.plotly_chart(histograms.bars(table.by_category(), horizontal=True), config=CONFIG)
-        st.dataframe(_first_rows(table.accepted, ANSWER_COLUMNS), hide_index=True)
-        if len(table.accepted) > SHOWN_ROWS:
-            st.caption(f"The first {SHOWN_ROWS} rows; the download has all {table.rows:,}.")
+    if file is None:
+        outcome: Outcome | None = st.session_state.get(OUTCOME)
+        if outcome and outcome.scored:
+            show_scored(outcome, outcome.scored, is_here=False)
+        return
+    try:
+        outcome = outcome_of(file)
+    except uploads.UnreadableTable as unreadable:
+        st.error(str(unreadable), icon=":material/error:")
+        return
+    if outcome.scored:
+        show_scored(outcome, outcome.scored, is_here=True)
+    elif outcome.refused:
+        show_refusal(outcome, outcome.refused)
 
 
-def _first_rows(table: pd.DataFrame, leading: list[str]) -> pd.DataFrame:
-    """The first `SHOWN_ROWS` rows, with the leading columns in front."""
-    return table.iloc[:SHOWN_ROWS][[*leading, *(column for column in table.columns if column not in leading)]]
+def _forget_order() -> None:
+    """The order of dates is chosen for one file."""
+    st.session_state.pop(DATES, None)
+
+
+def outcome_of(file: UploadedFile) -> Outcome:
+    """The outcome is kept in the session, so that a rerun does not send the file again. The next one replaces it."""
+    last: Outcome | None = st.session_state.get(OUTCOME)
+    order: DateOrder | None = st.session_state.get(DATES)
+    columns = last.columns if last and last.file_id == file.file_id else None
+    mapping = column_mapping.mapping_of(columns or [])
+    if last and last.file_id == file.file_id and (last.order, last.mapping) == (order, mapping):
+        return last
+    st.session_state.pop(OUTCOME, None)
+    with st.spinner(_("Reading the file")):
+        table = uploads.as_csv(file)
+    if columns is None:
+        columns = column_mapping.mapped_columns_of(table)
+        mapping = column_mapping.mapping_of(columns)
+    outcome = Outcome(file.file_id, file.name, order, mapping, columns)
+    try:
+        scored, unread = _score(table, outcome)
+        found = [FoundColumn(name=name, example=scored.example(position)) for position, name in enumerate(scored.names)]
+        outcome = replace(outcome, columns=found, scored=scored, unread=unread)
+    except Refused as refused:
+        found = next((problem["columns"] for problem in refused.problems if problem.get("columns")), columns)
+        outcome = replace(outcome, columns=found, refused=refused)
+    st.session_state[OUTCOME] = outcome
+    if outcome.refused and column_mapping.mapping_of(outcome.columns) != mapping:  # of a zip, whose header is not seen
+        return outcome_of(file)
+    return outcome
+
+
+def _score(table: IO[bytes], outcome: Outcome) -> tuple[ScoredTable, list[str]]:
+    """Score a CSV file, and show how far it is."""
+    data = cached.category_model()["serving"]["data"]
+    expected = uploads.count_rows(table)
+    place = st.empty()
+
+    def show_progress(rows: int) -> None:
+        if expected:
+            text = _("{rows} of about {all} rows scored").format(rows=number(rows), all=number(expected))
+            place.progress(min(rows / expected, 1.0), text)
+        else:
+            place.info(_("{rows} rows scored").format(rows=number(rows)), icon=":material/hourglass_top:")
+
+    def read(pieces: Iterator[bytes]) -> ScoredTable:
+        show_progress(0)
+        return ScoredTable.read(pieces, (data["from"], data["until"]), show_progress)
+
+    day_first = None if outcome.order is None else outcome.order == "day"
+    try:
+        return predictions.score_table(table, outcome.name, read, day_first, outcome.mapping)
+    finally:
+        place.empty()
+
+
+def show_scored(outcome: Outcome, scored: ScoredTable, is_here: bool) -> None:
+    """`is_here`: the file itself is still on the page, and can be read otherwise."""
+    st.subheader(outcome.name)
+    kept = _("Scored at {time} UTC, {day}. Kept while this browser tab is open, until the next upload.")
+    st.caption(kept.format(time=scored.at.strftime("%H:%M"), day=long_day(scored.at)))
+    if outcome.unread:
+        names = ", ".join(outcome.unread)
+        st.warning(_("Columns that were not read: {names}").format(names=names), icon=":material/view_column:")
+    if is_here:
+        with st.expander(_("How it was read: days and columns"), icon=":material/tune:"):
+            if scored.days:
+                first, last = (long_day(date.fromisoformat(day)) for day in scored.days)
+                st.markdown(_("Days from {first} to {last}.").format(first=first, last=last))
+            _ask_order()
+            if outcome.mapping:
+                st.markdown(column_mapping.describe(outcome.mapping))
+            column_mapping.ask(outcome.columns, f"columns-{outcome.file_id}")
+    elif outcome.mapping:
+        st.caption(column_mapping.describe(outcome.mapping))
+    batch_result.show(scored, outcome.name)
+
+
+def show_refusal(outcome: Outcome, refused: Refused) -> None:
+    """Why the table was refused, and what the analyst can choose so that it is read."""
+    kinds = {problem["type"]: problem for problem in refused.problems}
+    if problem := kinds.get("date_order"):
+        text = _("Dates such as **{date}** may have the day or the month first, and the rows do not tell which.")
+        st.warning(text.format(date=problem["value"]), icon=":material/calendar_month:")
+        _ask_order()
+    elif "columns" in kinds:
+        text = _("The columns of day, time and area have other names here than in LAPD's tables.")
+        st.warning(text, icon=":material/view_column:")
+    else:
+        st.error(str(refused), icon=":material/error:")
+        if outcome.order:
+            _ask_order()
+    if "columns" in kinds or outcome.mapping:
+        column_mapping.ask(outcome.columns, f"columns-{outcome.file_id}")
+
+
+def _ask_order() -> None:
+    names: dict[DateOrder, str] = {"day": _("Day first"), "month": _("Month first")}
+    st.segmented_control(
+        _("Dates such as 01/02/2020"),
+        list(names),
+        format_func=lambda order: names[order],
+        key=DATES,
+        help=_("With none chosen, the rows tell: 23/02/2020 has the day first."),
+    )
 
 
 page()
