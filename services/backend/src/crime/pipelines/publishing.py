@@ -118,7 +118,7 @@ def _column(column: SignatureColumn) -> ColSpec:
 def promote_if_passed(registry: Registry, name: str, version: str) -> str:
     """Promote a version if its gates pass. Returns the verdict as a line of text. Raises `RegistryError`."""
     try:
-        return promote(registry, name, version, by="training").summary
+        return promote(registry, name, version, by="training", reason="it passed its gates").summary
     except GatesFailedError as error:
         return str(error)
 

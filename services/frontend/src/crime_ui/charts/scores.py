@@ -28,7 +28,10 @@ class Dots:
 def dots(rows: Sequence[str], versions: Sequence[Dots], guess: Dots | None = None) -> go.Figure:
     """Shares of versions, a line of dots for each row; `guess`: what always guessing reaches, as grey marks."""
     figure = go.Figure()
-    series = [(dots, COLORS[index % 6], SYMBOLS[index % 6], 11) for index, dots in enumerate(versions)]
+    # the later the smaller: equal shares lie on each other
+    series = [
+        (dots, COLORS[index % 6], SYMBOLS[index % 6], max(15 - 4 * index, 5)) for index, dots in enumerate(versions)
+    ]
     if guess:
         series.insert(0, (guess, GREY, "line-ns-open", 16))
     for drawn, color, symbol, size in series:

@@ -31,10 +31,11 @@ def show_drift() -> None:
             "explain it. Tables that are uploaded on this page are not counted."
         ).format(reports=reports_text(drift["reports"]), version=drift["model_version"], threshold=number(DRIFT_PSI, 1))
     )
-    columns = st.columns(2, gap="large")
-    for index, feature in enumerate(drift["features"]):
-        with columns[index % 2]:
-            show_feature(feature)
+    for first in range(0, len(drift["features"]), 2):  # side by side, and in their order on a phone
+        pair = drift["features"][first : first + 2]
+        for column, feature in zip(st.columns(2, gap="large"), pair, strict=False):
+            with column:
+                show_feature(feature)
     if len(drift["history"]) > 1:
         show_history(drift)
 
