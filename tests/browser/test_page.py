@@ -213,7 +213,8 @@ def test_the_forecast_shows_where_and_when(page: Page, services: PageServices) -
     expect(page.get_by_text("Reports are not crimes")).to_be_visible()
     expect(page.get_by_role("link", name="Explore")).to_be_visible()  # opened directly, it has its frame
     choose(page, "Area", "holly", "Hollywood")
-    expect(page.get_by_text("The next four weeks by day: Hollywood, all reports")).to_be_visible(timeout=SLOW)
+    heading = page.get_by_role("heading", name="The next four weeks by day: Hollywood, all reports")
+    expect(heading).to_be_visible(timeout=SLOW)
     choose_segment(page, "Districts")
     page.wait_for_url("**by=district**", timeout=SLOW)
     page.reload()

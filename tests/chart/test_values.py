@@ -63,6 +63,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mlflow.enabled": {"dask": {"enabled": False}},
     "global.trackingUri": NO_REGISTRY,
     "global.dask": {"dask": {"enabled": False}},
+    "frontend.tiles.attribution": {"frontend": {"tiles": {"url": "https://tiles.example.org/{z}/{x}/{y}"}}},
 }
 
 
@@ -214,7 +215,7 @@ def test_a_variable_that_the_chart_sets_is_refused_in_env() -> None:
     """Or a pod would have two of one name."""
     everything = {
         "backend": {"tokenSecret": "token"},
-        "frontend": {"basePath": "/crime", "tlsSecret": "page-tls"},
+        "frontend": {"basePath": "/crime", "tlsSecret": "page-tls", "tiles": {"url": "https://a/{z}/{x}/{y}"}},
     }
     own = {
         variable["name"]

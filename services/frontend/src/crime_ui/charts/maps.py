@@ -137,11 +137,10 @@ def printed_map(places: Sequence[MapPlace], area: int | None = None) -> str:
     """The same map as SVG on white, with the areas' names: a browser prints no map that can be zoomed."""
     shown = [one for one in areas() if area in (None, one.number)]
     corners = [corner for one in shown for ring in one.rings for corner in ring]
-    west, north = min(corner[0] for corner in corners), max(corner[1] for corner in corners)
-    across = max(
-        (max(corner[0] for corner in corners) - west) * LONGITUDE_DEGREE, north - min(corner[1] for corner in corners)
-    )
-    scale = 600 / across
+    west, east = (extreme(corner[0] for corner in corners) for extreme in (min, max))
+    south, north = (extreme(corner[1] for corner in corners) for extreme in (min, max))
+    width, height = (east - west) * LONGITUDE_DEGREE, north - south
+    scale = 600 / max(width, height)
 
     def at(point: Point) -> str:
         return f"{(point[0] - west) * LONGITUDE_DEGREE * scale:.1f},{(north - point[1]) * scale:.1f}"
@@ -165,7 +164,9 @@ def printed_map(places: Sequence[MapPlace], area: int | None = None) -> str:
         x, y = at((sum(c[0] for c in ring) / len(ring), sum(c[1] for c in ring) / len(ring))).split(",")
         style = 'font-family="sans-serif" font-size="10" text-anchor="middle" stroke="#fff" stroke-width="2.5"'
         drawn.append(f'<text x="{x}" y="{y}" {style} paint-order="stroke" fill="#222">{escape(one.name)}</text>')
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-30 -10 660 620" width="660">{"".join(drawn)}</svg>'
+    width, height = round(width * scale) + 60, round(height * scale) + 20  # with a margin for names
+    frame = f'viewBox="-30 -10 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>{"".join(drawn)}</svg>'
 
 
 def _shade(share: float) -> str:

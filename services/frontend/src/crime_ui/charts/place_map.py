@@ -28,4 +28,4 @@ def show_map(places: Sequence[MapPlace], label: str, digits: int, name: str, are
     with st.container(key="paper-map"):
         st.image(maps.printed_map(places, area))
         most = f"{ranked[0].value:,.{digits}f}" if ranked else "0"
-        st.caption(_("{label}: white is 0, the darkest blue {most}.").format(label=label, most=most))
+        st.caption(_("{label}: the palest is 0, the darkest {most}.").format(label=label, most=most))

@@ -25,7 +25,7 @@ from crime_ui.names import area_names, category_names, shift_names
 
 ALL_DISTRICTS = 2000  # at most, for the API's `top`
 AREA_ONLY_CATEGORIES = {"sexual"}
-PRINTED_ROWS = 20
+PRINTED_ROWS = 25
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ def choice(total: ReportCounts) -> Choice:
     with st.container(horizontal=True, key="screen-filters", vertical_alignment="bottom"):
         area = address.area(st, _("The whole city"), width=210)
         categories = address.pick_many(
-            st, _("Category"), "category", category_names(), placeholder=_("All seven"), width=260
+            st, _("Category"), "category", category_names(), placeholder=_("All seven"), width=340
         )
         codes = address.pick_many(
-            st, _("Offence type"), "code", code_names(total, categories), placeholder=_("All"), width=320
+            st, _("Offence type"), "code", code_names(total, categories), placeholder=_("All"), width="stretch"
         )
         shift = address.switch(st, _("Shift"), "shift", {"all": _("All day"), **shift_names()}, "all")
         start = address.day(st, _("From"), "from", first, first, last, width=150) or first
@@ -200,7 +200,7 @@ def show_places(chosen: Choice, counts: ReportCounts, earlier: ReportCounts | No
     left, right = st.columns([6, 5], gap="large")
     if chosen.by == "district" and by_district is not None:
         values = {int(key): reports for key, reports in by_district.items()}
-        drawn = known_districts(values)
+        drawn = known_districts(values, chosen.area)
         names = {key: _("District {number}").format(number=f"{key:04}") for key in values}
         before = (earlier["by_district"] or {}) if earlier else {}
     else:
@@ -227,13 +227,14 @@ def show_places(chosen: Choice, counts: ReportCounts, earlier: ReportCounts | No
         show_table(rows, _("Place"), earlier is not None, "places")
 
 
-def known_districts(values: Mapping[int, int]) -> list[MapPlace]:
-    """Districts on the map, with the centres that the forecast has; none without a forecast."""
+def known_districts(values: Mapping[int, int], area: int | None) -> list[MapPlace]:
+    """Districts on the map, with the centres that the forecast has, also those without reports; none without it."""
     try:
         places = cached.hotspots(ALL_DISTRICTS, "district", cut=Cut())["places"]
     except Refused:
         return []
-    return district_places(places, values)
+    shown = {place["id"]: 0 for place in places if area in (None, place["area"])}
+    return district_places(places, shown | dict(values))
 
 
 def show_table(rows: Mapping[str, tuple[int, int]], heading: str, compared: bool, key: str) -> None:
@@ -260,6 +261,8 @@ def show_table(rows: Mapping[str, tuple[int, int]], heading: str, compared: bool
         )
     with st.container(key=f"paper-{key}"):
         st.table(frame.head(PRINTED_ROWS).set_index(heading))
+        if len(frame) > PRINTED_ROWS:
+            st.caption(_("The first {count} of {all}.").format(count=PRINTED_ROWS, all=number(len(frame))))
 
 
 def show_categories(counts: ReportCounts, earlier: ReportCounts | None) -> None:

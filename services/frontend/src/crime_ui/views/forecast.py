@@ -34,7 +34,7 @@ AREA_ONLY_CATEGORIES = ("sexual",)
 ALL_AREAS, ALL_DISTRICTS = 21, 2000  # at most, for the API's `top`
 RECENT_DAYS = 56
 PERIOD_DAYS: dict[PeriodAhead, int] = {"day": 1, "week": 7, "four_weeks": 28}
-PRINTED_PLACES = 20
+PRINTED_PLACES = 25
 PART_OF_USUAL = 0.5  # of LAPD's reports a day, below which a table is only a part of them
 
 
