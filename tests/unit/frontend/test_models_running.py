@@ -41,7 +41,7 @@ def test_too_few_reports_are_no_alarm(fresh: RecordedBackend, open_section: Call
         open_section("running")
         .success[0]
         .value.endswith(
-            "0 reports were recorded yet; from 200 on the page tells whether they are like those of the training."
+            "So far 0 reports were recorded; from 200 on the page tells whether they are like those of the training."
         )
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.pipelines.publishing import signature
+from crime.registry.audit import read_decisions
 from crime.registry.gates import GateName, gates_from_tags
 from crime.reports.schema import DETAIL_LEVELS
 from published_store import PublishedStore
@@ -39,6 +40,8 @@ def test_a_version_that_passes_its_gates_becomes_champion(published: PublishedSt
         GateName.BASELINE_DISTRICT,
     }
     assert all(gate.passed for gate in gates)
+    decisions = [(act.version, act.by, act.reason) for act in read_decisions(published.registry)]
+    assert decisions == [("2", "training", "it passed its gates"), ("1", "training", "it passed its gates")]
 
 
 def test_the_run_has_the_training_s_parameters_metrics_and_plots(

@@ -38,15 +38,12 @@ def show_health() -> None:
         drift, refusal = None, str(refused)
     found = findings(pods, drift, age)
     if found:
-        heading = ngettext("**One thing needs attention.**", "**{count} things need attention.**", len(found))
-        lines = [f"- {finding.wrong} {finding.advice}" for finding in found]
-        text = f"{found[0].wrong} {found[0].advice}" if len(found) == 1 else ""
-        st.warning(
-            f"{heading.format(count=number(len(found)))} {text}"
-            if text
-            else "\n".join([heading.format(count=number(len(found))), "", *lines]),
-            icon=":material/warning:",
+        heading = ngettext("**One thing needs attention.**", "**{count} things need attention.**", len(found)).format(
+            count=number(len(found))
         )
+        first, *more = [f"{finding.wrong} {finding.advice}" for finding in found]
+        listed_text = "\n".join([heading, "", *(f"- {text}" for text in (first, *more))])
+        st.warning(listed_text if more else f"{heading} {first}", icon=":material/warning:")
         return
     st.success(_("**All is well.** {why}").format(why=_why_well(pods, drift, refusal)), icon=":material/check_circle:")
 
@@ -64,7 +61,7 @@ def _why_well(pods: Sequence[Pod], drift: Drift | None, refusal: str) -> str:
         )
     if not drift["features"]:
         return _(
-            "{running}. {reports} were recorded yet; from {needed} on the page tells whether they are like those of "
+            "{running}. So far {reports} were recorded; from {needed} on the page tells whether they are like those of "
             "the training."
         ).format(running=running, reports=reports_text(drift["reports"]), needed=MIN_DRIFT_REPORTS)
     return _("{running}, and the latest {reports} are like those it was trained on.").format(
