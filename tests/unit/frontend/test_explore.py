@@ -2,7 +2,9 @@
 
 import datetime
 import itertools
+from pathlib import Path
 
+import crime_ui
 import pandas as pd
 import pytest
 from crime_ui.comparison import by_period, change_text, earlier_days
@@ -10,6 +12,7 @@ from recorded import OpenView, RecordedBackend, figures, recorded
 from streamlit.testing.v1 import AppTest
 
 DAY = datetime.date
+EXPLORE = Path(crime_ui.__file__).parent / "views/explore.py"
 
 
 def metrics(view: AppTest) -> dict[str, str]:
@@ -113,6 +116,14 @@ def test_addresses_of_earlier_releases_are_understood(backend: RecordedBackend, 
         "last": ["2021-02-28"],
     }
     assert metrics(view)["Busiest area"] == "Hollywood"
+
+
+def test_several_areas_in_an_address_of_an_earlier_release_are_told(backend: RecordedBackend) -> None:
+    app = AppTest.from_file(EXPLORE, default_timeout=15)
+    app.query_params["areas"] = ["Hollywood", "Central"]
+    app.run()
+    assert "several values, `Hollywood, Central`, where one is chosen now" in app.warning[0].value
+    assert "area" not in backend.received("GET", "/reports")[-1].query
 
 
 def test_filters_that_nothing_matches(backend: RecordedBackend, open_view: OpenView) -> None:

@@ -175,16 +175,22 @@ def area(where: Where, placeholder: str, **arguments: Any) -> str | None:
     return chosen
 
 
-def take_earlier(key: str, earlier: str) -> None:
-    """Take over a filter that addresses of earlier releases call otherwise. Several values, if one is asked, are told.
+def take_earlier(key: str, earlier: str, many: bool = False) -> None:
+    """Take over a filter that addresses of earlier releases call otherwise; to be called before its widget.
 
-    To be called before the filter's widget.
+    `many`: whether the filter now takes several values. Where it does not, several are told and left out.
     """
     texts = st.query_params.get_all(earlier)
-    if not texts:
-        return
-    del st.query_params[earlier]
-    if key not in st.query_params:
+    st.query_params.pop(earlier, None)
+    if len(texts) > 1 and not many:
+        several = ", ".join(texts)[:80].replace("`", "")
+        st.warning(
+            _("The address has several values, `{several}`, where one is chosen now. They were left out.").format(
+                several=several
+            ),
+            icon=":material/link_off:",
+        )
+    elif texts and key not in st.query_params:
         st.query_params[key] = texts
 
 

@@ -92,7 +92,7 @@ def show_notices(total: ReportCounts) -> None:
 def choice(total: ReportCounts) -> Choice:
     """What the filters say."""
     address.take_earlier("area", "areas")
-    address.take_earlier("category", "categories")
+    address.take_earlier("category", "categories", many=True)
     take_earlier_months()
     first, last = (datetime.date.fromisoformat(total[end]) for end in ("first_day", "last_day"))
     with st.container(horizontal=True, key="screen-filters", vertical_alignment="bottom"):
