@@ -126,7 +126,9 @@ def _route(request: Request) -> tuple[int, str]:
 def _explanation(report: dict[str, Any]) -> str:
     if "Mocodes" in report:
         return "explain_whole"
-    return "explain_premise" if "Premis Cd" in report else "explain_three_fields"
+    if "Premis Cd" in report:
+        return "explain_premise"
+    return "explain_three_fields" if "TIME OCC" in report else "explain_nothing"
 
 
 def handler_of(backend: RecordedBackend) -> type[BaseHTTPRequestHandler]:

@@ -61,11 +61,20 @@ def test_the_first_page_compares_the_week_and_leads_to_the_hours_of_an_area(page
     assert TRACEBACK not in page.inner_text("body")
 
 
-def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None:
+def test_an_untouched_form_shows_the_base_rates(page: Page, services: PageServices) -> None:
     page.goto(f"{services.url}/predict")
-    assert "sure, from place and time" in answer(page)
-    expect(page.get_by_text("What would sharpen this:")).to_be_visible()
-    expect(page.get_by_text("the premise. On reports held out of training")).to_be_visible()
+    expect(page.get_by_text("nothing is known yet")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("would tell most:")).to_be_visible()
+    expect(page.get_by_text("These are the base rates")).to_be_visible()
+    assert page.url == f"{services.url}/predict"
+    assert TRACEBACK not in page.inner_text("body")
+
+
+def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None:
+    page.goto(f"{services.url}/predict?date=2023-01-15&time=14:30&area=Central")
+    assert "sure, from Date, Time, Area" in answer(page)
+    expect(page.get_by_text("What would sharpen this")).to_be_visible()
+    expect(page.get_by_text("On reports held out of training")).to_be_visible()
     version = services.ask("/ready")["version"]
     expect(page.get_by_text(f"Model crime-category version {version}")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text(f"Crime prediction {services.ask('/')['version']}")).to_be_visible(timeout=SLOW)
@@ -74,28 +83,42 @@ def test_three_fields_give_an_answer(page: Page, services: PageServices) -> None
 
 def test_names_are_searched_and_the_url_keeps_them(page: Page, context: BrowserContext, services: PageServices) -> None:
     page.goto(f"{services.url}/predict")
-    answer(page)
-    choose(page, "Area", "holly", "Hollywood (6)")
+    expect(page.get_by_text("nothing is known yet")).to_be_visible(timeout=SLOW)
+    choose(page, "Area", "holly", "Hollywood")
     choose(page, "Premise", "sidewalk")
     choose(page, "Weapon", "strong")
     choose(page, "MO codes", "hit with weapon")
-    expect(page.get_by_text("sure, from the whole report")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text("Weapon: STRONG-ARM").first).to_be_visible(timeout=SLOW)
+    known = "sure, from Area, Premise, Weapon, MO codes"
+    expect(page.get_by_text(known)).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Weapon, STRONG-ARM").first).to_be_visible(timeout=SLOW)
     first_answer = answer(page)
     assert "Violence/assault" in first_answer
     page.reload()
-    expect(page.get_by_text("sure, from the whole report")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(known)).to_be_visible(timeout=SLOW)
     assert answer(page) == first_answer
     other = context.new_page()  # a new session, as on another pod
     other.goto(page.url)
-    expect(other.get_by_text("sure, from the whole report")).to_be_visible(timeout=SLOW)
+    expect(other.get_by_text(known)).to_be_visible(timeout=SLOW)
     assert answer(other) == first_answer
+
+
+def test_on_a_phone_the_answer_stays_in_sight(context: BrowserContext, services: PageServices) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{services.url}/predict?area=Hollywood")
+    answer(page)
+    expect(page.get_by_test_id("stMetric")).to_be_in_viewport()
+    page.get_by_text("More, if known").scroll_into_view_if_needed()
+    page.mouse.move(195, 600)
+    page.mouse.wheel(0, 300)
+    expect(page.get_by_test_id("stMetric")).to_be_in_viewport()
+    page.close()
 
 
 def test_an_address_with_a_reports_fields_leads_to_predict(page: Page, services: PageServices) -> None:
     page.goto(f"{services.url}/?area=Hollywood+(6)&premise=Street+(101)&date=2023-01-15")
-    assert "premise" in answer(page)
-    expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood (6)")
+    assert "Premise" in answer(page)
+    expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood")
     assert page.url.startswith(f"{services.url}/predict?")
     page.goto(f"{services.url}/?area=Hollywood")
     expect(page.get_by_role("heading", name="This week", level=1)).to_be_visible(timeout=SLOW)
@@ -253,14 +276,14 @@ def test_without_the_backend_a_message_and_the_page_comes_back_by_itself(page: P
         assert TRACEBACK not in page.inner_text("body")
     finally:
         services.restart_backend()
-    expect(page.get_by_text("sure, from place, time and premise")).to_be_visible(timeout=SLOW)
-    assert "premise=Sidewalk" in page.url
+    expect(page.get_by_text("sure, from Area, Premise")).to_be_visible(timeout=SLOW)
+    assert "premise=102" in page.url
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark(scheme: str, browser: Browser, services: PageServices) -> None:
     page = browser.new_page(color_scheme="light" if scheme == "light" else "dark")
-    page.goto(f"{services.url}/predict")
+    page.goto(f"{services.url}/predict?area=Hollywood")
     answer(page)
     color = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     shade = sum(int(part) for part in color.removeprefix("rgb(").rstrip(")").split(","))

@@ -33,8 +33,8 @@ def page(browser: Browser, page_url: str) -> Iterator[Page]:
 
 
 def shows_the_report(page: Page) -> None:
-    expect(page.get_by_text("sure, from place, time and premise")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood (6)", timeout=SLOW)
+    expect(page.get_by_text("sure, from Date, Area, Premise")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood", timeout=SLOW)
     expect(page.get_by_role("combobox", name="Premise")).to_have_value("Street (101)", timeout=SLOW)
     assert "Traceback" not in page.inner_text("body")
 
@@ -68,7 +68,7 @@ def test_helm_test_predicts_through_both_services(release: Cluster) -> None:
     output = release.helm("test", "crime", "--logs")
     assert output.count("Phase:          Succeeded") == 2
     assert "crime-category version" in output
-    assert "sure, from place, time and premise" in output
+    assert "sure, from Date, Time, Area, Premise" in output
     assert "reports expected in Hollywood" in output
 
 

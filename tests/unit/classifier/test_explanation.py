@@ -8,6 +8,7 @@ from crime.classifier.bundle import CategoryBundle
 from crime.classifier.explanation import Explainer
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.next_fields import entropy
+from crime.classifier.track_record import Outcomes
 from crime.features.detail_levels import mask_above
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.sources import FIELD_OF_NAME, REQUIRED_FIELDS
@@ -155,3 +156,22 @@ def test_the_track_record_is_that_of_the_same_fields(
     without = explainer.explain(fields)  # MO codes make it the most detailed level, but it is not a whole report
     assert without.prediction.level == "report"
     assert without.track_record.accuracy < records[-1].accuracy
+
+
+def test_equal_answers_are_judged_together() -> None:
+    outcomes = Outcomes(np.repeat([0.4, 0.95], [100, 900]), np.arange(1000) % 100 < 40)
+    equal = outcomes.near(0.42)
+    assert (equal.as_sure_reports, equal.as_sure, equal.accuracy) == (100, 0.4, 0.4)
+
+
+def test_too_few_answers_as_sure_say_nothing() -> None:
+    record = Outcomes(np.append(np.full(19, 0.6), np.full(900, 0.95)), np.ones(919, bool)).near(0.65)
+    assert (record.as_sure_reports, record.as_sure) == (19, None)
+
+
+def test_sure_answers_were_right_more_often(explainer: Explainer, small_reports: Reports) -> None:
+    answers = [explainer.explain(fields) for fields in rows(small_reports, "weapon", 31)]
+    told = [answer for answer in answers if answer.track_record.as_sure is not None]
+    said = [answer.prediction.probabilities.max() for answer in told]
+    assert len(told) > len(answers) / 2
+    assert np.corrcoef(said, [answer.track_record.as_sure for answer in told])[0, 1] > 0.6

@@ -8,20 +8,25 @@ from recorded import recorded
 
 
 def test_probabilities_are_ranked_with_the_predicted_category_in_colour() -> None:
-    bar = answers.probabilities({"theft": 0.2, "fraud": 0.7, "other": 0.1}, "fraud").data[0]
+    shares = {"theft": 0.2, "fraud": 0.7, "other": 0.1}
+    bar, base, texts = answers.probabilities(shares, {"theft": 0.5, "fraud": 0.3, "other": 0.2}, "fraud").data
     assert list(bar.x) == [0.1, 0.2, 0.7]  # Plotly draws upwards
-    assert list(bar.y) == ["other", "theft", "fraud"]
-    assert list(bar.text) == ["10.0%", "20.0%", "70.0%"]
+    assert list(bar.y) == list(base.y) == ["other", "theft", "fraud"]
+    assert list(base.x) == [0.2, 0.5, 0.3]
+    assert list(texts.text) == ["10.0%", "20.0%", "70.0%"]
     assert list(bar.marker.color) == [style.GREY, style.GREY, style.BLUE]
 
 
-def test_reasons_keep_their_order_from_the_top_and_shorten_long_names() -> None:
-    long = "Mocodes 0416: " + "x" * 60
-    bar = answers.reasons([("Area: Hollywood", 1.5), (long, -0.25)]).data[0]
-    assert list(bar.x) == [-0.25, 1.5]
-    assert list(bar.y) == [long[:44] + "…", "Area: Hollywood"]
-    assert list(bar.customdata) == [long, "Area: Hollywood"]
-    assert list(bar.marker.color) == [style.RED, style.BLUE]
+def test_a_waterfall_keeps_its_order_from_the_top_and_shortens_long_names() -> None:
+    steps = [answers.Step("Area", "Hollywood", 0.3), answers.Step("Weapon", "x" * 60, -0.1)]
+    figure = answers.waterfall(0.4, steps, 0.6)
+    (bar,) = figure.data
+    assert list(bar.x) == [0.4, 0.3, -0.1, 0.6]
+    assert list(bar.text) == ["40%", "+30", "−10", "60%"]
+    assert figure.layout.yaxis.autorange == "reversed"
+    labels = list(figure.layout.yaxis.ticktext)
+    assert labels == ["Base rate", "Area: Hollywood", "Weapon: " + "x" * 17 + "…", "This report"]
+    assert bar.customdata[2] == "Weapon: " + "x" * 60
 
 
 @pytest.mark.parametrize("horizontal", [False, True])

@@ -8,7 +8,9 @@ from crime.classifier.bundle import CategoryBundle
 from crime.classifier.report_pool import REQUIRED_VALUES, ReportPool, filled_in, masked
 from crime.reports.schema import DetailLevel
 
-AS_SURE = 60  # held-out reports whose answers were as sure: the standard error of their accuracy is 6 % at most
+AS_SURE = 60  # held-out reports answered about as surely: a standard error of their accuracy of 6 % at most
+NEAR = 0.1  # of probability, up to which an answer is about as sure
+MIN_AS_SURE = 20  # with fewer, the share that was right is not told
 MAX_REPORTS_OF_MANY = 500  # where each report stands with many probable values
 
 
@@ -16,14 +18,14 @@ MAX_REPORTS_OF_MANY = 500  # where each report stands with many probable values
 class TrackRecord:
     """The judged model's answers on held-out reports, as if no more were known of them than of a report.
 
-    accuracy: share that was right among `reports`. as_sure: the same among the `as_sure_reports` whose answers were
-    nearest in probability.
+    accuracy: share that was right among `reports`. as_sure: the same among the `as_sure_reports` that were answered
+    about as surely as the report; None if they are too few.
     """
 
     reports: int
     accuracy: float
     as_sure_reports: int
-    as_sure: float
+    as_sure: float | None
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,11 @@ class Outcomes:
 
     def near(self, probability: float) -> TrackRecord:
         """The record of answers in general, and of those about as sure as `probability`."""
-        nearest = np.argsort(np.abs(self.confidence - probability), kind="stable")[:AS_SURE]
-        return TrackRecord(len(self.right), float(self.right.mean()), len(nearest), float(self.right[nearest].mean()))
+        distance = np.abs(self.confidence - probability)
+        farthest = np.sort(distance)[:AS_SURE][-1]  # equal answers count together
+        right = self.right[distance <= min(farthest, NEAR)]
+        as_sure = float(right.mean()) if len(right) >= MIN_AS_SURE else None
+        return TrackRecord(len(self.right), float(self.right.mean()), len(right), as_sure)
 
 
 def masked_outcomes(

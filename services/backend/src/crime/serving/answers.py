@@ -109,7 +109,7 @@ def explanation_row(answer: ExplanationAnswer) -> dict[str, Any]:
             "reports": record.reports,
             "accuracy": round(record.accuracy, PROBABILITY_DECIMALS),
             "as_sure_reports": record.as_sure_reports,
-            "as_sure": round(record.as_sure, PROBABILITY_DECIMALS),
+            "as_sure": None if record.as_sure is None else round(record.as_sure, PROBABILITY_DECIMALS),
         },
     }
 

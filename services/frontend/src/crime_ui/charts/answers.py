@@ -1,49 +1,93 @@
-"""The answer for one report."""
+"""The answer for one report: how probable each category is, and what led there from the base rate."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from crime_ui.charts.style import BLUE, GREY, RED, styled
+from crime_ui.charts.style import BLUE, GREY, styled
+from crime_ui.language import _, percent
 
-LONGEST_LABEL = 46  # characters of an axis label
+ORANGE = "#d97706"  # is told from blue whichever colours one sees
+LONGEST_LABEL = 26  # characters of an axis label; more leave no room for bars on a phone
 
 
-def probabilities(by_category: Mapping[str, float], predicted: str) -> go.Figure:
-    """All categories, the most likely at the top."""
-    ranked = sorted(by_category.items(), key=lambda item: item[1])
+class Step(NamedTuple):
+    """A field and how far it moves a probability; `value` is what the report says."""
+
+    name: str
+    value: str
+    effect: float
+
+
+def probabilities(by_category: Mapping[str, float], base_rates: Mapping[str, float], shown: str) -> go.Figure:
+    """All categories, the most likely at the top, `shown` in colour; a line marks each base rate."""
+    names = sorted(by_category, key=lambda name: by_category[name])
     figure = go.Figure(
         go.Bar(
-            x=[probability for _, probability in ranked],
-            y=[name for name, _ in ranked],
+            x=[by_category[name] for name in names],
+            y=names,
             orientation="h",
-            marker_color=[BLUE if name == predicted else GREY for name, _ in ranked],
-            text=[f"{probability:.1%}" for _, probability in ranked],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.2%}<extra></extra>",
+            marker_color=[BLUE if name == shown else GREY for name in names],
+            customdata=[percent(by_category[name], 1) for name in names],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
     )
-    figure.update_xaxes(range=[0, 1.12], visible=False)
+    figure.add_scatter(
+        x=[base_rates[name] for name in names],
+        y=names,
+        mode="markers",
+        marker={"symbol": "line-ns", "size": 18, "line": {"width": 3, "color": ORANGE}},
+        customdata=[percent(base_rates[name], 1) for name in names],
+        hovertemplate=_("Base rate of {category}: {share}").format(category="%{y}", share="%{customdata}")
+        + "<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[max(by_category[name], base_rates[name]) + 0.02 for name in names],
+        y=names,
+        mode="text",
+        text=[percent(by_category[name], 1) for name in names],
+        textposition="middle right",
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(range=[0, 1.2], visible=False)
     return styled(figure, 270)
 
 
-def reasons(contributions: Sequence[tuple[str, float]]) -> go.Figure:
-    """Log-odds that each field contributed, in the order given: to the right for the category, to the left against."""
-    upwards = list(reversed(contributions))
+def waterfall(base_rate: float, steps: Sequence[Step], probability: float) -> go.Figure:
+    """From the base rate at the top, by each step, to the probability at the bottom."""
+    texts = [percent(base_rate), *(points(step.effect) for step in steps), percent(probability)]
+    labels = [_("Base rate"), *(_shortened(f"{step.name}: {step.value}") for step in steps), _("This report")]
     figure = go.Figure(
-        go.Bar(
-            x=[log_odds for _, log_odds in upwards],
-            y=[_shortened(name) for name, _ in upwards],
+        go.Waterfall(
             orientation="h",
-            marker_color=[BLUE if log_odds > 0 else RED for _, log_odds in upwards],
-            customdata=[name for name, _ in upwards],
-            hovertemplate="%{customdata}: %{x:+.2f} log-odds<extra></extra>",
+            measure=["absolute", *["relative"] * len(steps), "total"],
+            x=[base_rate, *(step.effect for step in steps), probability],
+            y=list(range(len(labels))),  # labels may be equal
+            text=texts,
+            textposition="outside",
+            customdata=[_("Base rate"), *(f"{step.name}: {step.value}" for step in steps), _("This report")],
+            hovertemplate="%{customdata}: %{text}<extra></extra>",
+            cliponaxis=False,
+            increasing={"marker": {"color": BLUE}},
+            decreasing={"marker": {"color": ORANGE}},
+            totals={"marker": {"color": GREY}},
+            connector={"line": {"color": GREY, "width": 1}},
         )
     )
-    figure.update_xaxes(title="against  ←  log-odds  →  for", zeroline=True)
-    return styled(figure, 70 + 30 * len(upwards))
+    reached = [base_rate]
+    for step in steps:
+        reached.append(reached[-1] + step.effect)
+    figure.update_xaxes(range=[min(0.0, *reached) - 0.08, max(*reached, probability) + 0.16], visible=False)
+    figure.update_yaxes(autorange="reversed", tickvals=list(range(len(labels))), ticktext=labels)
+    return styled(figure, 60 + 32 * len(labels))
+
+
+def points(effect: float) -> str:
+    """A change of a probability in percentage points, with its sign: +12."""
+    rounded = round(100 * effect)
+    return f"+{rounded}" if rounded > 0 else f"−{-rounded}" if rounded < 0 else "±0"
 
 
 def _shortened(label: str) -> str:
-    return label if len(label) < LONGEST_LABEL else label[: LONGEST_LABEL - 2] + "…"
+    return label if len(label) < LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"

@@ -10,28 +10,6 @@ Period = Literal["week", "four_weeks", "year_to_date"]
 PeriodAhead = Literal["day", "week", "four_weeks"]
 
 
-class Reason(TypedDict):
-    """What one field of the report contributed. `value` is None where the field was not given."""
-
-    value: str | None
-    text: str
-    log_odds: dict[str, float]
-
-
-class Explanation(TypedDict):
-    """A prediction with the reasons for it; `probabilities` by category name."""
-
-    label_name: str
-    probability: float
-    probabilities: dict[str, float]
-    level: DetailLevel
-    unknown_codes: list[str]
-    warnings: list[str]
-    model_name: str
-    model_version: str
-    reasons: list[Reason]
-
-
 class Code(TypedDict):
     """`system`: the report system that a code belongs to. `category`: the name of a crime code's category."""
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, TypeVar
 
-from crime_ui.client.answers import Explanation
+from crime_ui.client.answers_report import Explanation
 from crime_ui.client.answers_tables import TableColumn
 from crime_ui.client.transport import send
 

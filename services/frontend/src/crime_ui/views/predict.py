@@ -1,233 +1,277 @@
-"""One report: its category, how sure, and why. Works from date, time and area up."""
-
-import datetime
-from typing import NamedTuple
+"""One report: its category, how sure, why, and what would sharpen the answer. Nothing has to be known of it."""
 
 import streamlit as st
+from crime_ui import address
 from crime_ui.charts import answers
-from crime_ui.charts.shown import CONFIG
+from crime_ui.charts.answers import Step
+from crime_ui.charts.shown import show
 from crime_ui.client import cached, predictions
-from crime_ui.client.answers import CodeKind, DetailLevel, Explanation, Reason, ReportSystem
-from crime_ui.client.reports import SYSTEM_NAMES
+from crime_ui.client.answers import ReportSystem
+from crime_ui.client.answers_report import Explanation, NextField, Reason
 from crime_ui.client.transport import Refused
+from crime_ui.language import _, ngettext, number, percent
+from crime_ui.names import category_names
+from crime_ui.report_form import report_form, report_system
 
-LEVEL_PHRASES: dict[DetailLevel, str] = {
-    "place_time": "place and time",
-    "premise": "place, time and premise",
-    "weapon": "place, time, premise and weapon",
-    "report": "the whole report",
+MOST_STEPS = 8  # of the way from the base rate; further ones are one step
+MOST_NEXT_FIELDS = 3
+LITTLE_BITS = 0.05  # an expected gain below which a field tells next to nothing
+# on a phone the answer stays in sight while the form below it is filled in
+STICKY = """<style>
+@media (max-width: 640px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-answer) {
+    position: sticky; top: 3.6rem; z-index: 50; padding: 0.4rem 0; background: light-dark(LIGHT, DARK);
+  }
+  .st-key-answer [data-testid="stMetricDelta"], .st-key-answer [data-testid="stMetricDelta"] * {white-space: normal}
 }
-SHOWN_REASONS = 9
-UNKNOWN = "Not known yet: type to search"
-NO_WEAPON, NO_MO_CODES, NO_CIRCUMSTANCES = "No weapon", "No MO codes in the report", "None of these"
-WHOLE: dict[ReportSystem, str] = {"legacy": "MO codes", "nibrs": "circumstances"}  # what only whole reports have
-CIRCUMSTANCES = {  # labels by column
-    "Victim Shot": "A victim was shot",
-    "Domestic Violence Crime": "Domestic violence",
-    "Gang-related Crime": "Related to a gang",
-    "Transit-related Crime": "Related to public transport",
-}
-
-
-class NextField(NamedTuple):
-    """The field that would sharpen an answer most, and the detail level it leads to."""
-
-    name: str
-    level: DetailLevel
-
-
-NEXT_FIELDS: dict[DetailLevel, NextField] = {
-    "place_time": NextField("the premise", "premise"),
-    "premise": NextField("the weapon", "weapon"),
-    "weapon": NextField("MO codes", "report"),
-}
+</style>"""
 
 
 def page() -> None:
-    st.title("What kind of report is this?")
-    st.caption("Date, time and area are enough to begin with; every further field sharpens the answer.")
+    light, dark = (st.get_option(f"theme.{kind}.backgroundColor") or "Canvas" for kind in ("light", "dark"))
+    st.html(STICKY.replace("LIGHT", light).replace("DARK", dark))
+    st.title(_("What kind of report is this?"))
+    answer = st.container(key="answer", gap="small")
+    notices = st.container()
     left, right = st.columns([5, 6], gap="large")
     with left:
         report = report_form()
+    try:
+        explanation = predictions.explain(report)
+    except Refused as refusal:
+        notices.error(str(refusal), icon=":material/error:")
+        return
+    known = known_names(explanation)
+    with answer:
+        show_answer(explanation, known)
+    with notices:
+        show_notices(explanation)
     with right:
-        try:
-            explanation = predictions.explain(report)
-        except Refused as refusal:
-            st.error(str(refusal), icon=":material/error:")
-            return
-        system: ReportSystem = "nibrs" if report.get("System") == "nibrs" else "legacy"
-        show_answer(explanation, system)
-        for warning in explanation.get("warnings", []):
-            st.warning(warning, icon=":material/event_busy:")
-        show_next_field(explanation["level"], system)
+        show_trust(explanation, bool(known))
+        show_categories(explanation, report_system(report))
         show_reasons(explanation)
         st.caption(
-            f"Model {explanation['model_name']} version {explanation['model_version']}. "
-            "Categories of reports, not guilt."
+            _("Model {name} version {version}. Categories of reports, not guilt.").format(
+                name=explanation["model_name"], version=explanation["model_version"]
+            )
         )
 
 
-def codes_by_label(kind: CodeKind) -> dict[str, str]:
-    """LAPD's own codes by the label that a form shows, `Street (101)`, the most frequent first."""
-    spelling = str if kind in ("area", "mo") else str.capitalize
-    codes = [code for code in cached.codes()[kind] if code.get("system", "legacy") == "legacy"]
-    return {f"{spelling(code['name'])} ({code['code']})": code["code"] for code in codes}
-
-
-def nibrs_names(kind: CodeKind) -> list[str]:
-    """Names of NIBRS codes that the model met, the most frequent first; of LAPD's own codes if it met none."""
-    codes = cached.codes()[kind]
-    met = [code for code in codes if code.get("system") == "nibrs"] or codes
-    return list(dict.fromkeys(code["name"].capitalize() for code in met))
-
-
-def report_form() -> dict[str, str | float]:
-    """The fields that were filled in, by LAPD's column names."""
-    left, right = st.columns(2)
-    date = left.date_input("Date it happened", datetime.date.today(), key="date", bind="query-params")
-    time = right.time_input("Time", datetime.time(12), key="time", step=900, bind="query-params")
-    areas = codes_by_label("area")
-    area = st.selectbox("Area", areas, key="area", bind="query-params")
-    report: dict[str, str | float] = {"DATE OCC": date.isoformat(), "TIME OCC": f"{time:%H%M}", "AREA": areas[area]}
-    system = st.segmented_control(
-        "Report system",
-        list(SYSTEM_NAMES),
-        format_func=lambda system: SYSTEM_NAMES[system],
-        default="legacy",
-        required=True,
-        key="system",
-        bind="query-params",
-        help="LAPD moved from its own crime codes to NIBRS in 2024",
-    )
-    fields = legacy_fields() if system == "legacy" else {"System": system, **nibrs_fields()}
-    return report | fields | more_fields(date)
-
-
-def nibrs_fields() -> dict[str, str]:
-    """Premise and weapon by name, and circumstances. A field that is left out is not known."""
-    premise = st.selectbox(
-        "Premise", nibrs_names("premis"), index=None, key="nibrs-premise", bind="query-params", placeholder=UNKNOWN
-    )
-    weapon = st.selectbox(
-        "Weapon",
-        [NO_WEAPON, *nibrs_names("weapon")],
-        index=None,
-        key="nibrs-weapon",
-        bind="query-params",
-        placeholder=UNKNOWN,
-    )
-    chosen = st.multiselect(
-        "Circumstances",
-        [*CIRCUMSTANCES.values(), NO_CIRCUMSTANCES],
-        key="circumstances",
-        bind="query-params",
-        placeholder="Not known yet",
-    )
-    fields = {}
-    if premise:
-        fields["Premis Desc"] = premise
-    if weapon:
-        fields |= {"Weapon Used Cd": ""} if weapon == NO_WEAPON else {"Weapon Desc": weapon}
-    if chosen:
-        fields |= {column: "Yes" if label in chosen else "No" for column, label in CIRCUMSTANCES.items()}
-    return fields
-
-
-def legacy_fields() -> dict[str, str]:
-    """Premise, weapon and MO codes. A field that is left out is not known; an empty one means none was recorded."""
-    premises, weapons, mo_codes = codes_by_label("premis"), codes_by_label("weapon"), codes_by_label("mo")
-    premise = st.selectbox("Premise", premises, index=None, key="premise", bind="query-params", placeholder=UNKNOWN)
-    weapon = st.selectbox(
-        "Weapon", [NO_WEAPON, *weapons], index=None, key="weapon", bind="query-params", placeholder=UNKNOWN
-    )
-    chosen = st.multiselect(
-        "MO codes: how it was done", [*mo_codes, NO_MO_CODES], key="mo", bind="query-params", placeholder=UNKNOWN
-    )
-    fields = {}
-    if premise:
-        fields["Premis Cd"] = premises[premise]
-    if weapon:
-        fields["Weapon Used Cd"] = weapons.get(weapon, "")
-    if chosen:
-        fields["Mocodes"] = " ".join(mo_codes[label] for label in chosen if label != NO_MO_CODES)
-    return fields
-
-
-def more_fields(date: datetime.date) -> dict[str, str | float]:
-    """Fields that are seldom known. `date`: the day it happened, before which it can't have been reported."""
-    with st.expander("More, if known", icon=":material/add_location_alt:"):
-        reported = st.date_input("Date it was reported", None, min_value=date, key="reported", bind="query-params")
-        left, middle, right = st.columns(3)
-        district = left.number_input("Reporting district", 1, 2199, None, key="district", bind="query-params")
-        latitude = middle.number_input("Latitude", 33.3, 34.9, None, format="%.4f", key="lat", bind="query-params")
-        longitude = right.number_input("Longitude", -119.0, -117.5, None, format="%.4f", key="lon", bind="query-params")
-    fields: dict[str, str | float | None] = {
-        "Date Rptd": reported.isoformat() if reported else None,
-        "Rpt Dist No": district,
-        "LAT": latitude,
-        "LON": longitude,
+def field_names() -> dict[str, str]:
+    """What is shown of LAPD's columns, in the form's order."""
+    return {
+        "DATE OCC": _("Date"),
+        "TIME OCC": _("Time"),
+        "AREA": _("Area"),
+        "Premis Cd": _("Premise"),
+        "Weapon Used Cd": _("Weapon"),
+        "Mocodes": _("MO codes"),
+        "Victim Shot": _("Victim shot"),
+        "Domestic Violence Crime": _("Domestic violence"),
+        "Gang-related Crime": _("Gang"),
+        "Transit-related Crime": _("Public transport"),
+        "Date Rptd": _("Date reported"),
+        "Rpt Dist No": _("Reporting district"),
+        "LAT": _("Latitude"),
+        "LON": _("Longitude"),
+        "Vict Age": _("Victim's age"),
+        "Vict Sex": _("Victim's sex"),
+        "Vict Descent": _("Victim's descent"),
     }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
-def show_answer(explanation: Explanation, system: ReportSystem) -> None:
-    known = LEVEL_PHRASES[explanation["level"]]
-    if explanation["level"] == "report":
-        known += f", {WHOLE[system]} included"
+def field_name(field: str) -> str:
+    """What is shown of a column, or of one MO code (`Mocodes 0344`)."""
+    return _("MO code") if field.startswith("Mocodes ") else field_names().get(field, field)
+
+
+def given_reasons(explanation: Explanation) -> list[Reason]:
+    """The reasons of the fields that were given and used, but for the report system."""
+    return [
+        reason for reason in explanation["reasons"] if reason["value"] is not None and any(reason["effect"].values())
+    ]
+
+
+def known_names(explanation: Explanation) -> str:
+    """The names of the fields that an answer is from, as a list in the form's order; blank for none."""
+    columns = {
+        "Mocodes" if reason["field"].startswith("Mocodes ") else reason["field"]
+        for reason in given_reasons(explanation)
+    }
+    return ", ".join(name for column, name in field_names().items() if column in columns)
+
+
+def next_field_name(field: NextField) -> str:
+    """The name of fields that are asked for together."""
+    if field["fields"] == ["LAT", "LON"]:
+        return _("Latitude and longitude")
+    return _("Circumstances") if len(field["fields"]) > 1 else field_name(field["fields"][0])
+
+
+def show_answer(explanation: Explanation, known: str) -> None:
+    """The category, how sure, and the field that would tell most, in two lines."""
+    category = _(explanation["label_name"]).capitalize()
+    share = percent(explanation["probability"])
+    if known:
+        label, detail = _("Most likely"), _("{sure} sure, from {known}").format(sure=share, known=known)
+    else:
+        label, detail = _("Most frequent: nothing is known yet"), _("{share} of all reports").format(share=share)
     st.metric(
-        "Most likely",
-        explanation["label_name"].capitalize(),
-        f"{explanation['probability']:.0%} sure, from {known}",
+        label,
+        category,
+        detail,
         delta_color="off",
         delta_arrow="off",
-        border=True,
     )
-    figure = answers.probabilities(explanation["probabilities"], explanation["label_name"])
-    st.plotly_chart(figure, key="bars", config=CONFIG)
+    telling = [field for field in explanation["next_fields"] if field["gain_bits"] >= LITTLE_BITS]
+    if telling:
+        st.markdown(
+            _("**{field}** would tell most: {gain} of the {open} bits still open.").format(
+                field=next_field_name(telling[0]),
+                gain=number(telling[0]["gain_bits"], 1),
+                open=number(explanation["open_bits"], 1),
+            )
+        )
+
+
+def show_notices(explanation: Explanation) -> None:
+    """What of the report was not used, or is odd."""
     if explanation["unknown_codes"]:
-        st.warning("Not known to LAPD's tables or the model, so not used: " + ", ".join(explanation["unknown_codes"]))
+        st.warning(
+            _("Not known to LAPD's tables or the model, so not used: {codes}").format(
+                codes=", ".join(explanation["unknown_codes"])
+            ),
+            icon=":material/rule:",
+        )
+    for warning in explanation.get("warnings", []):
+        field, colon, text = warning.partition(": ")
+        st.warning(f"**{field_name(field)}**: {text}" if colon else warning, icon=":material/event_busy:")
 
 
-def show_next_field(level: DetailLevel, system: ReportSystem) -> None:
-    """How often such answers are right, and which field would make them better."""
-    metrics = cached.category_model()["serving"]["metrics"]
-    accuracy, best = metrics[level]["accuracy"], metrics["report"]["accuracy"]
-    if level not in NEXT_FIELDS:
-        st.caption(f"On reports held out of training, answers from whole reports are right {accuracy:.0%} of the time.")
-        return
-    field = NEXT_FIELDS[level]
-    if field.level == "report":
-        field = field._replace(name=WHOLE[system])
+def show_trust(explanation: Explanation, is_known: bool) -> None:
+    """How often such answers are right, and which fields would sharpen this one."""
+    record = explanation["track_record"]
+    if is_known:
+        sentences = [
+            _(
+                "On reports held out of training, of which just these fields were shown, the answer was right "
+                "{accuracy} of the time."
+            ).format(accuracy=percent(record["accuracy"]))
+        ]
+        if record["as_sure"] is not None:
+            sentences.append(_("Where it was about as sure as here: {share}.").format(share=percent(record["as_sure"])))
+        st.markdown(" ".join(sentences))
+    else:
+        st.markdown(
+            _("These are the base rates: the share of each category in all reports. Give what is known, in any order.")
+        )
+    telling = [field for field in explanation["next_fields"] if field["gain_bits"] >= LITTLE_BITS]
+    if telling:
+        gains = (
+            _("{field} {gain} bits").format(field=next_field_name(field), gain=number(field["gain_bits"], 1))
+            for field in telling[:MOST_NEXT_FIELDS]
+        )
+        text = _("**What would sharpen this**, on average over its likely values: {gains}.").format(
+            gains=", ".join(gains)
+        )
+    elif explanation["next_fields"]:
+        text = _("**No other field is expected to tell much more.**")
+    else:
+        text = _("**All fields that the model uses are known.**")
     st.info(
-        f"**What would sharpen this:** {field.name}. On reports held out of training, such answers are right "
-        f"{accuracy:.0%} of the time; with {field.name} {metrics[field.level]['accuracy']:.0%}, with the whole report "
-        f"{best:.0%}.",
+        text
+        + " "
+        + _("Open: {open} bits. 0 is certain, 1 as open as a coin toss, 2.8 all seven categories alike.").format(
+            open=number(explanation["open_bits"], 1)
+        ),
         icon=":material/lightbulb:",
     )
 
 
-def contribution(reason: Reason, category: str) -> float:
-    """How far a reason pushes towards a category: its log-odds less their mean over all categories."""
-    log_odds = reason["log_odds"]
-    return log_odds[category] - sum(log_odds.values()) / len(log_odds)
+def show_categories(explanation: Explanation, system: ReportSystem) -> None:
+    """The probability of each category beside its base rate, and which crime codes are in it."""
+    shown = {_(name).capitalize(): value for name, value in explanation["probabilities"].items()}
+    base_rates = {_(name).capitalize(): value for name, value in explanation["base_rates"].items()}
+    likeliest = _(explanation["label_name"]).capitalize()
+    show(
+        answers.probabilities(shown, base_rates, likeliest),
+        "bars",
+        _("Probability of each category, and its base rate as a mark"),
+        {
+            _("Category"): list(shown),
+            _("Probability"): list(shown.values()),
+            _("Base rate"): [base_rates[name] for name in shown],
+        },
+    )
+    st.caption(_("Orange: the base rate, the share of the category in all reports."))
+    with st.expander(_("What each category holds"), icon=":material/category:"):
+        for name in explanation["probabilities"]:
+            codes = [
+                code["name"].capitalize()
+                for code in cached.codes().get("crime", [])
+                if code.get("category") == name and code["system"] == system
+            ]
+            st.markdown(f"**{_(name).capitalize()}**: {'; '.join(sorted(set(codes)))}")
 
 
 def show_reasons(explanation: Explanation) -> None:
-    """The fields that were given, those with the largest contribution first."""
-    st.subheader("Why")
-    category = explanation["label_name"]
-    contributions = [
-        (reason["text"], contribution(reason, category))
-        for reason in explanation["reasons"]
-        if reason["value"] is not None
+    """The way from the base rate of a category to its probability: in words, then drawn."""
+    st.subheader(_("Why"))
+    keys = category_names()
+    names = cached.category_model()["serving"]["categories"]
+    likeliest = next(key for key, name in names.items() if name == explanation["label_name"])
+    chosen = address.pick(st, _("Category"), "why", keys, placeholder=keys[likeliest]) or likeliest
+    name, category = names[chosen], keys[chosen]
+    given = sorted(given_reasons(explanation), key=lambda reason: -abs(reason["effect"][name]))
+    base_rate, probability = explanation["base_rates"][name], explanation["probabilities"][name]
+    steps = steps_of(given, name)
+    lines = [
+        _("Base rate: {share} of all reports are of the category {category}.").format(
+            share=percent(base_rate), category=category
+        ),
+        *(step_text(step) for step in steps),
+        _("This report: {share}.").format(share=percent(probability)),
     ]
-    contributions.sort(key=lambda item: -abs(item[1]))
-    shown = contributions[:SHOWN_REASONS]
-    figure = answers.reasons([(text.rsplit(",", 1)[0], push) for text, push in shown])
-    st.plotly_chart(figure, key="why", config=CONFIG)
-    with st.expander("In words"):
-        st.markdown("\n".join(f"- {text}" for text, _ in shown))
-        st.caption("Exact tree SHAP of the model that answered, in log-odds against the other categories.")
+    st.markdown("\n".join(f"- {line}" for line in lines))
+    show(
+        answers.waterfall(base_rate, steps, probability),
+        "why-bars",
+        _("From the base rate to the probability of {category}, field by field").format(category=category),
+        {
+            _("Field"): [field_name(reason["field"]) for reason in given],
+            _("Value"): [reason["value"] for reason in given],
+            _("Percentage points"): [100 * reason["effect"][name] for reason in given],
+            _("Log-odds (tree SHAP)"): [reason["log_odds"][name] for reason in given],
+        },
+    )
+
+
+def steps_of(given: list[Reason], category: str) -> list[Step]:
+    """The fields with the largest effect on a category, and all others as one step."""
+    steps = [
+        Step(field_name(reason["field"]), reason["value"] or "", reason["effect"][category])
+        for reason in given[:MOST_STEPS]
+    ]
+    if rest := given[MOST_STEPS:]:
+        others = ngettext("{count} other field", "{count} other fields", len(rest)).format(count=len(rest))
+        steps.append(Step(_("Together"), others, sum(reason["effect"][category] for reason in rest)))
+    return steps
+
+
+def step_text(step: Step) -> str:
+    """A step in words."""
+    moved = round(100 * abs(step.effect))
+    if not moved:
+        return _("{field}, {value}: hardly changes it").format(field=step.name, value=step.value)
+    if step.effect > 0:
+        text = ngettext(
+            "{field}, {value}: raises it by {count} point", "{field}, {value}: raises it by {count} points", moved
+        )
+    else:
+        text = ngettext(
+            "{field}, {value}: lowers it by {count} point", "{field}, {value}: lowers it by {count} points", moved
+        )
+    return text.format(field=step.name, value=step.value, count=moved)
 
 
 page()

@@ -96,7 +96,7 @@ class TrackRecord(BaseModel):
     reports: int
     accuracy: float = Field(description="share of `reports` whose likeliest category was right")
     as_sure_reports: int = Field(description="those of `reports` whose answer was about as sure as this one")
-    as_sure: float = Field(description="share of `as_sure_reports` whose likeliest category was right")
+    as_sure: float | None = Field(description="share of `as_sure_reports` that was right; null if they are too few")
 
 
 class Explanation(Prediction):
