@@ -14,6 +14,7 @@ from crime_ui.models_page.plain import feature_name, reports_text, value_name
 DRIFT_PSI = 0.1  # the backend's threshold: from here on a change is drift, unless chance explains it
 
 
+@st.fragment(run_every=15)
 def show_drift() -> None:
     try:
         drift = cached.drift()
