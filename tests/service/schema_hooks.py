@@ -23,10 +23,12 @@ REFUSED = {
     r"expected shape \[\d+\] or \[\d+, 1\] and as many values": "a number has to be the length of lists",
     r"[\d,]+ rows in one request: at most": "the limit is a setting",
     "may be an hour or minutes after midnight": "a table is refused if its times may be hours",
-    "day_first: expected with a CSV table": "a parameter depends on the body's type",
+    "(day_first|columns): expected with a CSV table": "a parameter depends on the body's type",
     r"no report could be read of \d+ rows": "a table is refused if none of its rows can be read",
     "places of sexual crimes are told no finer than their area": "one parameter of a query is compared with another",
-    "on: expected a day from .* which the forecast covers": "the days follow from the model",
+    "on: expected a day from .* the forecast covers": "the days follow from the model",
+    "code: expected a crime code of (legacy|nibrs)": "the codes follow from the system",
+    "(first|last): expected a day as 2020-01-31": "a month has not always 31 days",
 }
 
 # A request that it does not allow may be accepted if the answer says this.
