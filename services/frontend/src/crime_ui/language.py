@@ -14,6 +14,7 @@ from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 LANGUAGES = {"en": "English", "fr": "Français"}
 PARAMETER = "lang"  # of the address
@@ -22,7 +23,9 @@ _CHOSEN = "chosen language"  # in the session, which outlives a page
 
 
 def current() -> str:
-    """The language of this session, one of `LANGUAGES`."""
+    """The language of this session, one of `LANGUAGES`; English outside of a session."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return "en"
     asked = st.query_params.get(PARAMETER)
     if asked in LANGUAGES:
         st.session_state[_CHOSEN] = asked

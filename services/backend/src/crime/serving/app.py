@@ -38,6 +38,7 @@ from crime.serving.routes import (
 )
 from crime.serving.routes.predictions import DirectPredict
 from crime.serving.state import AppState
+from crime.serving.translation import TranslatedAnswers
 
 ROUTES = (
     predictions,
@@ -81,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(DirectPredict, handlers=app.exception_handlers)
     app.add_middleware(RequestLog, state=state)
     app.add_middleware(AdmissionControl, state=state)
+    app.add_middleware(TranslatedAnswers)
     add_error_handlers(app, [route for module in ROUTES for route in module.router.routes])
     return app
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from crime_ui import language
 from crime_ui.client import forecasts, models, monitoring, predictions, reports
 from crime_ui.client.answers import (
     CategoryModel,
@@ -23,6 +24,8 @@ from crime_ui.client.answers_models import AuditEntry, Challenger, Drift, Evalua
 from crime_ui.client.answers_tables import TableColumn
 from crime_ui.client.forecasts import Cut
 from crime_ui.client.reports import ReportFilters
+
+Served = tuple[str | None, str]  # the version of a model, and the language of its answers' texts
 
 
 @st.cache_data(ttl=30, show_spinner=False)
@@ -86,27 +89,27 @@ def report_features() -> list[Feature]:
 
 
 def report_counts(filters: ReportFilters) -> ReportCounts:
-    return _report_counts(_serving_versions().get(models.CATEGORY_MODEL), filters)
+    return _report_counts(_served(models.CATEGORY_MODEL), filters)
 
 
 def hotspots(top: int, by: PlaceKind, on: str | None = None, period: PeriodAhead = "day", *, cut: Cut) -> Hotspots:
-    return _hotspots(_serving_versions().get(models.FORECAST_MODEL), top, by, on, period, cut)
+    return _hotspots(_served(models.FORECAST_MODEL), top, by, on, period, cut)
 
 
 def place_forecast(area: int | None, cut: Cut) -> PlaceForecast:
-    return _place_forecast(_serving_versions().get(models.FORECAST_MODEL), area, cut)
+    return _place_forecast(_served(models.FORECAST_MODEL), area, cut)
 
 
 def compstat(period: Period, area: int | None = None, category: str | None = None) -> Compstat:
-    return _compstat(_serving_versions().get(models.FORECAST_MODEL), period, area, category)
+    return _compstat(_served(models.FORECAST_MODEL), period, area, category)
 
 
 def weeks(area: int | None, category: str | None) -> list[Week]:
-    return _weeks(_serving_versions().get(models.FORECAST_MODEL), area, category)
+    return _weeks(_served(models.FORECAST_MODEL), area, category)
 
 
 def unusual() -> Unusual:
-    return _unusual(_serving_versions().get(models.FORECAST_MODEL))
+    return _unusual(_served(models.FORECAST_MODEL))
 
 
 def forget() -> None:
@@ -114,39 +117,46 @@ def forget() -> None:
     st.cache_data.clear()
 
 
+def _served(name: str) -> Served:
+    """The version of a model that is served, and the language of its answers' texts."""
+    return _serving_versions().get(name), language.current()
+
+
 @st.cache_data(ttl=2, show_spinner=False)
 def _serving_versions() -> dict[str, str]:
     return monitoring.serving_versions()
 
 
-# `version` is part of the cache's key: an answer is valid as long as its model is served
+# `served` is part of the cache's key: an answer is valid as long as its model is served, in its language
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
-def _report_counts(version: str | None, filters: ReportFilters) -> ReportCounts:
+def _report_counts(served: Served, filters: ReportFilters) -> ReportCounts:
     return reports.report_counts(filters)
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
-def _hotspots(version: str | None, top: int, by: PlaceKind, on: str | None, period: PeriodAhead, cut: Cut) -> Hotspots:
+def _hotspots(
+    served: tuple[str | None, str], top: int, by: PlaceKind, on: str | None, period: PeriodAhead, cut: Cut
+) -> Hotspots:
     return forecasts.hotspots(top, by, on, period, cut)
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
-def _place_forecast(version: str | None, area: int | None, cut: Cut) -> PlaceForecast:
+def _place_forecast(served: Served, area: int | None, cut: Cut) -> PlaceForecast:
     return forecasts.place_forecast(area, cut)
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
-def _compstat(version: str | None, period: Period, area: int | None, category: str | None) -> Compstat:
+def _compstat(served: Served, period: Period, area: int | None, category: str | None) -> Compstat:
     return forecasts.compstat(period, area, category)
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
-def _weeks(version: str | None, area: int | None, category: str | None) -> list[Week]:
+def _weeks(served: Served, area: int | None, category: str | None) -> list[Week]:
     return forecasts.weeks(area, category)
 
 
 @st.cache_data(ttl=300, show_spinner=False)
-def _unusual(version: str | None) -> Unusual:
+def _unusual(served: Served) -> Unusual:
     return forecasts.unusual()

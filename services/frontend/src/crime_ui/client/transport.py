@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 
+from crime_ui import language
 from crime_ui.client.answers_tables import Problem
 
 ATTEMPTS = 4
@@ -59,7 +60,7 @@ def send(
     """
     problem = ""
     request_id = uuid4().hex  # the backend's log and answer carry it too
-    sent_headers = {"X-Request-ID": request_id, **(headers or {})}
+    sent_headers = {"X-Request-ID": request_id, "Accept-Language": language.current(), **(headers or {})}
     for attempt in range(attempts):
         time.sleep(PAUSE_SECONDS * attempt)
         try:
