@@ -15,8 +15,8 @@ from crime.classifier.report_pool import ReportPool, asked_together, columns_by_
 from crime.features.definitions import describe_feature
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 
-VALUES = 192  # drawn for each field: the standard error of an expected entropy is then 0.04 bits at most
-VALUES_OF_MANY = 32  # where date, time or area are not known, so that each value stands with many of theirs
+VALUES = 96  # drawn for each field: the standard error of an expected entropy is 0.05 bits or so
+VALUES_OF_MANY = 24  # where date, time or area are not known, so that each value stands with many of theirs
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,12 @@ def known_names(explanation: Explanation) -> str:
     return ", ".join(name for column, name in field_names().items() if column in columns)
 
 
+def telling_fields(explanation: Explanation) -> list[NextField]:
+    """The fields of the form that are expected to tell something, the most telling first."""
+    fields = (field for field in explanation["next_fields"] if field["gain_bits"] >= LITTLE_BITS)
+    return [field for field in fields if not field["fields"][0].startswith("Vict ")]  # the form does not ask for them
+
+
 def next_field_name(field: NextField) -> str:
     """The name of fields that are asked for together."""
     if field["fields"] == ["LAT", "LON"]:
@@ -123,7 +129,7 @@ def show_answer(explanation: Explanation, known: str) -> None:
         delta_color="off",
         delta_arrow="off",
     )
-    telling = [field for field in explanation["next_fields"] if field["gain_bits"] >= LITTLE_BITS]
+    telling = telling_fields(explanation)
     if telling:
         st.markdown(
             _("**{field}** would tell most: {gain} of the {open} bits still open.").format(
@@ -165,7 +171,7 @@ def show_trust(explanation: Explanation, is_known: bool) -> None:
         st.markdown(
             _("These are the base rates: the share of each category in all reports. Give what is known, in any order.")
         )
-    telling = [field for field in explanation["next_fields"] if field["gain_bits"] >= LITTLE_BITS]
+    telling = telling_fields(explanation)
     if telling:
         gains = (
             _("{field} {gain} bits").format(field=next_field_name(field), gain=number(field["gain_bits"], 1))
