@@ -65,7 +65,8 @@ def percent(share: float, digits: int = 0) -> str:
 
 def long_day(date: datetime.date) -> str:
     """3 March 2026."""
-    return format_date(date, "d MMMM y", locale=current())
+    form = "d'er' MMMM y" if current() == "fr" and date.day == 1 else "d MMMM y"  # 1er mars 2026
+    return format_date(date, form, locale=current())
 
 
 def _pattern(digits: int) -> str:
