@@ -24,6 +24,7 @@ REFUSED = {
     r"[\d,]+ rows in one request: at most": "the limit is a setting",
     "may be an hour or minutes after midnight": "a table is refused if its times may be hours",
     "(day_first|columns): expected with a CSV table": "a parameter depends on the body's type",
+    "file: no column '": "which columns a table needs follows from the question, and from the names it gives them",
     r"no report could be read of \d+ rows": "a table is refused if none of its rows can be read",
     "places of sexual crimes are told no finer than their area": "one parameter of a query is compared with another",
     "on: expected a day from .* the forecast covers": "the days follow from the model",

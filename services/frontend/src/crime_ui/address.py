@@ -20,23 +20,6 @@ Option = TypeVar("Option", bound=str)
 Where = DeltaGenerator | Any  # `st` itself, or one of its columns
 _KEPT_AREA = "kept area"  # in the session, which outlives a page
 
-# Streamlit adds an entry to the browser's history for each changed filter, so that Back would undo one filter at a time
-ONE_ENTRY_A_PAGE = """<script>
-if (!window.oneEntryAPage) {
-  window.oneEntryAPage = true;
-  const push = window.history.pushState.bind(window.history);
-  window.history.pushState = (state, title, url) => {
-    const samePage = new URL(url, window.location.href).pathname === window.location.pathname;
-    (samePage ? window.history.replaceState.bind(window.history) : push)(state, title, url);
-  };
-}
-</script>"""
-
-
-def keep_back_button() -> None:
-    """Let the browser's Back leave the page, whatever was filtered on it."""
-    st.html(ONE_ENTRY_A_PAGE, unsafe_allow_javascript=True, width="content")
-
 
 def entry(
     widget: Callable[..., Any],

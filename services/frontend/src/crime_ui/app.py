@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from crime_ui import address, language
+from crime_ui import browser, language
 from crime_ui.client import cached
 from crime_ui.language import _, long_day, ngettext, number
 from crime_ui.outage import outage_message
@@ -29,8 +29,7 @@ def moved_pages() -> list[st.Page]:
 
 
 st.set_page_config(page_title=_("Crime prediction"), page_icon=str(HERE / "icon.svg"), layout="wide")
-st.html("<style>.block-container {padding-top: 4.5rem; max-width: 1240px}</style>")
-address.keep_back_button()
+browser.prepare()
 page = st.navigation(
     [
         st.Page(VIEWS / "week.py", title=_("This week"), icon=":material/calendar_view_week:", default=True),
