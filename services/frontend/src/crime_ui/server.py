@@ -10,6 +10,7 @@ import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import streamlit
@@ -21,6 +22,7 @@ from streamlit.starlette import App
 HERE = Path(__file__).parent
 STATIC = Path(streamlit.__file__).parent / "static"
 COMPRESSED = (".js", ".css")
+HEAVY_MODULES = ("pandas", "plotly.graph_objects")
 HEAVY_SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils", "StreamlitMarkdown")  # of the first page
 CACHED_FOR_A_YEAR = "public, immutable, max-age=31536000"  # names hold a hash of the content
 
@@ -81,11 +83,12 @@ def _is_page(message: Message) -> bool:
 
 
 @asynccontextmanager
-async def _compress_first(app: App) -> AsyncIterator[None]:
-    """Compress the heavy scripts while the server starts, so that no visitor waits for it."""
+async def _prepare(app: App) -> AsyncIterator[None]:
+    """Compress the heavy scripts and import the libraries of charts and tables, so that no visitor waits for it."""
+    await asyncio.to_thread(lambda: [import_module(name) for name in HEAVY_MODULES])
     for path in _heavy_scripts():
         await asyncio.to_thread(_compressed, path)
     yield
 
 
-app = App(HERE / "app.py", middleware=[Middleware(StaticFiles)], lifespan=_compress_first)
+app = App(HERE / "app.py", middleware=[Middleware(StaticFiles)], lifespan=_prepare)
