@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 import pytest
 from crime.core.errors import BackupError, RegistryError
+from crime.monitoring.review_decisions import ReviewDecisions
 from crime.pipelines.backup import INDEX_FILE, RESTORED_TAG, BackupResult, restore_backup, save_backup
 from crime.registry.audit import read_decisions
 from crime.registry.embedded import EmbeddedRegistry
@@ -19,16 +20,17 @@ LOG_FILE = "monitoring/predictions/2026-01-01/a.csv.gz"
 @pytest.fixture(scope="module")
 def archive(published: PublishedStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
     published.registry.save(LOG_FILE, b"some predictions")
+    ReviewDecisions(published.registry).append("Ada", "200106753", "legacy", "624", "unsure")
     path = tmp_path_factory.mktemp("backup") / "backup.tar.gz"
     saved = save_backup(published.registry, path)
-    assert saved == BackupResult(versions=2, files=3)  # two promotions on record, one file of predictions
+    assert saved == BackupResult(versions=2, files=4)  # two promotions and one decision on record, predictions
     return path
 
 
 @pytest.fixture(scope="module")
 def restored(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedRegistry:
     registry = EmbeddedRegistry(tmp_path_factory.mktemp("restored") / "mlruns")
-    assert restore_backup(registry, archive) == BackupResult(versions=2, files=3)
+    assert restore_backup(registry, archive) == BackupResult(versions=2, files=4)
     return registry
 
 
@@ -48,11 +50,12 @@ def test_versions_come_back_under_their_numbers(published: PublishedStore, resto
 def test_files_come_back(published: PublishedStore, restored: EmbeddedRegistry) -> None:
     assert restored.load(LOG_FILE) == b"some predictions"
     assert read_decisions(restored) == read_decisions(published.registry)
+    assert ReviewDecisions(restored).read() == ReviewDecisions(published.registry).read() != []
 
 
 def test_a_second_restore_changes_nothing(archive: Path, restored: EmbeddedRegistry) -> None:
     before = restored.versions("crime-category")
-    assert restore_backup(restored, archive) == BackupResult(versions=2, files=3)
+    assert restore_backup(restored, archive) == BackupResult(versions=2, files=4)
     assert restored.versions("crime-category") == before
 
 

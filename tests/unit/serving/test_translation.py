@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from timeit import timeit
 
 import crime
 import polib
@@ -97,7 +98,18 @@ def test_a_message_is_translated_with_what_is_in_it() -> None:
     text = catalogue("fr").translate("AREA: expected an area number from 1 to 21")
     assert text == "AREA : attendu : un numéro de secteur de 1 à 21"
     assert catalogue("fr").translate("no text of ours") == "no text of ours"
-    assert catalogue("fr").translate("x: " * 100_000)  # neither slow nor an error
+
+
+def test_a_message_that_somebody_made_up_takes_no_longer_than_ours() -> None:
+    hostile = [": " * 400, ": " * 100 + ", raises " * 30 + " by " * 60, "{" * 900, "x: " * 100_000]
+    seconds = timeit(lambda: list(map(catalogue("fr").translate, hostile)), number=1)
+    plain = timeit(lambda: [catalogue("fr").translate("AREA: expected an area number from 1 to 21")] * 4, number=100)
+    assert seconds < 50 * plain  # 1.2 s for one of them by regular expressions
+
+
+def test_what_the_client_sent_is_told_as_it_came(client: TestClient) -> None:
+    answer = client.post("/predict", json=REPORT | {"AREA": "no"}, headers=FRENCH)
+    assert answer.json()["detail"][0]["value"] == "no"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.naive_bayes import NaiveBayes
 from crime.classifier.review.served import CodeProbabilities, RunningReview, ServedReview
-from crime.core.errors import BundleError
+from crime.core.errors import BundleError, DataError
 from crime.reports.categories import CRIME_CODES, SYSTEM_OF_CODE, crime_code_index
 from crime.reports.table import Reports
 from reviewed import plant_pairs
@@ -100,3 +100,22 @@ def test_a_model_of_an_earlier_release_refuses(model: CategoryBundle, monkeypatc
 def test_codes_are_kept_in_the_bundle(model: CategoryBundle) -> None:
     assert model.naive_bayes.codes is not None
     assert crime_code_index()["legacy", "510"] in model.naive_bayes.codes
+
+
+def test_kinds_are_those_of_the_first_hundredth_however_many_are_kept(model: CategoryBundle, unseen: Reports) -> None:
+    many = unseen.take(np.tile(np.arange(len(unseen)), 4))
+    assert review(model, many, top=1).kinds == review(model, many).kinds
+    assert sum(review(model, many, top=1).kinds.values()) == len(many) // 100
+
+
+def test_a_table_of_more_records_than_a_pod_bears_is_refused(
+    model: CategoryBundle, unseen: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crime.classifier.review.served.MAX_RECORDS", 100)
+    with pytest.raises(DataError, match="more than 100 records"):
+        review(model, unseen, block=50)
+
+
+def test_few_records_tell_no_bound(model: CategoryBundle, unseen: Reports) -> None:
+    for depth in review(model, unseen.take(np.arange(12))).depths:
+        assert depth.wrong_at_most[1] <= depth.records

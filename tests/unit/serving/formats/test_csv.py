@@ -68,6 +68,11 @@ def test_misshapen_rows_are_kept_and_empty_lines_left_out(pieces: Answer) -> Non
     assert list(found[2].values())[:4] == ["1", "2", "3", "4"]
 
 
+def test_a_last_block_without_a_whole_row_ends_the_table(pieces: Answer) -> None:
+    found = answer(table([ROWS[0], ROWS[1], ["Total"]]), pieces, 2)
+    assert [row["error"] for row in found] == ["", "", "expected 4 cells, found 1"]
+
+
 def test_no_cell_comes_back_as_a_formula(pieces: Answer) -> None:
     (row,) = answer(table([["01/22/2020", "1200", "3", "=1+1"]], [*HEADER[:3], "=HYPERLINK"]), pieces)
     assert row["'=HYPERLINK"] == "'=1+1"
@@ -217,6 +222,8 @@ def test_columns_of_other_names_are_read_as_they_are_said_to_be(pieces: Answer) 
 def test_a_mapping_must_name_the_tables_columns() -> None:
     with pytest.raises(ColumnsError, match="no column 'Place', which was to be read as 'AREA'"):
         open_csv(io.BytesIO(OTHER_NAMES.encode()), mapping=MAPPING | {"AREA": "Place"})
+    with pytest.raises(ColumnsError, match="'Weapn Used Cd' is no column of a report; did you mean Weapon Used Cd"):
+        open_csv(io.BytesIO(OTHER_NAMES.encode()), mapping=MAPPING | {"Weapn Used Cd": "Kind of place"})
 
 
 def test_each_row_tells_how_it_was_read_and_what_to_know(pieces: Answer) -> None:

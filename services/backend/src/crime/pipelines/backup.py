@@ -26,7 +26,7 @@ from crime.registry.protocol import RegisteredModel, Registry
 
 INDEX_FILE = "registry.json"
 BACKUP_FORMAT = 1
-SAVED_FOLDERS = ("monitoring/audit", "monitoring/predictions")
+SAVED_FOLDERS = ("monitoring/audit", "monitoring/predictions", "monitoring/review")
 SAVED_FILES = ("monitoring/performance.json",)
 RESTORED_TAG = "restored_from"  # tag of a version: the archive's SHA-256
 EXPERIMENT = "Default"  # MLflow's own: reading needs some experiment to connect to

@@ -100,9 +100,8 @@ def retrain(
         registry = open_registry(settings)
         decisions = ReviewDecisions(registry).latest() if use_decisions else {}
         digest = _digest(table.path)
-        if decisions:
-            digest = hashlib.sha256(f"{digest} {sorted(map(repr, decisions.values()))}".encode()).hexdigest()
-        run = _RetrainingRun(registry, digest)
+        corrected = _digest_corrected(digest, decisions)
+        run = _RetrainingRun(registry, corrected)
         run.note(step="features", fetch="\n".join(fetched) or "a table was given")
         history_tally = Tally(day_first=table.day_first)
         history = read_history(table.path, history_tally)
@@ -121,14 +120,21 @@ def retrain(
         results = {}
         for name, trainer in trainers.items():
             run.note(step=name)
-            directory = work / digest[:12] / name / "bundle"
-            result = _make_version(registry, MODEL_KINDS[name], digest, directory, trainer, progress)
+            directory = work / corrected[:12] / name / "bundle"
+            content = corrected if name == CATEGORY.name else digest
+            result = _make_version(registry, MODEL_KINDS[name], content, directory, trainer, progress)
             run.note(**{f"{name}.version": result.version, f"{name}.verdict": result.verdict})
             results[name] = result
         run.log_bulletin()
         run.note(step="done")
         run.end()
     return RetrainingResult(digest, run.id, results, day_text(history.last), fetched)
+
+
+def _digest_corrected(digest: str, decisions: DecisionsByCode) -> str:
+    """The digest of a table after decisions; that of the table itself where none changes it."""
+    wrong = [(*key, decision.right_code) for key, decision in decisions.items() if decision.judgement == "wrong"]
+    return hashlib.sha256(f"{digest} {sorted(map(repr, wrong))}".encode()).hexdigest() if wrong else digest
 
 
 def _digest(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The registry of an MLflow server that also serves artifacts, over MLflow's REST API and without importing MLflow."""
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -21,7 +22,7 @@ from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, Registe
 
 TIMEOUT_SECONDS = 5  # for one answer of the server
 CLOCK_SKEW_SECONDS = 60  # smaller differences between the two clocks may be latency and are ignored
-CACHED_VERSIONS = 4  # versions of each model whose bundles stay on disk
+CACHED_VERSIONS = 8  # versions of each model whose bundles stay on disk
 MAX_FILE_BYTES = 512 << 20  # of one file of a bundle
 PAGE_SIZE = "100"  # models or versions that a search returns
 NOT_FOUND_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes for an unknown name or alias
@@ -97,6 +98,8 @@ class ServedRegistry:
         """Directory of a version's bundle, downloaded if it is not cached. Raises `RegistryError`."""
         directory = self._cached(name, version)
         if directory.exists():
+            with suppress(OSError):
+                os.utime(directory)  # the last used are kept
             return directory
         answer = self._json("model-versions/get-download-uri", {"name": name, "version": version})
         location = urlparse(str(answer.get("artifact_uri", "")))

@@ -12,7 +12,17 @@ from crime.reports.cells import MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, c
 from crime.reports.column_cells import ColumnCells
 from crime.reports.coordinates import coordinates_in, place_column
 from crime.reports.schema import Source, column_key
-from crime.reports.sources import FIELDS, NAME_OF_CODE, REQUIRED_FIELDS, SOURCES, aliases, own_columns, systems_of
+from crime.reports.sources import (
+    FIELDS,
+    NAME_OF_CODE,
+    READ_COLUMNS,
+    REQUIRED_FIELDS,
+    SOURCES,
+    aliases,
+    near_name,
+    own_columns,
+    systems_of,
+)
 from crime.reports.systems import SYSTEMS, Code, System
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.table_dates import DATE_CHARACTERS
@@ -351,6 +361,10 @@ def locate_columns(names: Sequence[str], mapping: Mapping[str, str] | None = Non
     for position, name in enumerate(names):
         positions.setdefault(column_key(name), position)
     for name, own_name in (mapping or {}).items():
+        if column_key(name) not in READ_COLUMNS:
+            near = near_name(column_key(name))
+            meant = f"; did you mean {near}?" if near else ""
+            raise ColumnsError(f"{name[:40]!r} is no column of a report{meant}", [(n, "") for n in names])
         if own_name not in names:
             raise ColumnsError(f"no column {own_name!r}, which was to be read as {name!r}", [(n, "") for n in names])
         for alias in aliases(name):

@@ -138,7 +138,7 @@ async def _answer_crime_error(request: Request, error: Exception) -> Response:
 
 async def _answer_wrong_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return error_response(request.url.path, 422, [_problem(problem) for problem in error.errors()])
+    return error_response(request.url.path, 422, [_problem(problem) for problem in error.errors()[:MAX_PROBLEMS]])
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:

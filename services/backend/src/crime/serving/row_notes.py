@@ -66,5 +66,5 @@ def _is_odd(
     """(rows,) whether there are `value_warnings` of each row; to ask for them row by row would take longer."""
     pairs, pair_of_row = np.unique(np.array([day, system]), axis=1, return_inverse=True)
     odd_pairs = [bool(model.limits.warnings(day, SYSTEMS[system])) for day, system in pairs.T.tolist()]
-    odd: np.ndarray = np.array(odd_pairs)[pair_of_row.ravel()] | ((district > 0) & (district // 100 != area))
+    odd: np.ndarray = np.array(odd_pairs, bool)[pair_of_row.ravel()] | ((district > 0) & (district // 100 != area))
     return odd

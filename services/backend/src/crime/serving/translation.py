@@ -39,36 +39,62 @@ class Catalogue:
 
     def __init__(self, path: Path):
         self.texts: dict[str, str] = {}
-        patterns: list[tuple[int, re.Pattern[str], str]] = []
+        patterns: list[tuple[int, list[str], str]] = []
         for entry in polib.pofile(str(path)):
             if "{}" not in entry.msgid:
                 self.texts[entry.msgid] = entry.msgstr
                 continue
             literals = entry.msgid.split("{}")
-            pattern = re.compile("(.+?)".join(map(re.escape, literals)), re.DOTALL)
-            patterns.append((sum(map(len, literals)), pattern, entry.msgstr))
+            patterns.append((sum(map(len, literals)), literals, entry.msgstr))
         patterns.sort(key=lambda entry: -entry[0])  # the most literal first
-        self.patterns = [(pattern, text) for _, pattern, text in patterns]
+        self.patterns = [(literals, text) for _, literals, text in patterns]
 
     def translate(self, message: str, depth: int = MAX_DEPTH) -> str:
         """A message in this language, with the values within it; as it is where the catalogue has none."""
         if text := self.texts.get(message):
             return text
         if depth and len(message) <= MAX_CHARACTERS:
-            for pattern, text in self.patterns:
-                if match := pattern.fullmatch(message):
-                    return text.format(*(self.translate(value, depth - 1) for value in match.groups()))
+            for literals, text in self.patterns:
+                if values := _values_between(literals, message):
+                    return text.format(*(self.translate(value, depth - 1) for value in values))
         return message
 
-    def translate_answer(self, value: Any, is_message: bool = False) -> Any:
-        """Parsed JSON with its messages translated: the texts below `TRANSLATED_KEYS`."""
+    def translate_answer(self, value: Any, is_error: bool, is_message: bool = False) -> Any:
+        """Parsed JSON with its messages translated: the texts below `TRANSLATED_KEYS`.
+
+        The `value` of an error is what the client sent, and stays.
+        """
         if isinstance(value, str):
             return self.translate(value) if is_message else value
         if isinstance(value, list):
-            return [self.translate_answer(item, is_message) for item in value]
+            return [self.translate_answer(item, is_error, is_message) for item in value]
         if isinstance(value, dict):
-            return {key: self.translate_answer(item, key in TRANSLATED_KEYS) for key, item in value.items()}
+            kept = "value" if is_error else None
+            return {
+                key: self.translate_answer(item, is_error, key in TRANSLATED_KEYS and key != kept)
+                for key, item in value.items()
+            }
         return value
+
+
+def _values_between(literals: list[str], message: str) -> list[str]:
+    """What stands between the literal texts in a message, the shortest; empty if they do not make up the message.
+
+    Each literal is searched once, so that it takes no longer for a message that somebody made up than for ours. (A
+    regular expression would try every combination.)
+    """
+    first, *middle, last = literals
+    end = len(message) - len(last)
+    if not message.startswith(first) or not message.endswith(last):
+        return []
+    values, start = [], len(first)
+    for literal in middle:
+        found = message.find(literal, start + 1, end)
+        if found < 0:
+            return []
+        values.append(message[start:found])
+        start = found + len(literal)
+    return [*values, message[start:end]] if start < end else []
 
 
 @cache
@@ -101,7 +127,8 @@ class TranslatedAnswers:
                 return
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
-                content = json.dumps(catalogue(language).translate_answer(json.loads(body))).encode()
+                answer = catalogue(language).translate_answer(json.loads(body), start["status"] >= 400)
+                content = json.dumps(answer).encode()
                 headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
                 headers += [(b"content-length", str(len(content)).encode()), (b"content-language", language.encode())]
                 await send({**start, "headers": headers})

@@ -99,7 +99,7 @@ def _depth(depth: int, by_kind: dict[Kind, np.ndarray], most_wrong: np.ndarray) 
     for found in by_kind.values():
         records = len(found)
         all_wrong = most_wrong / np.maximum(found[MIN_DEPTH - 1 :], 1 / records)
-        bound = min(float(depth), float(found[depth - 1] * all_wrong.min()))
+        bound = min(float(depth), float(found[depth - 1] * all_wrong.min(initial=np.inf)))
         most.append(bound)
         likely.append(min(bound, float(records * ASSUMED_SHARE * found[depth - 1])))
     found_here = {kind: round(float(found[depth - 1]), 4) for kind, found in by_kind.items()}

@@ -14,12 +14,13 @@ from crime.classifier.review.doubt import doubt_of
 from crime.classifier.review.kinds import KINDS, kind_of
 from crime.classifier.review.planting import NO_CODE, Depth, expect_wrong, plant_codes
 from crime.classifier.review.reasons import reason_text
-from crime.core.errors import BundleError
+from crime.core.errors import BundleError, DataError
 from crime.reports.categories import CATEGORIES, CRIME_CODES, SYSTEM_OF_CODE
 from crime.reports.files import join_blocks
 from crime.reports.table import Reports
 
 LIKELIER = 2  # codes that are told for each record
+MAX_RECORDS = 1_000_000  # of a table: some 200 bytes of memory each
 
 
 class CodeProbabilities:
@@ -92,7 +93,7 @@ class ServedReview:
     unknown_code: int
     seen: int
     kinds: dict[str, int]
-    depths: list[Depth]
+    depths: list[Depth]  # none where records are seen: their own codes have shaped the probabilities
     records: list[DoubtedRecord]
 
 
@@ -103,22 +104,31 @@ class RunningReview:
         """Raises `BundleError` as `CodeProbabilities`."""
         self._codes, self._top = CodeProbabilities(model), top
         self._doubt: list[np.ndarray] = []  # of each record as it is, and with a planted code of each kind
+        self._kind: list[np.ndarray] = []  # of doubt, of each record
         self._kept: Reports | None = None
         self._kept_rows, self._kept_doubt = np.empty(0, int), np.empty(0)
         self._unknown = self._seen = 0
 
     def add(self, reports: Reports, numbers: np.ndarray) -> None:
-        """Review a block; `numbers` (n,) of its rows in the table. Rejected rows are left out."""
+        """Review a block; `numbers` (n,) of its rows in the table. Rejected rows are left out.
+
+        Raises `DataError` for more than `MAX_RECORDS` records.
+        """
         accepted = np.flatnonzero(reports.accepted & (reports.code >= 0))
         rows = accepted[self._codes.position[reports.code[accepted]] >= 0]
         self._unknown += int(reports.accepted.sum()) - len(rows)
         if not len(rows):
             return
         records = reports.take(rows)
+        if sum(map(len, self._doubt)) + len(records) > MAX_RECORDS:
+            raise DataError(f"more than {MAX_RECORDS:,} records to review at once: `crime review` takes more")
         self._seen += int((records.minute <= self._last_minute).sum())
         planted = plant_codes(records.code, self._codes.share, seed=int(numbers[0]))
         asked = np.column_stack([records.code, np.where(planted == NO_CODE, records.code[:, None], planted)])
-        logs = np.take_along_axis(self._codes.logs(records), self._codes.position[asked], axis=1)
+        all_logs = self._codes.logs(records)
+        logs = np.take_along_axis(all_logs, self._codes.position[asked], axis=1)
+        np.put_along_axis(all_logs, self._codes.position[records.code][:, None], -np.inf, axis=1)
+        self._kind.append(kind_of(records.code, self._codes.codes[all_logs.argmax(1)]).astype(np.int8))
         doubt = doubt_of(logs, self._codes.share[asked])
         doubt[:, 1:][planted == NO_CODE] = np.nan
         self._doubt.append(doubt.astype(np.float32))
@@ -140,13 +150,13 @@ class RunningReview:
             return ServedReview(0, self._unknown, 0, {}, [], [])
         doubt = np.concatenate(self._doubt)
         records = self._doubted(self._kept)
-        first = records[: max(1, len(doubt) // 100)]
+        first = np.concatenate(self._kind)[np.argsort(-doubt[:, 0], kind="stable")[: max(1, len(doubt) // 100)]]
         return ServedReview(
             reviewed=len(doubt),
             unknown_code=self._unknown,
             seen=self._seen,
-            kinds={kind: sum(record.kind == kind for record in first) for kind in KINDS},
-            depths=expect_wrong(doubt[:, 0], doubt[:, 1:]),
+            kinds={kind: int((first == number).sum()) for number, kind in enumerate(KINDS)},
+            depths=[] if self._seen else expect_wrong(doubt[:, 0], doubt[:, 1:]),
             records=records,
         )
 
@@ -163,7 +173,7 @@ class RunningReview:
             records.append(
                 DoubtedRecord(
                     row=row,
-                    number=fields["dr_no"] or fields["caseno"] or "",
+                    number=fields["dr_no"] or "",
                     minute=int(kept.minute[index]),
                     area=int(fields["area"]),
                     code=code,

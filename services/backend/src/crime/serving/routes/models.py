@@ -1,6 +1,7 @@
 """Model management: versions and their metrics from MLflow, promotion, rollback, challengers and the audit log."""
 
 import hmac
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import SPEC_FILE
-from crime.core.errors import BundleError, RegistryError
+from crime.core.errors import BundleError, CrimeError, RegistryError
 from crime.core.model_names import CATEGORY_MODEL
 from crime.core.settings import Settings
 from crime.registry import promotion
@@ -169,6 +170,10 @@ def _evaluate(manager: ModelManager, versions: list[str]) -> EvaluationScores:
             raise HTTPException(503, f"no model to evaluate: {manager.trouble.get(CATEGORY_MODEL)}")
         versions = [serving.version]
     served = {serving.version: serving.directory} if serving else {}
+    for loaded in (serving, manager.challenger.model if manager.challenger else None):
+        if loaded:
+            with suppress(CrimeError):  # used now, so it is not what makes room for the others
+                manager.registry.bundle(CATEGORY_MODEL, loaded.version)
     bundles = [(served.get(name) or manager.registry.bundle(CATEGORY_MODEL, name), name) for name in versions]
     try:
         written = [(path / SPEC_FILE).stat().st_mtime_ns for path, _ in bundles]

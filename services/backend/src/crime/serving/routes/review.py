@@ -12,7 +12,7 @@ from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.serving.bodies import spool_body
 from crime.serving.dependencies import ReviewDecisionsDep, model_of
-from crime.serving.errors import BODY_RESPONSES, field_problem
+from crime.serving.errors import BODY_RESPONSES, table_problem
 from crime.serving.formats.csv import labelled_blocks, open_csv
 from crime.serving.payloads.review import Decided, Review, WantedDecision, decisions_csv, review_answer
 
@@ -51,7 +51,7 @@ def _review_table(champion: CategoryBundle, file: IO[bytes], top: int, day_first
             for numbers, reports in labelled_blocks(table):
                 running.add(reports, np.array(numbers, int))
     except (DataError, *UNREADABLE_ERRORS) as error:
-        raise field_problem("file", None, str(error)) from None
+        raise table_problem(error) from None
     tally, data = table.tally, champion.spec.data
     return review_answer(running.result(), tally.rows, dict(tally.rejected), data.until, champion.version)
 
