@@ -45,6 +45,24 @@ def answer(page: Page) -> str:
     return metric.inner_text()
 
 
+@pytest.mark.parametrize("start", ["", "forecast", "explore"])
+def test_each_page_has_its_own_filters_and_the_area_goes_along(page: Page, services: PageServices, start: str) -> None:
+    """Also where nothing was pressed on the page before, which Streamlit treats otherwise."""
+    page.goto(f"{services.url}/{start}?area=Hollywood")
+    titles = {"Forecast": "What to expect", "Explore": "Where and when", "This week": "This week"}
+    for name in ("Forecast", "Explore", "This week", "Explore", "Forecast"):
+        expect(page.get_by_test_id("stStatusWidget")).to_be_hidden(timeout=SLOW)
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(titles[name], timeout=SLOW)
+        expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood", timeout=SLOW)
+        page.wait_for_url("**area=Hollywood**", timeout=SLOW)
+        assert "None" not in page.url
+        assert page.get_by_text("encountered an error").count() == 0
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Where and when", timeout=SLOW)
+    expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood", timeout=SLOW)
+
+
 def test_the_first_page_compares_the_week_and_leads_to_the_hours_of_an_area(page: Page, services: PageServices) -> None:
     now = services.ask("/compstat?area=6&category=all")["now"]["last"]
     last = datetime.date.fromisoformat(now)
@@ -52,7 +70,7 @@ def test_the_first_page_compares_the_week_and_leads_to_the_hours_of_an_area(page
     expect(page.get_by_role("heading", name="This week")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text(f"to {last.day} {last:%B %Y}").first).to_be_visible(timeout=SLOW)
     choose(page, "Area", "holly", "Hollywood")
-    expect(page.get_by_text("A year of weeks: Hollywood, all reports")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="A year of weeks: Hollywood, all reports")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Where, and at what hours").click()
     page.wait_for_url("**/explore?area=Hollywood**", timeout=SLOW)
     hollywood = services.ask("/reports?area=6")["total"]

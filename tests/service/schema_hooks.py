@@ -23,6 +23,7 @@ REFUSED = {
     r"expected shape \[\d+\] or \[\d+, 1\] and as many values": "a number has to be the length of lists",
     r"[\d,]+ rows in one request: at most": "the limit is a setting",
     "may be an hour or minutes after midnight": "a table is refused if its times may be hours",
+    "columns: expected a JSON object": "a parameter is JSON within text",
     "(day_first|columns): expected with a CSV table": "a parameter depends on the body's type",
     "file: no column '": "which columns a table needs follows from the question, and from the names it gives them",
     r"no report could be read of \d+ rows": "a table is refused if none of its rows can be read",

@@ -94,7 +94,7 @@ def test_codes_are_drawn_by_frequency_and_numbers_in_order() -> None:
 def test_the_fan_has_both_bands_the_expectation_and_what_is_known() -> None:
     days = recorded("forecast_city")["days"]
     known: list[DayCount] = [{"date": "2020-12-31", "reports": 7}]
-    wide, narrow, line, dots = forecasts.forecast_fan(known, days).data
+    wide, narrow, line, dots = forecasts.forecast_fan(known, days, "known so far").data
     assert list(line.y) == [day["mean"] for day in days]
     assert list(line.x) == [day["date"] for day in days]
     assert list(wide.y[: len(days)]) == [day["high95"] for day in days]

@@ -1,6 +1,8 @@
 """Messages by `Accept-Language`, and that each message has a French text."""
 
 import ast
+import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -131,6 +133,14 @@ def test_errors_and_reasons_come_in_french(client: TestClient) -> None:
     premise = next(reason["text"] for reason in reasons if reason["field"] == "Premis Cd")
     assert premise.startswith("Lieu : STREET")
     assert "point" in premise
+
+
+def test_notes_of_a_table_come_in_french(client: TestClient) -> None:
+    table = b"DATE OCC,TIME OCC,AREA\n2023-01-15,1430,99\n2031-01-15,1430,1\n"
+    answer = client.post("/predict/batch", content=table, headers=FRENCH | {"content-type": "text/csv"})
+    wrong, odd = csv.DictReader(io.StringIO(answer.text))
+    assert wrong["error"] == "AREA : attendu : un numéro de secteur de 1 à 21"
+    assert odd["warnings"] == "DATE OCC : 2031-01-15 est dans le futur"
 
 
 def test_who_prefers_english_gets_the_same_bytes_as_before(client: TestClient) -> None:

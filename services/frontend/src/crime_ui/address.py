@@ -13,12 +13,24 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from crime_ui.client import cached
-from crime_ui.language import _
+from crime_ui.language import _, date_format
 
 Value = TypeVar("Value")
 Option = TypeVar("Option", bound=str)
 Where = DeltaGenerator | Any  # `st` itself, or one of its columns
-_KEPT_AREA = "kept area"  # in the session, which outlives a page
+# in the session, which outlives a page
+_KEPT_AREA, _PAGE, _KEYS = "kept area", "page of the filters", "keys of the filters"
+
+
+def open_page(name: str) -> None:
+    """Forget the filters of the page before: a page that opens reads its own from the address.
+
+    Streamlit keeps the state of a widget until the new page has run, whose filter of the same key would begin with it.
+    """
+    if st.session_state.get(_PAGE) != name:
+        for key in st.session_state.get(_KEYS, ()):
+            st.session_state.pop(key, None)
+        st.session_state[_PAGE], st.session_state[_KEYS] = name, set()
 
 
 def entry(
@@ -37,6 +49,7 @@ def entry(
     """
     if key not in st.session_state:
         st.session_state[key] = _first_value(label, key, parse, default)
+    st.session_state.setdefault(_KEYS, set()).add(key)
     value: Value = widget(label, key=key, **arguments)
     texts = list(write(value))
     if texts != st.query_params.get_all(key):
@@ -108,7 +121,7 @@ def switch(
         label,
         key,
         lambda texts: _option(texts[-1], options),
-        lambda value: [value] if value != default else [],
+        lambda value: [value] if value not in (None, default) else [],
         default,
         options=list(options),
         required=True,
@@ -143,6 +156,7 @@ def day(
         default,
         min_value=first,
         max_value=last,
+        format=date_format(),
         **arguments,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from crime_ui import browser, language
+from crime_ui import address, browser, language
 from crime_ui.client import cached
 from crime_ui.language import _, long_day, ngettext, number
 from crime_ui.outage import outage_message
@@ -43,6 +43,7 @@ page = st.navigation(
     ],
     position="top",
 )
+address.open_page(page.url_path)
 with outage_message():
     if cached.category_model()["serving"]["data"].get("simulated"):
         st.warning(

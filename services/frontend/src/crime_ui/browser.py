@@ -25,6 +25,10 @@ if (!window.oneEntryAPage) {{
 
 
 def prepare() -> None:
-    """Set the style and the document's language, and let Back leave the page, whatever was filtered on it."""
+    """Set the style and the document's language, and let Back leave the page, whatever was filtered on it.
+
+    A language that was chosen stays in the address.
+    """
     st.html(STYLE.format(on_primary=ON_PRIMARY[st.context.theme.type or "light"]))
+    language.keep_in_address()
     st.html(SCRIPT.format(language=language.current()), unsafe_allow_javascript=True, width="content")

@@ -60,13 +60,25 @@ def number(value: float, digits: int = 0) -> str:
 
 def percent(share: float, digits: int = 0) -> str:
     """A share from 0 to 1 as 12.3 %, with `digits` decimals."""
-    return format_percent(share, _pattern(digits) + "%", locale=current())
+    sign = "\u202f%" if current() == "fr" else "%"
+    return format_percent(share, _pattern(digits) + sign, locale=current())
 
 
 def long_day(date: datetime.date) -> str:
     """3 March 2026."""
     form = "d'er' MMMM y" if current() == "fr" and date.day == 1 else "d MMMM y"  # 1er mars 2026
     return format_date(date, form, locale=current())
+
+
+def date_format() -> str:
+    """How a date box writes a day."""
+    return "DD/MM/YYYY" if current() == "fr" else "YYYY/MM/DD"
+
+
+def keep_in_address() -> None:
+    """Let a link open in the language that its sender chose."""
+    if _CHOSEN in st.session_state and st.query_params.get(PARAMETER) != current():
+        st.query_params[PARAMETER] = current()
 
 
 def _pattern(digits: int) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from crime_ui.client import monitoring
 from crime_ui.client.transport import BackendDown
+from crime_ui.language import _
 
 
 @contextmanager
@@ -15,10 +16,12 @@ def outage_message() -> Iterator[None]:
     try:
         yield
     except BackendDown as down:
-        st.error("**The prediction service can't be reached.** What you entered is kept.", icon=":material/cloud_off:")
-        st.caption(f"This page tries again every two seconds. ({down})")
+        st.error(
+            _("**The prediction service can't be reached.** What you entered is kept."), icon=":material/cloud_off:"
+        )
+        st.caption(_("This page tries again every two seconds. ({reason})").format(reason=down))
         _rerun_once_ready()
-        st.button("Try now", icon=":material/refresh:")
+        st.button(_("Try now"), icon=":material/refresh:")
 
 
 @st.fragment(run_every=2)

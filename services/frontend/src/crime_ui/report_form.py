@@ -146,10 +146,6 @@ def _parse_time(texts: Sequence[str]) -> datetime.time:
     return datetime.time.fromisoformat(texts[-1]).replace(second=0, microsecond=0)
 
 
-def _write_time(time: datetime.time | None) -> list[str]:
-    return [f"{time:%H:%M}"] if time is not None else []
-
-
 def _number(where: address.Where, label: str, key: str, limits: tuple[float, float], **arguments: Any) -> float | None:
     """A number between two limits that stands in the address; None if it is not known."""
 

@@ -6,18 +6,19 @@ who asks for English pays nothing. `locale/fr/LC_MESSAGES/crime.po` has each mes
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import polib
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CATALOGUES = Path(__file__).parent / "locale"
 LANGUAGES = ("en", "fr")
 # of answers: what people read
 TRANSLATED_KEYS = ("detail", "msg", "message", "error", "text", "value", "warning", "warnings", "reason")
-TRANSLATED_PATHS = ("/predict", "/explain", "/forecast", "/hotspots", "/compstat", "/unusual", "/drift")
+TRANSLATED_PATHS = ("/predict", "/explain", "/forecast", "/hotspots", "/compstat", "/unusual", "/review")
 MAX_CHARACTERS = 1_000  # of a message that is translated
 MAX_DEPTH = 4  # of messages within a message
 
@@ -101,6 +102,18 @@ def _values_between(literals: list[str], message: str) -> list[str]:
 def catalogue(language: str) -> Catalogue:
     """The catalogue of a language other than English."""
     return Catalogue(CATALOGUES / language / "LC_MESSAGES" / "crime.po")
+
+
+@lru_cache(1024)
+def translate_notes(text: str | None, language: str) -> str | None:
+    """Messages of a table's row, with semicolons between them."""
+    translate = catalogue(language).translate
+    return "; ".join(map(translate, text.split("; "))) if text else text
+
+
+def language_of(request: Request) -> str:
+    """The language that a request asks for."""
+    return preferred_language(request.headers.get("accept-language", ""))
 
 
 class TranslatedAnswers:

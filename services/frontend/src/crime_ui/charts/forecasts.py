@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from crime_ui.charts.style import BLUE, GREY, RED, styled
+from crime_ui.charts.style import BLUE, GREY, RED, date_axis, styled
 from crime_ui.client.answers import DayCount, ForecastDay, Week
+from crime_ui.language import _, number
 
 
-def forecast_fan(
-    known: Sequence[DayCount], days: Sequence[ForecastDay], known_label: str = "known so far"
-) -> go.Figure:
-    """Expected reports by day with their 95 % and 80 % bands, and the reports that are known."""
+def forecast_fan(known: Sequence[DayCount], days: Sequence[ForecastDay], known_label: str) -> go.Figure:
+    """Expected reports by day with their 95 % and 80 % bands, and the reports that are known, as `known_label` says."""
     figure = go.Figure()
     dates = [day["date"] for day in days]
     bands = (
@@ -32,7 +31,7 @@ def forecast_fan(
         y=[day["mean"] for day in days],
         mode="lines",
         line={"color": BLUE, "width": 2.5},
-        hovertemplate="%{x}: %{y:.1f} expected<extra></extra>",
+        hovertemplate="%{x}: %{y:.1f} " + _("expected") + "<extra></extra>",
     )
     figure.add_scatter(
         x=[day["date"] for day in known],
@@ -42,8 +41,8 @@ def forecast_fan(
         marker={"size": 5},
         hovertemplate="%{x}: %{y:,} " + known_label + "<extra></extra>",
     )
-    figure.update_yaxes(title="reports a day", rangemode="tozero")
-    return styled(figure, 320)
+    figure.update_yaxes(title=_("reports a day"), rangemode="tozero")
+    return styled(date_axis(figure), 320)
 
 
 def year_of_weeks(weeks: Sequence[Week]) -> go.Figure:
@@ -70,8 +69,12 @@ def year_of_weeks(weeks: Sequence[Week]) -> go.Figure:
         mode="lines+markers",
         line={"color": BLUE, "width": 2},
         marker={"size": [9 if out else 5 for out in outside], "color": [RED if out else BLUE for out in outside]},
-        customdata=["" if low is None else f" ({low:,.0f} to {high:,.0f} expected)" for low, high in ranges],
-        hovertemplate="week to %{x}: %{y:,} reports%{customdata}<extra></extra>",
+        customdata=["" if low is None else _range_text(low, high or 0) for low, high in ranges],
+        hovertemplate=_("week to") + " %{x}: %{y:,} " + _("reports") + "%{customdata}<extra></extra>",
     )
-    figure.update_yaxes(title="reports a week", rangemode="tozero")
-    return styled(figure, 320)
+    figure.update_yaxes(title=_("reports a week"), rangemode="tozero")
+    return styled(date_axis(figure), 320)
+
+
+def _range_text(low: float, high: float) -> str:
+    return _(" ({low} to {high} expected)").format(low=number(low), high=number(high))

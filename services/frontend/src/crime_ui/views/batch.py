@@ -88,7 +88,6 @@ def outcome_of(file: UploadedFile) -> Outcome:
     mapping = column_mapping.mapping_of(columns or [])
     if last and last.file_id == file.file_id and (last.order, last.mapping) == (order, mapping):
         return last
-    st.session_state.pop(OUTCOME, None)
     with st.spinner(_("Reading the file")):
         table = uploads.as_csv(file)
     if columns is None:

@@ -187,8 +187,10 @@ def show_totals(counts: ReportCounts, earlier: ReportCounts | None) -> None:
     left, middle, right = st.columns(3)
     change = change_text(counts["total"], earlier["total"]) if earlier else None
     left.metric(_("Reports"), number(counts["total"]), change, delta_color="off", delta_arrow="off", border=True)
-    most = f"{_(category).capitalize()}, {percent(reports / counts['total'])}"
-    middle.metric(_("Most frequent"), most, border=True)
+    share = percent(reports / counts["total"])
+    middle.metric(
+        _("Most frequent"), _(category).capitalize(), share, delta_color="off", delta_arrow="off", border=True
+    )
     right.metric(_("Busiest area"), area_names()[int(busiest)], border=True)
 
 

@@ -151,7 +151,7 @@ def show_notices(explanation: Explanation) -> None:
         )
     for warning in explanation.get("warnings", []):
         field, colon, text = warning.partition(": ")
-        st.warning(f"**{field_name(field)}**: {text}" if colon else warning, icon=":material/event_busy:")
+        st.warning(f"**{field_name(field.strip())}**: {text}" if colon else warning, icon=":material/event_busy:")
 
 
 def show_trust(explanation: Explanation, is_known: bool) -> None:

@@ -91,6 +91,7 @@ def run_review(file: UploadedFile, day_first: bool | None) -> Review | None:
 def show_summary(reviewed: ReviewedTable) -> None:
     """What was read, and how many of the first records to expect to be wrong."""
     review = reviewed.review
+    st.subheader(reviewed.name)
     left, middle, right = st.columns(3)
     left.metric(_("Records reviewed"), number(review["reviewed"]), border=True)
     others = review["rows"] - review["reviewed"]
@@ -172,10 +173,10 @@ def show_records(records: list[Doubted], decided: Decisions) -> Doubted | None:
             _("Report"): record["number"] or _("row {row}").format(row=record["row"]),
             _("Date"): record["date"],
             _("Area"): record["area"],
-            _("Recorded"): code_text(record["recorded"]),
-            _("Fields speak for"): likelier_text(record),
             _("Kind of doubt"): _(record["kind"]),
             _("Decision"): _(decided[key_of(record)]["judgement"]) if key_of(record) in decided else "",
+            _("Recorded"): code_text(record["recorded"]),
+            _("Fields speak for"): likelier_text(record),
         }
         for record in records
     )
@@ -215,8 +216,11 @@ def show_record(record: Doubted, decision: Decided | None) -> None:
     if record["reasons"]:
         st.markdown(_("What speaks for it: {reasons}").format(reasons=record["reasons"]))
     if decision:
+        found = _(decision["judgement"])
+        if decision["right_code"]:
+            found = _("{judgement}, right is {code}").format(judgement=found, code=decision["right_code"])
         decided = _("{by} decided: {judgement}. {note}")
-        st.info(decided.format(by=decision["by"], judgement=_(decision["judgement"]), note=decision["note"]))
+        st.info(decided.format(by=decision["by"], judgement=found, note=decision["note"]))
     if not record["number"]:
         st.info(_("The record has no report number, so no decision about it can be kept."))
         return

@@ -23,7 +23,9 @@ from crime.reports.spreadsheet import escape_formulas
 from crime.reports.table import EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
 from crime.serving.row_notes import NOTE_COLUMNS, row_notes
+from crime.serving.translation import translate_notes
 
+NOTES = ("error", "warnings", "repaired")  # columns that people read
 BLOCK_ROWS = 5_000  # scored at a time: bounds the memory that an upload takes
 PROBE_ROWS = 500  # looked at together before the answer begins
 ADDED_COLUMNS = (*ANSWER_COLUMNS, *NOTE_COLUMNS)
@@ -111,14 +113,15 @@ codecs.register_error("crime-cp1252", _decode_cp1252)
 
 
 def answer_csv(
-    table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int = BLOCK_ROWS
+    table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int = BLOCK_ROWS, language: str = "en"
 ) -> Iterator[str]:
     """The table's own columns followed by `ADDED_COLUMNS`, in pieces: the header and a block, then block by block.
 
-    Rows with the wrong number of cells are kept, with an `error`. A table that can't be read on, or with a column that
-    is not what its name says, ends with a row whose `error` says why. Raises `DataError` if that is in the first block.
+    `language`: of the columns that people read. Rows with the wrong number of cells are kept, with an `error`. A table
+    that can't be read on, or with a column that is not what its name says, ends with a row whose `error` says why.
+    Raises `DataError` if that is in the first block.
     """
-    blocks = _answered_blocks(table, score, champion, block_rows)
+    blocks = _answered_blocks(table, score, champion, block_rows, language)
     yield next(blocks)
     try:
         yield from blocks
@@ -135,7 +138,9 @@ def _only_error(message: str) -> list[str]:
     return [message if name == "error" else "" for name in ADDED_COLUMNS]
 
 
-def _answered_blocks(table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int) -> Iterator[str]:
+def _answered_blocks(
+    table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int, language: str
+) -> Iterator[str]:
     text, width = _Buffer(), len(table.header.names)
     write = csv.writer(text, lineterminator="\n").writerow
     write([*escape_formulas(table.header.names), *ADDED_COLUMNS])
@@ -145,6 +150,8 @@ def _answered_blocks(table: CsvTable, score: ScoreBlock, champion: CategoryBundl
         columns = block.columns()
         reports = _parse(columns, block, table.tally)
         added = score(reports).columns() | row_notes(champion, columns, reports, repairs)
+        for name in NOTES if language != "en" else ():
+            added[name] = [translate_notes(text, language) for text in added[name]]
         answers = zip(*added.values(), strict=True)
         for row in block.rows:
             if len(row) == width:

@@ -27,6 +27,7 @@ from crime.serving.formats.arrow import ARROW_TYPE, answer_arrow, column_names, 
 from crime.serving.formats.csv import answer_csv, open_csv
 from crime.serving.payloads.predictions import REPORT_REFERENCE, Prediction, TableColumn
 from crime.serving.payloads.report_list import parse_report_list
+from crime.serving.translation import language_of
 
 router = APIRouter(tags=["predictions"])
 Piece = TypeVar("Piece", str, bytes)
@@ -94,7 +95,10 @@ async def predict_batch(
     score = partial(predictions_of(request).predict_table, champion, record=record)
     body_type = media_type(request)
     mapping = _mapping(columns)
-    answer = partial(_answer_csv, score=score, champion=champion, day_first=day_first, mapping=mapping)
+    language = language_of(request)
+    answer = partial(
+        _answer_csv, score=score, champion=champion, day_first=day_first, mapping=mapping, language=language
+    )
     if body_type == "multipart/form-data":
         check_length(request)
         form = await request.form()
@@ -158,14 +162,19 @@ def read_columns() -> list[TableColumn]:
 
 
 def _answer_csv(
-    file: IO[bytes], score: ScoreBlock, champion: CategoryBundle, day_first: bool | None, mapping: dict[str, str]
+    file: IO[bytes],
+    score: ScoreBlock,
+    champion: CategoryBundle,
+    day_first: bool | None,
+    mapping: dict[str, str],
+    language: str,
 ) -> Response:
     headers = {"Content-Disposition": 'attachment; filename="predictions.csv"'}
 
     def pieces(stack: ExitStack) -> Iterator[str]:
         table = open_csv(stack.enter_context(open_unpacked(file)), day_first, mapping)
         headers.update(not_read(table.unmapped_names))
-        return answer_csv(table, score, champion)
+        return answer_csv(table, score, champion, language=language)
 
     return _stream(file, pieces, "text/csv", headers)
 
