@@ -38,9 +38,10 @@ def compare_challenger(
 ) -> ChallengerComparison:
     """Compare the predictions in `recorded`, shadow ones included.
 
-    `version` and `champion` name the two versions. `since`: when the first became challenger, seconds since 1970.
+    `version` and `champion` name the two versions. `since`: when the first became challenger, in seconds since
+    1970; what it predicted in an earlier trial does not count.
     """
-    shadows = recorded.take(recorded.shadow & (recorded.version == version))
+    shadows = recorded.take(recorded.shadow & (recorded.version == version) & (recorded.time >= since))
     answers = recorded.take(~recorded.shadow)
     shadow_row = {key: row for row, key in enumerate(zip(shadows.time, shadows.report_number, strict=True))}
     pairs = [
