@@ -142,7 +142,7 @@ class Explainer:
         )
 
     def _required(self, known: Known) -> np.ndarray:
-        """Indices of the features of date, time and area that are not known."""
+        """Indices of the features that come from date, time or area, of those of the three that are not known."""
         missing = [self._columns[name] for name in REQUIRED_COLUMNS if name not in known.columns]
         return np.concatenate([np.zeros(0, int), *missing])
 
@@ -180,9 +180,9 @@ def foreign_columns(fields: ReportFields) -> set[str]:
 
 
 def _completed(effects: np.ndarray, difference: np.ndarray) -> np.ndarray:
-    """Effects (columns, 7) that add up to a `difference` (7,) exactly: what they lack is divided in proportion to them.
+    """Effects (columns, 7) that add up exactly to a `difference` (7,): the residual is shared in proportion to them.
 
-    It is what the integral, the sample of other reports and the columns that are not known leave over.
+    The residual comes from the numerical integral, the sample of other reports, and columns that are not known.
     """
     sizes = np.abs(effects)
     sizes[:, ~sizes.any(0)] = 1

@@ -28,7 +28,7 @@ class NextField:
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
-    """(...,) entropy in bits of probabilities (..., categories)."""
+    """Entropy in bits, shape (...,), of probabilities of shape (..., categories)."""
     bits: np.ndarray = -(probabilities * np.log2(np.maximum(probabilities, 1e-300))).sum(-1)
     return bits
 

@@ -80,7 +80,10 @@ def filled_in(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.n
 
 
 def masked(model: CategoryBundle, features: np.ndarray, known: Collection[str]) -> np.ndarray:
-    """Encoded reports (n, features) with NaN in all columns but the `known` ones and the report system."""
+    """Encoded reports (n, features), NaN wherever a feature comes from a column that is not `known`.
+
+    The report system is always kept.
+    """
     rows = features.copy()
     for name, columns in columns_by_field(model).items():
         if name not in known and name != "System":

@@ -2,13 +2,11 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from secrets import token_hex
 from typing import Literal, get_args
 
 import numpy as np
 
-from crime.core.file_store import FileStore
+from crime.core.file_store import FileStore, append_entry, store_time
 from crime.reports.categories import CATEGORY_OF_CODE, CRIME_CODES, crime_code_index
 from crime.reports.systems import System
 from crime.reports.table import Reports
@@ -56,10 +54,9 @@ class ReviewDecisions:
         note: str = "",
     ) -> ReviewDecision:
         """Write a decision. Raises `RegistryError`."""
-        at = datetime.fromtimestamp(self.store.time(), UTC).isoformat(timespec="microseconds")
+        at = store_time(self.store, "microseconds")
         decision = ReviewDecision(at, by, number, system, code, judgement, right_code, note)
-        file = f"{at[:26].replace(':', '')}-{token_hex(4)}.json"  # sorts by time; unique at the same time
-        self.store.save(f"{FOLDER}/{file}", json.dumps(asdict(decision), ensure_ascii=False).encode())
+        append_entry(self.store, FOLDER, at, asdict(decision))
         return decision
 
     def read(self) -> list[ReviewDecision]:

@@ -2,10 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from secrets import token_hex
 from typing import Any, Literal
 
+from crime.core.file_store import append_entry, store_time
 from crime.registry.protocol import Registry
 
 AUDIT_FOLDER = "monitoring/audit"
@@ -46,16 +45,10 @@ def record_decision(
 
     Raises `RegistryError`.
     """
-    decision = Decision(registry_time(registry, "microseconds"), action, name, version, by, reason)
-    file = f"{decision.time[:26].replace(':', '')}-{token_hex(4)}.json"  # sorts by time; unique at the same time
-    registry.save(f"{AUDIT_FOLDER}/{file}", json.dumps(decision.as_json()).encode())
+    decision = Decision(store_time(registry, "microseconds"), action, name, version, by, reason)
+    append_entry(registry, AUDIT_FOLDER, decision.time, decision.as_json())
 
 
 def read_decisions(registry: Registry) -> list[Decision]:
     """Every decision, the newest first. Raises `RegistryError`."""
     return [Decision.from_json(json.loads(registry.load(path))) for path in reversed(registry.files(AUDIT_FOLDER))]
-
-
-def registry_time(registry: Registry, precision: Literal["seconds", "microseconds"] = "seconds") -> str:
-    """Now in UTC by the registry's clock, as ISO 8601."""
-    return datetime.fromtimestamp(registry.time(), UTC).isoformat(timespec=precision)

@@ -7,7 +7,8 @@ training code, so that a backend can make it.
 from typing import Any
 
 from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
-from crime.registry.audit import record_decision, registry_time
+from crime.core.file_store import store_time
+from crime.registry.audit import record_decision
 from crime.registry.gates import Gate, GateName, Verdict, gate_tags, size_gate
 from crime.registry.kinds import Model, ModelKind, model_kind, training_command
 from crime.registry.protocol import CHALLENGER, CHAMPION, PREVIOUS, Registry
@@ -73,7 +74,7 @@ def promote(
         registry.set_tags(name, version, tags)
         raise GatesFailedError(verdict.summary)
     # Tags are written in order, `promotion` first: an interrupted promotion is recognised by its verdict and BEGUN.
-    tags = {PROMOTION_TAG: BEGUN} | tags | {"promoted_by": by, "promoted_at": registry_time(registry)}
+    tags = {PROMOTION_TAG: BEGUN} | tags | {"promoted_by": by, "promoted_at": store_time(registry)}
     if not verdict.passed:
         tags["forced_because"] = reason or "no reason given"
     record_decision(registry, "promote", name, version, by, reason)
@@ -100,7 +101,7 @@ def rollback(registry: Registry, name: str, by: str, reason: str | None = None) 
     directory = registry.bundle(name, version)
     model_kind(name).open(directory, version)
     record_decision(registry, "rollback", name, version, by, reason)
-    registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": registry_time(registry)})
+    registry.set_tags(name, version, {"rolled_back_to_by": by, "rolled_back_to_at": store_time(registry)})
     _move_champion(registry, name, version)
     return version
 
@@ -116,7 +117,7 @@ def set_challenger(
     model_kind(name).open(directory, version)
     why = f"canary {canary:g}" + (f": {reason}" if reason else "")
     record_decision(registry, "challenge", name, version, by, why)
-    tags = {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": registry_time(registry)}
+    tags = {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": store_time(registry)}
     registry.set_tags(name, version, tags)
     registry.set_alias(name, CHALLENGER, version)
 

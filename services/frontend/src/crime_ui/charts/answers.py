@@ -13,7 +13,7 @@ LONGEST_LABEL = 26  # characters of an axis label; more leave no room for bars o
 
 
 class Step(NamedTuple):
-    """A field and how far it moves a probability; `value` is what the report says."""
+    """A step of a waterfall: a field, its `value` in the report, and its `effect` on the probability."""
 
     name: str
     value: str
@@ -55,7 +55,7 @@ def probabilities(by_category: Mapping[str, float], base_rates: Mapping[str, flo
 
 
 def waterfall(base_rate: float, steps: Sequence[Step], probability: float) -> go.Figure:
-    """From the base rate at the top, by each step, to the probability at the bottom."""
+    """A waterfall chart: the base rate at the top, a bar for each step, and the probability at the bottom."""
     texts = [percent(base_rate), *(points(step.effect) for step in steps), percent(probability)]
     labels = [_("Base rate"), *(_shortened(f"{step.name}: {step.value}") for step in steps), _("This report")]
     figure = go.Figure(

@@ -13,7 +13,7 @@ LONGITUDE_DEGREE = math.cos(math.radians(34.05))  # of a degree of latitude, in 
 
 @dataclass(frozen=True)
 class Area:
-    """One of LAPD's areas, and the rings of its boundary."""
+    """One of LAPD's 21 areas, with its boundary as rings of points."""
 
     number: int
     name: str

@@ -15,8 +15,8 @@ from crime_ui.charts.areas import LONGITUDE_DEGREE, Point, Ring, areas
 from crime_ui.charts.maps import MapPlace
 from crime_ui.client.answers import Place
 
-# A centre of fewer is where these reports were, not where the district is. Of the embedded sample, 77 % of reports that
-# took no part in the centres lie in the outline of their own district, whatever its number of reports: docs/method.md
+# Fewer located reports tell where they happened, not where the district is. Of the embedded sample's reports that were
+# not used for the centres, 77 % lie in their own district's outline, however few reports it has: docs/method.md
 MIN_LOCATED = 3
 
 

@@ -148,10 +148,9 @@ def show_table(compared: Compstat, by: Literal["place", "category"]) -> None:
 
 
 def table_row(row: Compared, by: Literal["place", "category"]) -> dict[str, str]:
+    heading, name = (_("Area"), row["place"]) if by == "place" else (_("Category"), category_name(row["category"]))
     return {
-        _("Area") if by == "place" else _("Category"): row["place"]
-        if by == "place"
-        else category_name(row["category"]),
+        heading: name,
         _("Now"): count_text(row["now"]),
         _("Change"): change_text(row["to_before"]),
         _("Before"): count_text(row["before"]),

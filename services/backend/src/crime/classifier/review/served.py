@@ -62,10 +62,9 @@ class DoubtedRecord:
     """A record and what speaks against its code. Codes are indices into `CRIME_CODES`.
 
     row: its number in the table, 1 for the first. number: the report's, "" if it has none. minute: when it happened,
-    since 1970-01-01. doubt: log of the Bayes factor against the code. likelier: the two
-    likeliest codes with their probabilities. kind: by the likeliest code but the recorded one. reasons: the fields that
-    speak for it, "" where the recorded code is the likeliest. is_seen: it happened by the last minute that the model
-    learnt from.
+    since 1970-01-01. doubt: log of the Bayes factor against the code. likelier: the two likeliest codes with their
+    probabilities. kind: by the likeliest code but the recorded one. reasons: the fields that speak for the likeliest
+    code, "" where that is the recorded one. is_seen: it happened by the last minute that the model learnt from.
     """
 
     row: int
