@@ -1,0 +1,42 @@
+"""Every limit on what clients, files and models may take, in one place. docs/capacity.md tells what a pod then needs.
+
+Limits are enforced while something is read, before it is in memory. Those that an installation may want to change are
+settings (`crime.core.settings`), whose defaults are here. Sizes are in bytes, times in seconds.
+"""
+
+KIB, MIB = 1 << 10, 1 << 20
+
+# A request's head
+URL_BYTES = 8 * KIB
+HEADER_BYTES = 32 * KIB  # all header lines together
+HEADER_LINES = 100
+HEAD_SECONDS = 10.0  # for the whole head, from its first byte, or from the connection on
+
+# Bodies and answers. A body or an answer may take BODY_SECONDS, and longer if it goes at this rate on average.
+BODY_SECONDS = 20.0
+BODY_BYTES_PER_SECOND = 32 * KIB
+BODY_BYTES = 64 * KIB  # that holds no table: a report takes 2 KiB
+UPLOAD_BYTES = 200 * MIB  # of a table, as it is sent, and out of its Content-Encoding
+UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
+LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole
+LIST_BYTES_PER_REPORT, LIST_VALUES_PER_REPORT = 1024, 48  # on average
+
+# How many at once
+CONNECTIONS = 500  # of a process; of more, the one that has kept its request waiting longest is closed
+REQUESTS = 250  # being answered, tables aside: about 75 ms of predictions
+TABLES = 2  # being answered, each with a thread and memory of its own
+WAITING_TABLES = 16  # whole, on disk
+
+# Tables
+COLUMNS = 1_000
+ROW_CHARACTERS = 256 * KIB
+BLOCK_ROWS = 5_000  # scored at a time
+BLOCK_CELLS = 500_000
+BLOCK_CHARACTERS = 4 * MIB
+ARROW_BATCH_ROWS = 100_000
+ARROW_BATCH_BYTES = 64 * MIB  # decompressed
+REVIEWED_RECORDS = 1_000_000
+
+# Files of bundles and backups
+BUNDLE_FILE_BYTES = 512 * MIB
+BACKUP_BYTES = 8192 * MIB  # unpacked
