@@ -8,13 +8,15 @@ KIB, MIB = 1 << 10, 1 << 20
 
 # A request's head
 URL_BYTES = 8 * KIB
-HEADER_BYTES = 32 * KIB  # all header lines together
+HEADER_BYTES = 16 * KIB  # all header lines together
 HEADER_LINES = 100
-HEAD_SECONDS = 10.0  # for the whole head, from its first byte, or from the connection on
+HEAD_SECONDS = 10.0  # for the whole head, from its first byte
+IDLE_SECONDS = 75  # between requests: longer than clients keep connections (httpx: 5 s), so that they close first
+LINGER_SECONDS = 2.0  # in which a client that was refused may read why, while what it still sends is thrown away
 
-# Bodies and answers. A body or an answer may take BODY_SECONDS, and longer if it goes at this rate on average.
-BODY_SECONDS = 20.0
-BODY_BYTES_PER_SECOND = 32 * KIB
+# Bodies and answers. A client that is slower than this for so long loses its connection.
+BYTES_PER_SECOND = 32 * KIB
+SLOW_SECONDS = 20.0
 BODY_BYTES = 64 * KIB  # that holds no table: a report takes 2 KiB
 UPLOAD_BYTES = 200 * MIB  # of a table, as it is sent, and out of its Content-Encoding
 UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
@@ -22,10 +24,14 @@ LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole
 LIST_BYTES_PER_REPORT, LIST_VALUES_PER_REPORT = 1024, 48  # on average
 
 # How many at once
-CONNECTIONS = 500  # of a process; of more, the one that has kept its request waiting longest is closed
+CONNECTIONS = 1_000  # of a process; of more, the client that has kept its connection waiting longest loses it
 REQUESTS = 250  # being answered, tables aside: about 75 ms of predictions
 TABLES = 2  # being answered, each with a thread and memory of its own
-WAITING_TABLES = 16  # whole, on disk
+LISTS = 1  # of those, that are in memory as a whole
+WAITING_TABLES = 16  # whole, on disk; more are refused
+RATED_CLIENTS = 10_000  # whose rate is known; of more, the one seen longest ago is forgotten
+SPOOL_BYTES = 1280 * MIB  # on disk: bodies of tables and answers to them
+SPOOL_MEMORY_BYTES = 64 * KIB  # of each of them, before it goes to disk
 
 # Tables
 COLUMNS = 1_000

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from crime.core import limits
+
 
 class Settings(BaseSettings):
     """`tracking_uri`: an MLflow server whose champions are served; if empty, the embedded store `mlruns` is used.
@@ -21,8 +23,8 @@ class Settings(BaseSettings):
     host: str = "0.0.0.0"
     port: int = 5000
     drain_seconds: float = 3.0  # between failing readiness and closing the socket
-    max_upload_bytes: int = 200 << 20
-    max_batch: int = 50_000
+    max_upload_bytes: int = limits.UPLOAD_BYTES
+    max_batch: int = limits.LIST_REPORTS
     rate_limit: Annotated[float, Field(ge=0)] = 0.0  # requests per second and client address; 0: no limit
     refresh_seconds: Annotated[float, Field(gt=0)] = 5.0  # between checks for a new champion
     record_seconds: Annotated[float, Field(gt=0)] = 120.0  # between writes of recorded predictions

@@ -45,20 +45,25 @@ class PredictionLog:
         rows = recorded.time.argsort(kind="stable")
         return recorded.take(rows if shadows else rows[~recorded.shadow[rows]])
 
-    def _latest_files(self) -> dict[str, bytes]:
-        """Content by path, the newest first, until they hold `MAX_PREDICTIONS`."""
-        contents: dict[str, bytes] = {}
+    def latest_paths(self) -> list[str]:
+        """The files that `read` reads: the newest first, until they hold `MAX_PREDICTIONS`. Raises `RegistryError`."""
         if self.store is None:
-            return contents
-        store, predictions = self.store, 0
+            return []
+        chosen, predictions, store = [], 0, self.store
         paths = (path for day in reversed(_days(store)) for path in reversed(store.files(day)))
         counted = ((path, count) for path in paths if (count := _record_count(path)) is not None)
         for path, count in islice(counted, MAX_FILES):
             if predictions >= MAX_PREDICTIONS:
                 break
-            contents[path] = self._contents.get(path) or store.load(path)
+            chosen.append(path)
             predictions += count
-        return contents
+        return chosen
+
+    def _latest_files(self) -> dict[str, bytes]:
+        """Content by path of `latest_paths`."""
+        if self.store is None:
+            return {}
+        return {path: self._contents.get(path) or self.store.load(path) for path in self.latest_paths()}
 
 
 def _days(store: FileStore) -> list[str]:

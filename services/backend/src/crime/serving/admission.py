@@ -1,30 +1,33 @@
 """Admission control: limits on concurrent requests, on a client's request rate, and on the size of a body.
 
 What exceeds a limit is refused at once, with 503, 429 or 413. Packed bodies are unpacked here, so that limits hold.
+A body is here as a whole before its request counts or takes a table's place: a slow client holds nothing that others
+need. So with answers to tables: they wait on disk for their client.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, closing
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crime.core import limits
 from crime.core.memory import release_free_memory
 from crime.serving.encodings import unpacked_receive
 from crime.serving.errors import error_response
 from crime.serving.metrics import REFUSED
-from crime.serving.middleware import PROBE_PATHS
+from crime.serving.middleware import BEGAN, PROBE_PATHS
+from crime.serving.protocol import CONNECTION
+from crime.serving.spool import TABLE_BODY, Spool, SpooledAnswer, SpoolFile
 from crime.serving.state import AppState
 
-MAX_REQUESTS = 250  # open at once, tables aside: about 75 ms of predictions
-MAX_BATCHES = 2  # tables answered at a time, each with a thread and memory of its own
-MAX_WAITING_BATCHES = 16  # tables that wait for one of those; more are refused
-BATCH_PATHS = ("/predict/batch", "/invocations", "/review")
-BATCH_ENDINGS = ("/infer", ":predict")  # of the paths of other protocols
-MAX_BODY_BYTES = 1 << 20  # of a body that holds no table
-MAX_CLIENTS = 10_000  # with a token bucket; of more, the least recently seen loses its bucket
+TABLE_PATHS = ("/predict/batch", "/invocations", "/review")
+TABLE_ENDINGS = ("/infer", ":predict")  # of the paths of other protocols
+READ_BY_BLOCK = (b"text/csv", b"application/vnd.apache.arrow.stream", b"multipart/form-data")  # by `/predict/batch`
 
 
 class TokenBucket:
@@ -48,72 +51,144 @@ class TokenBucket:
 
 
 class AdmissionControl:
-    """The outermost middleware, so that a refusal costs little. Probes are never refused."""
+    """Middleware outside of all that a request costs. Probes are never refused."""
 
     def __init__(self, app: ASGIApp, state: AppState):
         self.app, self.state = app, state
         self.rate_limit = state.settings.rate_limit
         self.buckets: OrderedDict[str, TokenBucket] = OrderedDict()  # by client address, least recently seen first
-        self.batch_slots = asyncio.Semaphore(MAX_BATCHES)
-        self.admitted_batches = 0  # answered or waiting
+        self.spool = Spool()
+        self.table_places, self.list_places = asyncio.Semaphore(limits.TABLES), asyncio.Semaphore(limits.LISTS)
+        self.tables = 0  # answered, or whole and waiting
+        self.apart = 0  # requests that are open but do not count: tables, and those whose body is not here yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBE_PATHS:
             await self.app(scope, receive, send)
-        elif self.rate_limit and not self._take_token(scope):
-            await _refuse("client", 429, "more requests than one client may make", scope, send)
-        elif scope["path"] in BATCH_PATHS or scope["path"].endswith(BATCH_ENDINGS):
-            limit = self.state.settings.max_upload_bytes
-            await self._answer_batch(scope, _limit_body(unpacked_receive(scope, receive), limit), send)
-        elif len(self.state.open_requests) - self.admitted_batches > MAX_REQUESTS:
-            await _refuse("requests", 503, "too many requests at once", scope, send)
-        else:
-            await self.app(scope, _limit_body(unpacked_receive(scope, receive), MAX_BODY_BYTES), send)
+            return
+        try:
+            if self.rate_limit and not self._take_token(scope):
+                raise _refusal("client", 429, "more requests than one client may make")
+            if scope["path"] in TABLE_PATHS or scope["path"].endswith(TABLE_ENDINGS):
+                await self._answer_table(scope, receive, send)
+            else:
+                await self._answer(scope, receive, send)
+        except HTTPException as error:
+            answer = error_response(scope["path"], error.status_code, error.detail, error.headers)
+            await answer(scope, receive, send)
 
     def _take_token(self, scope: Scope) -> bool:
         """Whether the client's rate allows this request."""
         client = (scope["client"] or ("",))[0]
         bucket = self.buckets.setdefault(client, TokenBucket(self.rate_limit))
         self.buckets.move_to_end(client)
-        if len(self.buckets) > MAX_CLIENTS:
+        if len(self.buckets) > limits.RATED_CLIENTS:
             self.buckets.popitem(last=False)
         return bucket.take()
 
-    async def _answer_batch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a table once a slot is free; refuse it if too many wait already."""
-        if self.admitted_batches >= MAX_BATCHES + MAX_WAITING_BATCHES:
-            await _refuse("batches", 503, "too many requests at once", scope, send)
-            return
-        self.admitted_batches += 1
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that holds no table, unless too many are open."""
+        parts: list[bytes] = []
+        self.apart += 1
         try:
-            async with self.batch_slots:
-                await self.app(scope, receive, send)
+            is_whole = await _read_body(scope, receive, parts.append, limits.BODY_BYTES)
         finally:
-            self.admitted_batches -= 1
-            if not self.admitted_batches:
+            self.apart -= 1
+        if not is_whole:
+            return
+        if len(self.state.open_requests) - self.apart > limits.REQUESTS:
+            raise _refusal("requests", 503, "too many requests at once")
+        whole: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
+
+        async def receive_whole() -> Message:
+            nonlocal whole
+            if whole is None:
+                return await receive()
+            message, whole = whole, None
+            return message
+
+        scope[BEGAN] = time.perf_counter()
+        await self.app(scope, receive_whole, send)
+
+    async def _answer_table(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a table once it is here as a whole and there is a place; refuse it if too many wait already."""
+        self._check_places()
+        refuse = scope.get("extensions", {}).get(CONNECTION, {}).get("refuse")
+
+        def drop() -> None:
+            if refuse:
+                refuse("slow", 408, "too slow while others wait: try again in a second")
+
+        self.apart += 1
+        try:
+            with closing(SpoolFile(self.spool, drop)) as body, closing(SpoolFile(self.spool, drop)) as answer:
+                if await _read_body(scope, receive, body.append, self.state.settings.max_upload_bytes):
+                    body.waits_for_client = False
+                    self._check_places()
+                    scope[TABLE_BODY] = body
+                    await self._answer_whole_table(scope, body.receive(receive), SpooledAnswer(answer, send))
+        finally:
+            self.apart -= 1
+
+    def _check_places(self) -> None:
+        if self.tables >= limits.TABLES + limits.WAITING_TABLES:
+            raise _refusal("batches", 503, "too many requests at once")
+
+    async def _answer_whole_table(self, scope: Scope, receive: Receive, answer: SpooledAnswer) -> None:
+        self.tables += 1
+        forwarding = asyncio.create_task(answer.forward())
+        try:
+            async with AsyncExitStack() as places:
+                if not _is_read_by_block(scope):
+                    await places.enter_async_context(self.list_places)
+                await places.enter_async_context(self.table_places)
+                scope[BEGAN] = time.perf_counter()
+                await self.app(scope, receive, answer.write)
+        except BaseException:
+            forwarding.cancel()
+            raise
+        finally:
+            self.tables -= 1
+            if not self.tables:
                 await run_in_threadpool(release_free_memory)
+        answer.file.waits_for_client = True
+        await forwarding
 
 
-async def _refuse(bound: str, status: int, why: str, scope: Scope, send: Send) -> None:
+def _refusal(bound: str, status: int, why: str) -> HTTPException:
     REFUSED.labels(bound).inc()
-    answer = error_response(scope["path"], status, f"{why}: try again in a second", {"Retry-After": "1"})
-    await answer(scope, _nothing, send)
+    return HTTPException(status, f"{why}: try again in a second", {"Retry-After": "1"})
 
 
-async def _nothing() -> Message:
-    return {"type": "http.disconnect"}
+def _is_read_by_block(scope: Scope) -> bool:
+    """Whether a table is read a block at a time, so that it takes little memory."""
+    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return scope["path"] == "/predict/batch" and kind.partition(b";")[0].strip().lower() in READ_BY_BLOCK
 
 
-def _limit_body(receive: Receive, limit: int) -> Receive:
-    """`receive` that raises 413 once the body is larger than `limit`."""
-    size = 0
+async def _read_body(
+    scope: Scope, receive: Receive, write: Callable[[bytes], Awaitable[None] | None], limit: int
+) -> bool:
+    """Read a whole body out of its Content-Encoding. Returns False if the client hung up before its end.
 
-    async def limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
+    Raises 413 as soon as the body is larger than `limit`, whatever length it tells; 400 and 415 for its encoding.
+    """
+    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    size = int(told) if told.isdigit() and len(told) < 20 else 0
+    receive = unpacked_receive(scope, receive)
+    is_whole, read = False, 0
+    while not is_whole:
+        if max(size, read) > limit:
+            REFUSED.labels("body").inc()
             raise HTTPException(413, f"the body is larger than {limit:,} bytes")
-        return message
-
-    return limited
+        message = await receive()
+        if message["type"] != "http.request":
+            return False
+        piece = message.get("body", b"")
+        read += len(piece)
+        if read <= limit and piece:
+            written = write(piece)
+            if written is not None:
+                await written
+        is_whole = not message.get("more_body", False) and read <= limit
+    return True

@@ -80,8 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router, responses={} if module is health else REFUSED_RESPONSES)
     if not traced:  # FastAPI makes the span of a request where it finds the route, which DirectPredict skips
         app.add_middleware(DirectPredict, handlers=app.exception_handlers)
-    app.add_middleware(RequestLog, state=state)
     app.add_middleware(AdmissionControl, state=state)
+    app.add_middleware(RequestLog, state=state)
     app.add_middleware(TranslatedAnswers)
     add_error_handlers(app, [route for module in ROUTES for route in module.router.routes])
     return app

@@ -1,6 +1,5 @@
 """Request bodies, read within the server's limits, and JSON parsed and written faster than FastAPI does."""
 
-import tempfile
 from collections.abc import Mapping
 from typing import IO, Any, TypeVar
 
@@ -12,10 +11,10 @@ from starlette.exceptions import HTTPException
 
 from crime.serving.dependencies import settings_of
 from crime.serving.errors import MAX_PROBLEMS
+from crime.serving.spool import TABLE_BODY, SpoolFile
 
 # Limits per report, on average, of a body that is parsed as a whole: its objects take many times the body's size.
 BYTES_PER_REPORT, VALUES_PER_REPORT = 1024, 48
-SPOOL_BYTES = 1 << 20  # larger bodies wait on disk
 Parsed = TypeVar("Parsed")
 
 
@@ -24,25 +23,10 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
 
 
-def check_length(request: Request) -> None:
-    """Raise 413 if the announced length of the body is too large."""
-    limit, length = settings_of(request).max_upload_bytes, request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > limit:
-        raise HTTPException(413, f"the body is larger than {limit:,} bytes")
-
-
-async def spool_body(request: Request) -> IO[bytes]:
-    """The body, on disk if it is large."""
-    check_length(request)
-    file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 (closed when the answer ends)
-    try:
-        async for chunk in request.stream():
-            file.write(chunk)
-    except HTTPException:
-        file.close()
-        raise
-    file.seek(0)
-    return file
+def table_body(request: Request) -> IO[bytes]:
+    """The body of a request to one of admission control's `TABLE_PATHS`, at its start. It is on disk if it is large."""
+    body: SpoolFile = request.scope[TABLE_BODY]
+    return body.open()
 
 
 def read_list_body(file: IO[bytes], request: Request) -> bytes:

@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter("crime_requests_total", "Requests answered", ["method", "route", "status"])
 REFUSED = Counter("crime_requests_refused_total", "Requests refused because too many came at once", ["bound"])
+DROPPED = Counter("crime_connections_dropped_total", "Connections closed for what their client did", ["reason"])
 LATENCY = Histogram(
     "crime_request_seconds",
     "Time from request to the end of the answer",

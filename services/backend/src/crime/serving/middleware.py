@@ -1,4 +1,4 @@
-"""Middleware that counts, times and logs requests, and adds request ids and security headers to answers."""
+"""Middleware that counts, times and logs requests, and adds request ids to answers."""
 
 import os
 import re
@@ -15,12 +15,8 @@ from crime.serving.state import AppState
 log = structlog.get_logger()
 METHODS = ("GET", "POST", "HEAD", "DELETE", "PUT", "PATCH", "OPTIONS")
 PROBE_PATHS = ("/health", "/ready", "/metrics")  # not logged, never refused
-# answers are data for the client that asked: never framed, never taken for another media type, never cached
-SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-store"),
-]
+HUNG_UP = 499  # status in log and metrics of a request whose client went, or was too slow, before its end came
+BEGAN = "crime.began"  # key of a request's scope: when its body was whole, by `time.perf_counter`
 REQUEST_ID = re.compile(rb"[\w.-]{1,64}")
 
 
@@ -42,7 +38,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 500
+        start, status = time.perf_counter(), HUNG_UP
         sent_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else os.urandom(16).hex().encode()
 
@@ -50,15 +46,18 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *SECURITY_HEADERS]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
                 if self.state.draining:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except BaseException:
+            status = 500
+            raise
         finally:
-            seconds = time.perf_counter() - start
+            seconds = time.perf_counter() - scope.get(BEGAN, start)
             route = getattr(scope.get("route"), "path", "(none)")
             method = scope["method"] if scope["method"] in METHODS else "(other)"
             requests, latency = _route_metrics(method, route, status)

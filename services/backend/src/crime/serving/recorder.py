@@ -20,7 +20,7 @@ from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.monitoring.challenger import ChallengerComparison, compare_challenger
 from crime.monitoring.drift_report import DriftReport, drift_report
-from crime.monitoring.performance import read_performance
+from crime.monitoring.performance import WeeklyPerformance, read_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import PredictionRecord, RecordedPredictions, stack_fields
 from crime.reports.schema import DETAIL_LEVELS
@@ -47,6 +47,9 @@ class Recorder:
         self._seen = 0  # predictions since the last flush, those that were sampled out included
         self._flushed: deque[PredictionRecord] = deque(maxlen=MAX_PENDING)  # read back where there is no store
         self._lock = threading.Lock()
+        self._added = 0  # predictions ever
+        self._drift: tuple[float, object, DriftReport] | None = None  # the latest: when begun, made of what, report
+        self._drift_lock = threading.Lock()
 
     def add(self, version: str, prediction: Prediction, report_number: str, fields: ReportFields) -> None:
         """Record one answer. Of more than `MAX_PENDING`, a random sample is kept.
@@ -59,6 +62,7 @@ class Recorder:
         record = PredictionRecord(self._clock(), version, prediction, report_number, fields)
         with self._lock:
             self._seen += 1
+            self._added += 1
             if len(self._pending) < MAX_PENDING:
                 self._pending.append(record)
                 return
@@ -80,6 +84,7 @@ class Recorder:
             rows = np.flatnonzero(np.random.random(len(level_index)) < self.share)
             slots = self._seen + np.arange(len(rows))
             self._seen += len(rows)
+            self._added += len(rows)
             slots = np.where(slots < MAX_PENDING, slots, np.random.randint(0, slots + 1))
             has_slot = slots < MAX_PENDING  # only these rows become records
             for row, slot in zip(rows[has_slot].tolist(), slots[has_slot].tolist(), strict=True):
@@ -131,9 +136,24 @@ class Recorder:
             own = list(self._pending) if self.log.store else [*self._flushed, *self._pending]
         return self.log.read(own, shadows)
 
-    def drift(self, model: CategoryBundle) -> DriftReport:
-        """Compare the latest predictions with the model's reference, and set the metrics. Raises `RegistryError`."""
-        report = drift_report(model, self.recorded(), read_performance(self.log.store))
+    def drift(self, model: CategoryBundle, asked_at: float) -> DriftReport:
+        """Compare the latest predictions with the model's reference, and set the metrics. Raises `RegistryError`.
+
+        Computed once at a time, as it takes 60 MB for a moment, and kept until something is recorded. All who wait
+        meanwhile get the next one. `asked_at`: when this was asked for, by `time.monotonic`.
+        """
+        with self._drift_lock:
+            if self._drift and self._drift[0] >= asked_at:
+                return self._drift[2]
+            began, performance = time.monotonic(), read_performance(self.log.store)
+            made_of = (model.version, self._added, self.log.latest_paths(), performance)
+            kept = self._drift[2] if self._drift and self._drift[1] == made_of else None
+            report = kept or self._measure_drift(model, performance)
+            self._drift = began, made_of, report
+            return report
+
+    def _measure_drift(self, model: CategoryBundle, performance: list[WeeklyPerformance]) -> DriftReport:
+        report = drift_report(model, self.recorded(), performance)
         DRIFT.clear()
         for feature in report.features:
             DRIFT.labels(feature.feature).set(feature.psi)
@@ -161,7 +181,7 @@ class Recorder:
             try:
                 await run_in_threadpool(self.flush)
                 if model := self.models.category_model:
-                    await run_in_threadpool(self.drift, model)
+                    await run_in_threadpool(self.drift, model, time.monotonic())
                 await run_in_threadpool(release_free_memory)  # comparing takes tens of MB
             except Exception as error:  # monitoring must never stop predictions
                 log.error("monitoring failed", why=str(error))

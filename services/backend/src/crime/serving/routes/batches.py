@@ -19,7 +19,7 @@ from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.reports.sources import FIELDS, SOURCES
 from crime.serving.answers import prediction_rows
-from crime.serving.bodies import check_length, json_response, media_type, read_list_body, spool_body
+from crime.serving.bodies import json_response, media_type, read_list_body, table_body
 from crime.serving.column_table import not_read
 from crime.serving.dependencies import model_of, predictions_of, settings_of
 from crime.serving.errors import BODY_RESPONSES, Responses, field_problem, json_problem, table_problem
@@ -100,8 +100,7 @@ async def predict_batch(
         _answer_csv, score=score, champion=champion, day_first=day_first, mapping=mapping, language=language
     )
     if body_type == "multipart/form-data":
-        check_length(request)
-        form = await request.form()
+        form = await request.form(max_files=1, max_fields=16)
         upload = next((part for part in form.values() if not isinstance(part, str)), None)
         if upload is None:
             raise field_problem("file", None, "expected an uploaded CSV file in the form field `file`")
@@ -110,7 +109,7 @@ async def predict_batch(
         raise field_problem("day_first", day_first, "expected with a CSV table; in JSON and Arrow the month is first")
     if mapping and body_type in ("application/json", ARROW_TYPE):
         raise field_problem("columns", columns, "expected with a CSV table; in JSON and Arrow use LAPD's names")
-    body = await spool_body(request)
+    body = table_body(request)
     if body_type == "application/json":
         return await run_in_threadpool(_answer_list, champion, body, request, score)
     if body_type == ARROW_TYPE:

@@ -12,7 +12,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.model_names import CATEGORY_MODEL
-from crime.serving.bodies import body_schema, parse_json, read_list_body, spool_body
+from crime.serving.bodies import body_schema, parse_json, read_list_body, table_body
 from crime.serving.dependencies import manager_of, named_model
 from crime.serving.errors import KserveError, protocol_responses
 from crime.serving.payloads.mlflow_scoring import Instances, Predictions, records_table
@@ -54,7 +54,7 @@ async def ready(name: str, request: Request) -> dict[str, Any]:
 async def predict(name: str, request: Request) -> Response:
     """Predict the reports in `instances`. One that can't be read has an `error`."""
     model = named_model(request, name)
-    with await spool_body(request) as file:
+    with table_body(request) as file:
         return await run_in_threadpool(_predict, model, file, request)
 
 

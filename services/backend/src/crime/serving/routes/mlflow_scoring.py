@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS
-from crime.serving.bodies import body_schema, json_response, media_type, parse_json, read_list_body, spool_body
+from crime.serving.bodies import body_schema, json_response, media_type, parse_json, read_list_body, table_body
 from crime.serving.column_table import ColumnTable
 from crime.serving.dependencies import model_of, predictions_of, settings_of
 from crime.serving.errors import MlflowError, protocol_responses
@@ -44,7 +44,7 @@ async def version(request: Request) -> str:
 )
 async def invocations(request: Request) -> Response:
     """MLflow's scoring protocol: JSON (`dataframe_split`, `dataframe_records`, `inputs`, `instances`) or CSV."""
-    with await spool_body(request) as file:
+    with table_body(request) as file:
         return await run_in_threadpool(_invoke, model_of(request), file, request)
 
 

@@ -25,7 +25,7 @@ from crime.registry.kinds import Model as LoadedModel
 from crime.registry.promotion import set_challenger, withdraw_challenger
 from crime.registry.protocol import CHAMPION
 from crime.registry.protocol import ModelVersion as RegistryVersion
-from crime.serving.dependencies import ModelManagerDep, RecorderDep, SettingsDep
+from crime.serving.dependencies import RECORD_LIMIT, ModelManagerDep, RecorderDep, SettingsDep
 from crime.serving.errors import BODY_RESPONSES, Responses
 from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.models import (
@@ -223,9 +223,9 @@ def rollback(name: str, manager: ModelManagerDep, wanted: Rollback) -> Decision:
 
 
 @router.get(f"/models/{CATEGORY_MODEL}/challenger", responses={404: {"description": "no challenger"}})
-def challenger(recorder: RecorderDep) -> Challenger:
+async def challenger(recorder: RecorderDep) -> Challenger:
     """The challenger compared with the champion on the latest 20,000 recorded predictions."""
-    comparison = recorder.compare_challenger()
+    comparison = await to_thread.run_sync(recorder.compare_challenger, limiter=RECORD_LIMIT)
     if comparison is None:
         raise HTTPException(404, f"no challenger of {CATEGORY_MODEL}")
     return Challenger(**asdict(comparison))

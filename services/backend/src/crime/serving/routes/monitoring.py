@@ -5,10 +5,11 @@ import socket
 import time
 from dataclasses import asdict
 
+from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Request
 
 from crime.core.errors import RegistryError
-from crime.serving.dependencies import ModelManagerDep, RecorderDep, state_of
+from crime.serving.dependencies import RECORD_LIMIT, ModelManagerDep, RecorderDep, state_of
 from crime.serving.payloads.monitoring import Drifts, Pod, TrafficMinute
 from crime.serving.traffic import latency_buckets, latency_quantiles
 
@@ -17,7 +18,7 @@ STARTED = time.time()
 
 
 @router.get("/drift")
-def drifts(manager: ModelManagerDep, recorder: RecorderDep) -> Drifts:
+async def drifts(manager: ModelManagerDep, recorder: RecorderDep) -> Drifts:
     """Whether the latest 1,000 recorded predictions differ from what the champion was trained on.
 
     And how good the predictions of each week are expected to be (`estimated`), beside how good they were once crime
@@ -27,9 +28,10 @@ def drifts(manager: ModelManagerDep, recorder: RecorderDep) -> Drifts:
     if model is None:
         raise HTTPException(503, "no model to compare with")
     try:
-        return Drifts.from_report(recorder.drift(model), model)
+        report = await to_thread.run_sync(recorder.drift, model, time.monotonic(), limiter=RECORD_LIMIT)
     except RegistryError as error:
         raise HTTPException(503, str(error)) from None
+    return Drifts.from_report(report, model)
 
 
 @router.get("/pod")

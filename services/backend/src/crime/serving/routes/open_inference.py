@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORY_NAMES
-from crime.serving.bodies import body_schema, json_response, parse_json, read_list_body, spool_body
+from crime.serving.bodies import body_schema, json_response, parse_json, read_list_body, table_body
 from crime.serving.dependencies import named_model, predictions_of, settings_of, state_of
 from crime.serving.errors import KserveError, field_problem, protocol_responses
 from crime.serving.payloads.open_inference import (
@@ -95,7 +95,7 @@ async def infer(name: str, request: Request, version: str | None = None) -> Resp
     Tensors may follow the JSON as bytes, as the protocol's binary data extension says; so may the answer's.
     """
     model = named_model(request, name, version)
-    with await spool_body(request) as file:
+    with table_body(request) as file:
         return await run_in_threadpool(_infer, model, file, request)
 
 

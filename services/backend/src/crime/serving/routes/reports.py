@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import numpy as np
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
@@ -21,11 +22,12 @@ from crime.serving.routes.forecasts import query_problem
 router = APIRouter()
 DAY_PATTERN = r"^[12]\d{3}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?$"
 MAX_DISTRICT = 9999
+COUNT_LIMIT = CapacityLimiter(2)  # counting a million reports takes 50 MB
 Day = Annotated[str | None, Query(pattern=DAY_PATTERN, description="a day, or a month as 2020-01")]
 
 
 @router.get("/reports", tags=["reports"])
-def reports(
+async def reports(
     request: Request,
     area: Annotated[list[Annotated[int, Field(ge=1, le=21)]] | None, Query(description="area numbers")] = None,
     district: Annotated[
@@ -52,10 +54,13 @@ def reports(
     table = _table_days(counted)
     days = _days(model, first, last)
     keys = list(CATEGORIES)
-    chosen = counted.matches(
-        days, area or (), district or (), [keys.index(name) for name in category or ()], code or (), shift or ()
-    )
-    return _counts(model, counted.take(chosen), table, days)
+    categories = [keys.index(name) for name in category or ()]
+
+    def count() -> Counts:
+        chosen = counted.matches(days, area or (), district or (), categories, code or (), shift or ())
+        return _counts(model, counted.take(chosen), table, days)
+
+    return await to_thread.run_sync(count, limiter=COUNT_LIMIT)
 
 
 def _counts(model: CategoryBundle, chosen: CountedReports, table: tuple[int, int], days: tuple[int, int]) -> Counts:

@@ -10,7 +10,7 @@ from crime.classifier.bundle import CategoryBundle
 from crime.classifier.review.served import RunningReview
 from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
-from crime.serving.bodies import spool_body
+from crime.serving.bodies import table_body
 from crime.serving.dependencies import ReviewDecisionsDep, model_of
 from crime.serving.errors import BODY_RESPONSES, table_problem
 from crime.serving.formats.csv import labelled_blocks, open_csv
@@ -39,7 +39,7 @@ async def review(
     `crime review` judges any table by models that did not learn from the record.
     """
     champion = model_of(request)
-    body = await spool_body(request)
+    body = table_body(request)
     return await run_in_threadpool(_review_table, champion, body, top, day_first)
 
 

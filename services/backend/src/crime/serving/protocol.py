@@ -1,0 +1,193 @@
+"""HTTP connections with bounds on what one client can take: uvicorn's protocol bounds neither heads nor slowness.
+
+A client beyond a bound is told so, where no answer to it has begun, and its connection is closed.
+"""
+
+import asyncio
+
+import httptools
+from pydantic_core import to_json
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from crime.core import limits
+from crime.serving.metrics import DROPPED
+
+CONNECTION = "crime.connection"  # extension of a request's scope: how to `refuse` its client
+MAX_PIPELINED = 16  # requests that wait for the answer to the one before on the same connection
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection. `look` has to be called about every second: it closes the connection of a client that is too slow.
+
+    moved_at: when bytes last came or went, in the event loop's time. credit: seconds that the client may still be slow.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.url = b""
+        self.is_refused = self._any_request = False
+        self._unparsed_bytes = self._header_bytes = self._header_lines = 0  # since the head began, or a part of a body
+        self._head_began_at: float | None = None
+        self._moved_bytes, self._buffered_bytes, self.credit = 0, 0, limits.SLOW_SECONDS
+        self.moved_at = self._looked_at = self.loop.time()
+        if len(self.connections) > limits.CONNECTIONS:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection whose client has kept it waiting longest; this one if no other waits."""
+        others = [one for one in self.connections if isinstance(one, BoundedProtocol) and one.waits_for_client]
+        longest = min(others, key=lambda one: one.moved_at, default=self)
+        longest.refuse("connections", 503, "too many connections at once: try again in a second")
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether the next step is the client's: a request, the rest of one, or to read its answer."""
+        cycle = self.cycle
+        if self.is_refused:
+            return False
+        return cycle is None or cycle.response_complete or self._body_is_missing or self.flow.write_paused
+
+    @property
+    def _body_is_missing(self) -> bool:
+        return self.cycle.more_body and not self.flow.read_paused and not self.cycle.response_complete
+
+    # What comes in. The parser calls the methods `on_...`, and wraps what they raise.
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_refused:
+            return
+        self._unset_keepalive_if_required()
+        self.moved_at = self.loop.time()
+        self._moved_bytes += len(data)
+        self._unparsed_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # no other protocol is spoken here: it is answered as a request in HTTP
+        except httptools.HttpParserError:
+            self.refuse("not http", 400, "not a request in HTTP/1.1")
+        if self._unparsed_bytes > limits.URL_BYTES + limits.HEADER_BYTES:  # a URL or line that does not end
+            self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {CONNECTION: {"refuse": self.refuse}}
+        self._header_bytes = self._header_lines = 0
+        self._head_began_at = self.moved_at
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > limits.URL_BYTES:
+            self._refuse_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        self._header_lines += 1
+        if self._header_bytes > limits.HEADER_BYTES or self._header_lines > limits.HEADER_LINES:
+            self._refuse_head()
+        elif not self.is_refused:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head_began_at, self._any_request = None, True
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self.refuse("pipelined", 503, "too many requests at once on one connection")
+        if not self.is_refused:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unparsed_bytes = 0
+        if not self.is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unparsed_bytes = 0
+        if not self.is_refused:
+            super().on_message_complete()
+
+    # What goes out
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._buffered_bytes = self.transport.get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        self._count_written()
+        super().resume_writing()
+
+    def _count_written(self) -> None:
+        """Count what left the buffer; nothing enters it while writing is paused."""
+        left = self.transport.get_write_buffer_size()
+        if left < self._buffered_bytes:
+            self._moved_bytes += self._buffered_bytes - left
+            self.moved_at = self.loop.time()
+        self._buffered_bytes = left
+
+    # Bounds
+
+    def look(self, now: float) -> None:
+        """Close the connection if its client is too slow, or does not stop sending after its answer."""
+        if self.flow.write_paused:
+            self._count_written()
+        elapsed, self._looked_at = now - self._looked_at, now
+        moved, self._moved_bytes = self._moved_bytes, 0
+        cycle = self.cycle
+        if self.is_refused:
+            return
+        if self._head_began_at is not None and now - self._head_began_at > limits.HEAD_SECONDS:
+            self.refuse("slow", 408, f"the head of the request took more than {limits.HEAD_SECONDS:g} seconds")
+        elif not self._any_request and now - self.moved_at > limits.IDLE_SECONDS:
+            self.transport.close()
+        elif cycle is not None and (self._body_is_missing or self.flow.write_paused):
+            self.credit = min(limits.SLOW_SECONDS, self.credit + moved / limits.BYTES_PER_SECOND - elapsed)
+            if self.credit < 0:
+                rate = limits.BYTES_PER_SECOND >> 10
+                self.refuse("slow", 408, f"less than {rate} KiB a second for {limits.SLOW_SECONDS:g} seconds")
+        else:
+            self.credit = limits.SLOW_SECONDS
+            if cycle is not None and cycle.response_complete and cycle.more_body:  # it was refused, and sends on
+                self._close_soon()
+
+    def _refuse_head(self) -> None:
+        if len(self.url) > limits.URL_BYTES:
+            self.refuse("head", 414, f"the URL is longer than {limits.URL_BYTES:,} bytes")
+        else:
+            bound = f"{limits.HEADER_BYTES:,} bytes or {limits.HEADER_LINES} lines of headers"
+            self.refuse("head", 431, f"more than {bound}")
+
+    def refuse(self, reason: str, status: int, why: str) -> None:
+        """Answer an error and close the connection; answers that are on their way to the client are finished first."""
+        if self.is_refused:
+            return
+        self.is_refused = True
+        DROPPED.labels(reason).inc()
+        self._unset_keepalive_if_required()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if cycle.more_body and not (cycle.response_started or self.pipeline):
+                cycle.disconnected = True
+                cycle.message_event.set()
+            elif cycle.more_body or self.flow.write_paused:
+                self.transport.abort()
+                return
+            else:  # what is refused came after requests that are being answered, of which this is the last
+                cycle.keep_alive = False
+                return
+        body = to_json({"detail": why})
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + body)
+        self._close_soon()
+
+    def _close_soon(self) -> None:
+        """End the answer at once and the connection a little later: a client that is still sending can read why."""
+        self.is_refused = True
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(limits.LINGER_SECONDS, self.transport.abort)

@@ -1,0 +1,44 @@
+"""A friendly client: one report every 20 ms over a kept connection, until its standard input closes.
+
+Run as a script in a process of its own; it ends with a line of JSON: how many were sent, what failed, and the 99th
+percentile of the time to an answer in milliseconds.
+"""
+
+import json
+import sys
+import threading
+import time
+
+import httpx
+from reports import SMALLEST_REPORT
+
+PAUSE_SECONDS = 1 / 50
+
+
+def main(url: str) -> None:
+    """Ask `url` until standard input closes."""
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    seconds: list[float] = []
+    failures: list[str] = []
+    with httpx.Client(base_url=url, timeout=10) as client:
+        client.post("/predict", json=SMALLEST_REPORT)
+        print("ready", flush=True)
+        due = time.perf_counter()
+        while not ended.is_set():
+            start = time.perf_counter()
+            try:
+                answer = client.post("/predict", json=SMALLEST_REPORT)
+                if answer.status_code != 200:
+                    failures.append(f"{answer.status_code} {answer.text[:100]}")
+            except httpx.HTTPError as error:
+                failures.append(repr(error))
+            seconds.append(time.perf_counter() - start)
+            due = max(due + PAUSE_SECONDS, time.perf_counter() - 1)
+            time.sleep(max(0.0, due - time.perf_counter()))
+    slow = sorted(seconds)[int(len(seconds) * 0.99)] * 1e3
+    print(json.dumps({"sent": len(seconds), "failures": failures[:10], "p99": slow, "slowest": max(seconds) * 1e3}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,117 @@
+"""A backend under a pod's memory limit, and a friendly client that is asked for beside every attack."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from harness import Backend
+
+ROOT = Path(__file__).parents[2]
+TIMES_USUAL = 5  # how much slower its slowest hundredth may become
+LEAST_P99 = 5.0  # milliseconds, below which scheduling of the machine is all that is measured
+
+
+def pod_memory(component: str) -> int:
+    """The memory limit of a pod in bytes, as the chart sets it."""
+    values = yaml.safe_load((ROOT / "charts/crime-prediction/values.yaml").read_text())
+    text = values[component]["resources"]["limits"]["memory"]
+    return int(text[:-2]) << {"Mi": 20, "Gi": 30}[text[-2:]]
+
+
+class MemoryLimit:
+    """A control group with a pod's memory limit; none where this machine lets us make none."""
+
+    def __init__(self, size: int):
+        self.folder = self._make(size)
+
+    @staticmethod
+    def _make(size: int) -> Path | None:
+        for parent, name in (
+            (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+            (Path("/sys/fs/cgroup"), "memory.max"),
+        ):
+            folder = parent / f"crime-hostile-{os.getpid()}"
+            try:
+                folder.mkdir()
+                (folder / name).write_text(str(size))
+                return folder
+            except OSError:
+                if folder.exists():
+                    folder.rmdir()
+        return None
+
+    def hold(self, process: int) -> None:
+        if self.folder:
+            (self.folder / "cgroup.procs").write_text(str(process))
+
+    def remove(self) -> None:
+        if self.folder:
+            self.folder.rmdir()
+
+
+@dataclass
+class Pod:
+    """A backend under its memory limit. `usual_p99`: of the friendly client without an attack, in milliseconds."""
+
+    backend: Backend
+    limit: int
+    usual_p99: float = 0.0
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.backend.url.removeprefix("http://").split(":")
+        return host, int(port)
+
+    def peak_memory(self) -> int:
+        """The most memory that the process held since `forget_peak`, in bytes."""
+        lines = Path(f"/proc/{self.backend.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) << 10
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.backend.process.pid}/clear_refs").write_text("5")
+
+    @contextmanager
+    def friendly(self) -> Iterator[dict[str, Any]]:
+        """Let the friendly client ask meanwhile; what it has seen is in the dictionary at the end."""
+        script = Path(__file__).with_name("friendly.py")
+        client = subprocess.Popen(
+            [sys.executable, str(script), self.backend.url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+            text=True,
+        )
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+        seen: dict[str, Any] = {}
+        try:
+            yield seen
+        finally:
+            seen |= json.loads(client.communicate()[0].splitlines()[-1])
+
+    @contextmanager
+    def attacked(self, what: str) -> Iterator[None]:
+        """An attack: the friendly client loses nothing and stays quick, and the process stays within its memory."""
+        self.forget_peak()
+        before = self.peak_memory()
+        with self.friendly() as seen:
+            start = time.monotonic()
+            yield
+            time.sleep(max(0.0, 4 - (time.monotonic() - start)))  # long enough for a 99th percentile
+        peak = self.peak_memory()
+        line = f"{what}: {before >> 20} -> {peak >> 20} MiB, p99 {seen['p99']:.1f} ms of {seen['sent']}"
+        print(line)
+        self.lines.append(line)
+        assert self.backend.process.poll() is None, "the process died"
+        assert seen["failures"] == []
+        assert peak < self.limit
+        assert seen["p99"] < TIMES_USUAL * max(self.usual_p99, LEAST_P99), line
