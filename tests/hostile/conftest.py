@@ -7,7 +7,7 @@ import pytest
 from harness import start_backend, trained_store
 from hostile.pod import MemoryLimit, Pod, pod_memory
 
-USUAL_SECONDS = 5.0  # for which the friendly client is measured without an attack
+USUAL_SECONDS = 10.0  # for which the friendly client is measured without an attack
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def start_pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         if not {"mlruns", "tracking_uri", "model_dir"} & set(settings):
             settings["mlruns"] = trained_store().copy(tmp_path_factory.mktemp("hostile") / "mlruns").mlruns
         limit = pod_memory("backend")
-        pod, group = Pod(start_backend(**settings), limit), MemoryLimit(limit)
+        pod, group = Pod(start_backend(None, **settings), limit), MemoryLimit(limit)
         started.append((pod, group))
         group.hold(pod.backend.process.pid)
         with pod.friendly() as seen:

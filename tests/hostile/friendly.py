@@ -17,15 +17,15 @@ PAUSE_SECONDS = 1 / 50
 
 def main(url: str) -> None:
     """Ask `url` until standard input closes."""
-    ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    waiting = threading.Thread(target=sys.stdin.read, daemon=True)
+    waiting.start()
     seconds: list[float] = []
     failures: list[str] = []
     with httpx.Client(base_url=url, timeout=10) as client:
         client.post("/predict", json=SMALLEST_REPORT)
         print("ready", flush=True)
         due = time.perf_counter()
-        while not ended.is_set():
+        while waiting.is_alive():
             start = time.perf_counter()
             try:
                 answer = client.post("/predict", json=SMALLEST_REPORT)

@@ -7,14 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 from clock import Clock
-from crime.serving.admission import (
-    MAX_BATCHES,
-    MAX_BODY_BYTES,
-    MAX_REQUESTS,
-    MAX_WAITING_BATCHES,
-    AdmissionControl,
-    TokenBucket,
-)
+from crime.core import limits
+from crime.serving.admission import AdmissionControl, TokenBucket
 from crime.serving.state import AppState
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -80,7 +74,7 @@ def test_one_client_is_slowed_down_and_others_are_not(
 def test_the_client_seen_longest_ago_is_forgotten_first(
     make_state: MakeState, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crime.serving.admission.MAX_CLIENTS", 2)
+    monkeypatch.setattr(limits, "RATED_CLIENTS", 2)
     app = AdmissionControl(ECHO, make_state(rate_limit=1))
 
     async def status(address: str) -> int:
@@ -101,7 +95,7 @@ def test_beyond_the_bound_on_open_requests_new_ones_are_refused(
     refused = metric("crime_requests_refused_total", bound="requests")
 
     async def run() -> None:
-        state.open_requests = {asyncio.create_task(asyncio.sleep(60)) for _ in range(MAX_REQUESTS + 1)}
+        state.open_requests = {asyncio.create_task(asyncio.sleep(60)) for _ in range(limits.REQUESTS + 1)}
         async with client(app) as one:
             answer = await one.post("/predict")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -115,8 +109,18 @@ def test_beyond_the_bound_on_open_requests_new_ones_are_refused(
     assert metric("crime_requests_refused_total", bound="requests") == refused + 1
 
 
-@pytest.mark.parametrize("path", ["/predict/batch", "/invocations", "/v2/models/crime-category/infer"])
-def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(path: str, make_state: MakeState) -> None:
+@pytest.mark.parametrize(
+    ("path", "kind", "places"),
+    [
+        ("/predict/batch", "text/csv; charset=utf-8", limits.TABLES),
+        ("/predict/batch", "application/json", limits.LISTS),  # in memory as a whole
+        ("/invocations", "text/csv", limits.LISTS),
+        ("/v2/models/crime-category/infer", "application/json", limits.LISTS),
+    ],
+)
+def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(
+    path: str, kind: str, places: int, make_state: MakeState
+) -> None:
     running: list[int] = []
 
     async def run() -> tuple[Counter[int], int, int]:
@@ -129,7 +133,10 @@ def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(path: str, 
 
         routes = [Route("/predict", _length, methods=["POST"]), Route(path, slow_table, methods=["POST"])]
         async with client(AdmissionControl(Starlette(routes=routes), make_state())) as one:
-            tables = [asyncio.create_task(one.post(path)) for _ in range(MAX_BATCHES + MAX_WAITING_BATCHES + 3)]
+            tables = [
+                asyncio.create_task(one.post(path, headers={"Content-Type": kind}))
+                for _ in range(limits.TABLES + limits.WAITING_TABLES + 3)
+            ]
             while sum(table.done() for table in tables) < 3:  # noqa: ASYNC110 (no event for it)
                 await asyncio.sleep(0.01)
             at_once, report = len(running), (await one.post("/predict")).status_code
@@ -139,8 +146,8 @@ def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(path: str, 
         return Counter(answer.status_code for answer in [*answers, again]), at_once, report
 
     codes, at_once, report = asyncio.run(run())
-    assert (at_once, report) == (MAX_BATCHES, 200)
-    assert codes == {200: MAX_BATCHES + MAX_WAITING_BATCHES + 1, 503: 3}
+    assert (at_once, report) == (places, 200)
+    assert codes == {200: limits.TABLES + limits.WAITING_TABLES + 1, 503: 3}
 
 
 async def _pieces(size: int) -> AsyncIterator[bytes]:
@@ -149,7 +156,7 @@ async def _pieces(size: int) -> AsyncIterator[bytes]:
         yield b"x" * 1024
 
 
-@pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1024, 413)])
+@pytest.mark.parametrize(("size", "status"), [(limits.BODY_BYTES, 200), (limits.BODY_BYTES + 1024, 413)])
 def test_the_body_of_a_report_is_bounded(size: int, status: int, make_state: MakeState) -> None:
     app = AdmissionControl(ECHO, make_state())
 

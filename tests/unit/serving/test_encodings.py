@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from crime.serving.admission import MAX_BODY_BYTES
+from crime.core import limits
 from crime.serving.encodings import PIECE_BYTES, unpacked_receive
 from fastapi import FastAPI
 from reports import SMALLEST_REPORT
@@ -97,14 +97,14 @@ def post(app: FastAPI, path: str, body: bytes | AsyncIterator[bytes], encoding: 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/invocations"])
 def test_a_body_is_bounded_as_it_unpacks(path: str, answering: FastAPI) -> None:
-    bomb = gzip.compress(b" " * (64 * MAX_BODY_BYTES))
-    assert len(bomb) < MAX_BODY_BYTES
+    bomb = gzip.compress(b" " * (64 * limits.BODY_BYTES))
+    assert len(bomb) < limits.BODY_BYTES
     assert post(answering, path, bomb, "gzip").status_code == 413
 
 
 def test_an_uploaded_file_is_bounded_as_it_unpacks(answering: FastAPI) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
-    body = gzip.compress(head + b" " * (64 * MAX_BODY_BYTES) + b"\r\n--x--\r\n")
+    body = gzip.compress(head + b" " * (64 * limits.BODY_BYTES) + b"\r\n--x--\r\n")
     headers = {"content-encoding": "gzip", "content-type": "multipart/form-data; boundary=x"}
 
     async def run() -> httpx.Response:
@@ -126,5 +126,5 @@ def test_a_packed_report_is_answered(answering: FastAPI) -> None:
 def answering(start_app: Callable[..., Any], registry: Any, small_bundle: Any) -> FastAPI:
     """An application that answers, and takes uploads of 2 MB."""
     registry.register("crime-category", small_bundle.directory, "champion")
-    app: FastAPI = start_app(max_upload_bytes=2 * MAX_BODY_BYTES).app
+    app: FastAPI = start_app(max_upload_bytes=2 * limits.BODY_BYTES).app
     return app

@@ -67,15 +67,6 @@ def test_probes_are_not_logged(ask: Ask) -> None:
     assert lines == []
 
 
-@pytest.mark.parametrize("path", ["/hello", "/nowhere"])
-def test_every_answer_carries_security_headers(path: str, ask: Ask) -> None:
-    headers = ask(path, Origin="https://elsewhere.example").headers
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["x-frame-options"] == "DENY"
-    assert headers["cache-control"] == "no-store"
-    assert "access-control-allow-origin" not in headers  # CORS is closed
-
-
 def test_draining_asks_clients_to_close_their_connections(ask: Ask, state: AppState) -> None:
     assert "connection" not in ask("/hello").headers
     state.draining = True

@@ -1,6 +1,7 @@
 """The recorder samples fairly, stores what it can, counts what it can't, and adds shadow predictions."""
 
 import random
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -178,6 +179,22 @@ def test_drift_is_shown_in_the_metrics(
     report = next(report for report in rows(small_reports, 100) if report["area"] == 6)
     for _ in range(400):  # one and the same report
         recorder.add("1", small_bundle.predict_one(report), "", report)
-    assert recorder.drift(small_bundle).drifted
+    asked_at = time.monotonic()
+    assert recorder.drift(small_bundle, asked_at).drifted
     assert metric("crime_drift") == 1
     assert metric("crime_drift_psi", feature="area") > 1
+
+
+def test_drift_is_measured_anew_only_when_something_was_recorded(
+    recorder: Recorder, small_bundle: CategoryBundle, small_reports: Reports
+) -> None:
+    report = rows(small_reports, 1)[0]
+    recorder.add("1", small_bundle.predict_one(report), "", report)
+    asked_at = time.monotonic()
+    first = recorder.drift(small_bundle, asked_at)
+    assert recorder.drift(small_bundle, time.monotonic()) is first
+    recorder.add("1", small_bundle.predict_one(report), "", report)
+    second = recorder.drift(small_bundle, time.monotonic())
+    assert (first.reports, second.reports) == (1, 2)
+    recorder.add("1", small_bundle.predict_one(report), "", report)
+    assert recorder.drift(small_bundle, asked_at) is second  # begun after it was asked for: who waited gets it too

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
+from time import perf_counter
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -68,7 +69,7 @@ class AdmissionControl:
             return
         try:
             if self.rate_limit and not self._take_token(scope):
-                raise _refusal("client", 429, "more requests than one client may make")
+                raise _refusal("client", 429, "more requests than one client may make: try again in a second")
             if scope["path"] in TABLE_PATHS or scope["path"].endswith(TABLE_ENDINGS):
                 await self._answer_table(scope, receive, send)
             else:
@@ -97,7 +98,7 @@ class AdmissionControl:
         if not is_whole:
             return
         if len(self.state.open_requests) - self.apart > limits.REQUESTS:
-            raise _refusal("requests", 503, "too many requests at once")
+            raise _refusal("requests", 503, "too many requests at once: try again in a second")
         whole: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
         async def receive_whole() -> Message:
@@ -107,7 +108,7 @@ class AdmissionControl:
             message, whole = whole, None
             return message
 
-        scope[BEGAN] = time.perf_counter()
+        scope[BEGAN] = perf_counter()
         await self.app(scope, receive_whole, send)
 
     async def _answer_table(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,7 +133,7 @@ class AdmissionControl:
 
     def _check_places(self) -> None:
         if self.tables >= limits.TABLES + limits.WAITING_TABLES:
-            raise _refusal("batches", 503, "too many requests at once")
+            raise _refusal("batches", 503, "too many requests at once: try again in a second")
 
     async def _answer_whole_table(self, scope: Scope, receive: Receive, answer: SpooledAnswer) -> None:
         self.tables += 1
@@ -142,7 +143,7 @@ class AdmissionControl:
                 if not _is_read_by_block(scope):
                     await places.enter_async_context(self.list_places)
                 await places.enter_async_context(self.table_places)
-                scope[BEGAN] = time.perf_counter()
+                scope[BEGAN] = perf_counter()
                 await self.app(scope, receive, answer.write)
         except BaseException:
             forwarding.cancel()
@@ -157,7 +158,7 @@ class AdmissionControl:
 
 def _refusal(bound: str, status: int, why: str) -> HTTPException:
     REFUSED.labels(bound).inc()
-    return HTTPException(status, f"{why}: try again in a second", {"Retry-After": "1"})
+    return HTTPException(status, why, {"Retry-After": "1"})
 
 
 def _is_read_by_block(scope: Scope) -> bool:

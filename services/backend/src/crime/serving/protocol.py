@@ -4,6 +4,7 @@ A client beyond a bound is told so, where no answer to it has begun, and its con
 """
 
 import asyncio
+from heapq import nsmallest
 
 import httptools
 from pydantic_core import to_json
@@ -34,10 +35,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Close the connection whose client has kept it waiting longest; this one if no other waits."""
+        """Close the connections whose clients have kept them waiting longest; this one if no other waits.
+
+        Several at once, as it takes long to find them.
+        """
         others = [one for one in self.connections if isinstance(one, BoundedProtocol) and one.waits_for_client]
-        longest = min(others, key=lambda one: one.moved_at, default=self)
-        longest.refuse("connections", 503, "too many connections at once: try again in a second")
+        longest = nsmallest(limits.CONNECTIONS // 20, others, key=lambda one: one.moved_at)
+        for one in longest or [self]:
+            one.refuse("connections", 503, "too many connections at once: try again in a second")
 
     @property
     def waits_for_client(self) -> bool:
@@ -64,12 +69,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # no other protocol is spoken here: it is answered as a request in HTTP
-        except httptools.HttpParserError:
+        except httptools.HttpParserError:  # also where a method below has refused the client
             self.refuse("not http", 400, "not a request in HTTP/1.1")
         if self._unparsed_bytes > limits.URL_BYTES + limits.HEADER_BYTES:  # a URL or line that does not end
             self._refuse_head()
 
     def on_message_begin(self) -> None:
+        if self.is_refused:
+            raise ConnectionAbortedError  # so that the parser stops
         super().on_message_begin()
         self.scope["extensions"] = {CONNECTION: {"refuse": self.refuse}}
         self._header_bytes = self._header_lines = 0
@@ -160,6 +167,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.is_refused:
             return
         self.is_refused = True
+        self.connections.discard(self)  # it no longer counts
         DROPPED.labels(reason).inc()
         self._unset_keepalive_if_required()
         cycle = self.cycle
