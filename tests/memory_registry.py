@@ -4,7 +4,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.core.errors import ModelNotFoundError, RegistryError, UnreadableFileError, VersionGoneError
 from crime.registry.protocol import CHAMPION, ModelVersion, RegisteredModel
 
 
@@ -21,6 +21,7 @@ class MemoryRegistry:
         self.contents: dict[str, bytes] = {}
         self.fetched: Counter[tuple[str, str]] = Counter()
         self.forgotten: Counter[tuple[str, str]] = Counter()
+        self.deleted: set[tuple[str, str]] = set()
 
     def __str__(self) -> str:
         return "the registry in memory"
@@ -44,28 +45,38 @@ class MemoryRegistry:
         self._check()
         if alias not in self.aliases[name]:
             raise ModelNotFoundError(f"{name}@{alias}", str(self), "crime train")
-        return self.aliases[name][alias]
+        version = self.aliases[name][alias]
+        if (name, version) in self.deleted:
+            raise VersionGoneError(f"{name}@{alias} is version {version}, which was deleted")
+        return version
 
     def bundle(self, name: str, version: str) -> Path:
         self._check()
         self.fetched[name, version] += 1
-        if (name, version) not in self.bundles:
-            raise ModelNotFoundError(f"{name} version {version}", str(self), "crime train")
+        self._check_present(name, version)
         return self.bundles[name, version]
+
+    def _check_present(self, name: str, version: str) -> None:
+        self._check()
+        if (name, version) not in self.bundles.keys() - self.deleted:
+            raise ModelNotFoundError(f"{name} version {version}", str(self), "crime train")
 
     def forget(self, name: str, version: str) -> None:
         self.forgotten[name, version] += 1
 
     def tags(self, name: str, version: str) -> dict[str, str]:
-        self._check()
+        self._check_present(name, version)
         return dict(self.version_tags[name, version])
 
     def models(self) -> list[RegisteredModel]:
         self._check()
-        latest = dict(self.bundles.keys())
+        latest = dict(key for key in self.bundles if key not in self.deleted)
         return [
-            RegisteredModel(name, "", version, dict(self.aliases[name])) for name, version in sorted(latest.items())
+            RegisteredModel(name, "", version, self._live_aliases(name)) for name, version in sorted(latest.items())
         ]
+
+    def _live_aliases(self, name: str) -> dict[str, str]:
+        return {alias: version for alias, version in self.aliases[name].items() if (name, version) not in self.deleted}
 
     def versions(self, name: str) -> list[ModelVersion]:
         self._check()
@@ -76,11 +87,11 @@ class MemoryRegistry:
                 tags=dict(self.version_tags[name, version]),
             )
             for registered, version in reversed(self.bundles)
-            if registered == name
+            if registered == name and (name, version) not in self.deleted
         ]
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        self._check()
+        self._check_present(name, version)
         self.aliases[name][alias] = version
 
     def delete_alias(self, name: str, alias: str) -> None:
@@ -88,7 +99,7 @@ class MemoryRegistry:
         del self.aliases[name][alias]
 
     def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
-        self._check()
+        self._check_present(name, version)
         self.version_tags[name, version] |= tags
 
     def save(self, path: str, content: bytes) -> None:
@@ -97,6 +108,8 @@ class MemoryRegistry:
 
     def load(self, path: str) -> bytes:
         self._check()
+        if path not in self.contents:
+            raise UnreadableFileError(f"no {path} in {self}")
         return self.contents[path]
 
     def files(self, folder: str) -> list[str]:

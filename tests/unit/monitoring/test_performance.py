@@ -17,6 +17,7 @@ from crime.monitoring.records import PredictionRecord, RecordedPredictions, deco
 from memory_registry import MemoryRegistry
 
 WEEK = 2_600 * WEEK_SECONDS  # 2019-10-31
+WEEK_ENTRY = {"week": "2026-01-01", "version": "1", "reports": 5, "accuracy": 0.5, "log_loss": 0.3, "ece": 0.01}
 
 
 def recorded(*records: PredictionRecord) -> RecordedPredictions:
@@ -99,3 +100,34 @@ def test_nothing_was_written_yet() -> None:
 def test_without_a_store_the_result_is_returned(make_record: Any) -> None:
     (week,) = update_performance(None, recorded(make_record("a", WEEK)), *labels(a=0))
     assert week.reports == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"null", b"{}", b"\xff", b"[1]", b"[[]]", b"[" * 100_000, b'[{"week": "2026-01-01"}]',
+        *(
+            json.dumps([WEEK_ENTRY | change]).encode()
+            for change in (
+                {"week": "soon"}, {"week": "2026-99-99"}, {"version": ""}, {"version": 7}, {"reports": 0},
+                {"reports": 1.5}, {"accuracy": float("nan")}, {"accuracy": "x"}, {"log_loss": float("inf")}, {"ece": 2},
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_that_can_not_be_read_is_left_out_and_told(content: bytes, make_record: Any) -> None:
+    store = MemoryRegistry()
+    store.save(PERFORMANCE_FILE, content)
+    unreadable: list[str] = []
+    assert read_performance(store, unreadable) == []
+    assert unreadable == [PERFORMANCE_FILE]
+    assert len(update_performance(store, recorded(make_record("a", WEEK)), *labels(a=0))) == 1
+    assert len(read_performance(store)) == 1
+
+
+def test_one_week_that_can_not_be_read_hides_no_other() -> None:
+    store = MemoryRegistry()
+    store.save(PERFORMANCE_FILE, json.dumps([WEEK_ENTRY, {"week": 1}]).encode())
+    unreadable: list[str] = []
+    assert [week.week for week in read_performance(store, unreadable)] == ["2026-01-01"]
+    assert unreadable == [PERFORMANCE_FILE]

@@ -1,11 +1,13 @@
 """The log keeps 90 days, reads back the latest predictions, and is not disturbed by other files."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crime.core.errors import RegistryError
 from crime.monitoring.prediction_log import FOLDER, KEPT_DAYS, PredictionLog
+from crime.monitoring.records import encode_records
 from crime.registry.embedded import EmbeddedRegistry
 from memory_registry import MemoryRegistry
 
@@ -115,6 +117,65 @@ def test_a_foreign_file_does_not_stop_reading(path: str, tmp_path: Path, make_re
     log.append([make_record("b", at=1)])
     assert log.read().report_number.tolist() == ["a", "b"]
     assert store.load(f"{FOLDER}/{path}")
+
+
+def test_files_that_can_not_be_read_are_left_out_and_told(tmp_path: Path, make_record: Any) -> None:
+    store = EmbeddedRegistry(tmp_path)
+    log = PredictionLog(store)
+    log.append([make_record("a")])
+    day = tmp_path / FOLDER / "2026-01-01"
+    day.mkdir(parents=True)
+    (day / "1-a-1.csv.gz").write_bytes(b"half")
+    (day / "2-a-1.csv.gz").mkdir()
+    (day / "3-a-1.csv.gz").symlink_to(tmp_path)
+    os.mkfifo(day / "4-a-1.csv.gz")
+    (day / "notes.txt").write_bytes(b"foreign")
+    (tmp_path / FOLDER / "2026-01-02").write_bytes(b"a file in place of a folder")
+    for _ in range(2):
+        unreadable: list[str] = []
+        assert log.read(unreadable=unreadable).report_number.tolist() == ["a"]
+        assert len(unreadable) == 6
+    log.append([make_record("b", at=1)])
+    assert log.read().report_number.tolist() == ["a", "b"]
+
+
+def test_what_is_read_is_bounded_whatever_names_say(store: DatedStore, make_record: Any, monkeypatch: Any) -> None:
+    for number in range(6):
+        store.save(f"{FOLDER}/2026-01-01/{number}-a-0.csv.gz", encode_records([make_record(f"{number}")] * 3))
+    monkeypatch.setattr("crime.monitoring.prediction_log.MAX_PREDICTIONS", 4)
+    assert len(PredictionLog(store).read()) == 6
+    assert store.loads == 2
+    monkeypatch.setattr("crime.core.limits.RECORDED_BYTES", 1)
+    assert len(PredictionLog(store).read()) == 3
+
+
+@pytest.mark.parametrize("jump", [-400 * DAY, -START, 400 * DAY, 10_000 * DAY])
+def test_no_day_is_lost_when_the_clock_jumps(jump: float, store: DatedStore, make_record: Any) -> None:
+    """Forward and back again: the ninety last days with predictions stay, whichever is today."""
+    log = PredictionLog(store)
+    for day in range(KEPT_DAYS - 1):
+        store.now = START + day * DAY
+        log.append([make_record(str(day), at=store.now)])
+    before = len(store.contents)
+    today, store.now = store.now, max(0, store.now + jump)
+    log.append([make_record("jumped", at=store.now)])
+    assert len(store.contents) == before + 1
+    store.now = today + DAY
+    log.append([make_record("back", at=store.now)])
+    assert any(path.startswith(f"{FOLDER}/2026-03-31/") for path in store.contents)
+    assert len(store.contents) >= before + 1
+
+
+def test_predictions_are_recorded_although_old_days_can_not_be_removed(store: DatedStore, make_record: Any) -> None:
+    def refuse(path: str) -> None:
+        raise RegistryError("not allowed")
+
+    store.remove = refuse  # type: ignore[method-assign]
+    log = PredictionLog(store)
+    for day in range(KEPT_DAYS + 2):
+        store.now = START + day * DAY
+        log.append([make_record(str(day), at=store.now)])
+    assert len(store.contents) == KEPT_DAYS + 2
 
 
 def test_without_a_store_there_is_what_the_caller_has(make_record: Any) -> None:

@@ -1,6 +1,9 @@
 """Records survive being written and read; whatever else is in a file does not stop reading."""
 
+import csv
 import gzip
+import io
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -86,6 +89,46 @@ def test_damaged_and_foreign_files_are_skipped(make_record: Any) -> None:
     assert decode_records([*foreign, whole, *foreign]).report_number.tolist() == ["a"]
     cut_row = gzip.compress(gzip.decompress(whole) + b"1,2,3\n")
     assert decode_records([cut_row]).report_number.tolist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("at", "nan"), ("at", "inf"), ("at", "-1"), ("at", "1e300"), ("at", "x"), ("at", ""),
+        ("version", ""), ("version", "7" * 1000),
+        ("level", "nothing"), ("level", ""),
+        ("label", "7"), ("label", "-1"), ("label", "1.5"), ("label", "9" * 400), ("label", ""),
+        ("p_theft", "nan"), ("p_theft", "inf"), ("p_theft", "-0.1"), ("p_theft", "0.9"), ("p_theft", "x"),
+        ("area", "inf"), ("area", "x"), ("system", "1e300"), ("date_occ", ""),
+        ("premis_cd", "502"), ("weapon_used_cd", "other:502"), ("premis_cd", "nan"),
+    ],
+)  # fmt: skip
+def test_a_file_with_a_value_that_no_prediction_has_is_skipped(column: str, cell: str, make_record: Any) -> None:
+    whole = encode_records([make_record("a")])
+    rows = list(csv.reader(io.StringIO(gzip.decompress(whole).decode())))
+    column = next(name for name in RECORD_COLUMNS if name == column or (column == "p_theft" and name.startswith("p_")))
+    rows[1][RECORD_COLUMNS.index(column)] = cell
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    assert decode_records([gzip.compress(text.getvalue().encode()), whole]).report_number.tolist() == ["a"]
+
+
+def test_a_bomb_is_skipped_within_bounds(make_record: Any) -> None:
+    whole = encode_records([make_record("a")])
+    head, row = gzip.decompress(whole).splitlines(keepends=True)
+    bombs = [
+        gzip.compress(b"0" * 200_000_000, 1),
+        gzip.compress(head + b"\n" * 100_000_000, 1),
+        gzip.compress(head + row * 100_000, 1),
+        gzip.compress(head + b"," * 50_000_000, 1),
+        whole + whole,
+    ]
+    tracemalloc.start()
+    try:
+        assert decode_records([*bombs, whole]).report_number.tolist() == ["a"]
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("number", ["1\r2", "1\n2", '1"2', "1,2", "1\x002"])

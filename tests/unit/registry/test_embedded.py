@@ -1,11 +1,14 @@
 """The embedded registry reads the tables that MLflow writes, and keeps files beside them."""
 
+import os
+import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
 import pytest
-from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.core.errors import ModelNotFoundError, RegistryError, UnreadableFileError, VersionGoneError
 from crime.registry.embedded import EmbeddedRegistry
 from crime.registry.protocol import RegisteredModel
 
@@ -85,6 +88,55 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(
 def test_a_deleted_or_unknown_version_has_no_bundle(version: str, registry: EmbeddedRegistry) -> None:
     with pytest.raises(ModelNotFoundError, match=f"{NAME} version {version}"):
         registry.bundle(NAME, version)
+
+
+def test_aliases_of_a_deleted_version_are_none(mlruns: Path, tmp_path: Path) -> None:
+    """MLflow removes them with the version; another writer may set one just then."""
+    shutil.copy(mlruns / "mlflow.db", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+        database.execute("UPDATE registered_model_aliases SET version = 2 WHERE alias = 'champion'")
+    registry = EmbeddedRegistry(tmp_path)
+    assert registry.models()[0].aliases == {"challenger": "3"}
+    with pytest.raises(VersionGoneError, match="version 2, which was deleted"):
+        registry.version(NAME)
+    with pytest.raises(ModelNotFoundError, match=f"{NAME} version 2"):
+        registry.tags(NAME, "2")
+
+
+@pytest.mark.parametrize("version", ["2", "77"])
+def test_what_mlflow_refuses_is_an_error_of_the_registry(version: str, registry: EmbeddedRegistry) -> None:
+    for act in (
+        lambda: registry.set_alias(NAME, "champion", version),
+        lambda: registry.set_tags(NAME, version, {"a": "b"}),
+        lambda: registry.set_alias("crime-none", "champion", "1"),
+    ):
+        with pytest.raises(ModelNotFoundError, match="not found"):
+            act()
+    assert registry.version(NAME) == "1"
+
+
+def test_a_store_that_can_not_be_written_is_an_error_of_the_registry(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(RegistryError):
+        EmbeddedRegistry(tmp_path).set_alias(NAME, "champion", "1")
+
+
+def test_only_regular_files_of_bounded_size_are_read(tmp_path: Path) -> None:
+    store = EmbeddedRegistry(tmp_path)
+    store.save("audit/whole.json", b"{}")
+    (tmp_path / "audit/folder.json").mkdir()
+    os.mkfifo(tmp_path / "audit/pipe.json")
+    (tmp_path / "secret").write_bytes(b"of somebody else")
+    (tmp_path / "audit/link.json").symlink_to(tmp_path / "secret")
+    with (tmp_path / "audit/huge.json").open("wb") as file:
+        file.truncate(1 << 40)
+    assert len(store.files("audit")) == 5
+    for name in ("folder", "pipe", "link", "huge", "missing"):
+        with pytest.raises(UnreadableFileError):
+            store.load(f"audit/{name}.json")
+    assert store.load("audit/whole.json") == b"{}"
+    with pytest.raises(UnreadableFileError):
+        store.files("audit/whole.json")
 
 
 def test_aliases_and_tags_are_written(registry: EmbeddedRegistry) -> None:

@@ -3,14 +3,23 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import read_spec, write_spec
-from crime.core.errors import BundleError, GatesFailedError, ModelNotFoundError, RegistryError
+from crime.core.errors import (
+    BundleError,
+    DataError,
+    DecisionError,
+    GatesFailedError,
+    ModelNotFoundError,
+    RegistryError,
+    VersionNumberError,
+)
 from crime.forecaster.spec import BacktestSummary, ForecastSpec
-from crime.registry.audit import read_decisions
+from crime.registry.audit import AUDIT_FOLDER, read_decisions
 from crime.registry.gates import GateName, gates_from_tags
 from crime.registry.promotion import (
     complete_promotion,
@@ -58,7 +67,8 @@ class WatchedRegistry(MemoryRegistry):
             super().set_tags(name, version, {key: value})
 
     def save(self, path: str, content: bytes) -> None:
-        self._write(f"audit {json.loads(content)['what']}")
+        entry = json.loads(content)
+        self._write(f"audit {entry['what']}" if path.startswith(f"{AUDIT_FOLDER}/") else f"outcome {entry['outcome']}")
         super().save(path, content)
 
 
@@ -94,6 +104,7 @@ def test_a_promotion_is_recorded_before_it_happens(registry: WatchedRegistry) ->
     assert registry.writes == [
         "audit promote",
         "tag 2 promotion",
+        "tag 2 decision",
         *tags,
         "tag 2 verdict",
         "tag 2 promoted_by",
@@ -101,6 +112,7 @@ def test_a_promotion_is_recorded_before_it_happens(registry: WatchedRegistry) ->
         "alias previous 1",
         "alias champion 2",
         "tag 2 promotion",
+        "outcome done",
     ]
     assert registry.tags(NAME, "2")["promotion"] == "done"
     assert gates_from_tags(registry.tags(NAME, "2")) == verdict.gates
@@ -108,22 +120,96 @@ def test_a_promotion_is_recorded_before_it_happens(registry: WatchedRegistry) ->
     assert (decision.action, decision.version, decision.by, decision.reason) == ("promote", "2", "an analyst", None)
 
 
+WRITES = 15  # of a promotion whose gates pass
+
+
 def test_a_kill_at_any_write_leaves_a_champion_and_a_record(small_bundle: CategoryBundle) -> None:
-    for fails_at in range(13):
+    """The record never says more than what happened, and a rerun of the retraining completes it."""
+    for fails_at in range(WRITES):
         registry = WatchedRegistry()
         registry.register(NAME, small_bundle.directory, "champion")
         registry.register(NAME, small_bundle.directory)
         registry.fails_at = fails_at
         with pytest.raises(KeyboardInterrupt):
             promote(registry, NAME, "2", "a test")
+        decisions = read_decisions(registry)
+        assert [decision.outcome for decision in decisions] == ([None] if fails_at else [])
         champion = registry.version(NAME)
-        assert champion == "1" or read_decisions(registry)
+        assert champion == "1" or decisions
+        if decisions:
+            assert f"champion is {champion}" in (decisions[0].problem or "")
         tags = registry.tags(NAME, "2")
-        if "verdict" in tags:
-            assert tags["promotion"] == "begun"
-            registry.fails_at = None
+        registry.fails_at = None
+        if "verdict" in tags and tags["promotion"] == "begun":
             complete_promotion(registry, NAME, "2")
             assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
+            assert [decision.outcome for decision in read_decisions(registry)] == ["done"]
+    registry = WatchedRegistry()
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register(NAME, small_bundle.directory)
+    promote(registry, NAME, "2", "a test")
+    assert len(registry.writes) == WRITES
+
+
+def test_promoting_again_completes_what_was_killed_before_its_last_write(registry: WatchedRegistry) -> None:
+    registry.fails_at = WRITES - 2
+    with pytest.raises(KeyboardInterrupt):
+        promote(registry, NAME, "2", "a test")
+    registry.fails_at = None
+    assert promote(registry, NAME, "2", "a test").summary == "champion: version 2 is champion already"
+    assert [(decision.action, decision.outcome) for decision in read_decisions(registry)] == [("promote", "done")]
+    assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
+
+
+@pytest.mark.parametrize("act", [rollback, withdraw_challenger])
+def test_a_kill_within_other_decisions(act: Callable[..., object], registry: WatchedRegistry) -> None:
+    promote(registry, NAME, "2", "a test")
+    set_challenger(registry, NAME, "1", 0, "a test")
+    before = len(registry.writes)
+    registry.fails_at = before + 1
+    with pytest.raises(KeyboardInterrupt):
+        act(registry, NAME, "a test")
+    assert [decision.outcome for decision in read_decisions(registry)] == [None, "done", "done"]
+
+
+def test_fifty_promotions_at_once_are_each_whole(small_bundle: CategoryBundle) -> None:
+    registry = MemoryRegistry()
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register(NAME, small_bundle.directory)
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda n: promote(registry, NAME, str(1 + n % 2), f"person {n}", "parallel", True), range(50)))
+    decisions = read_decisions(registry)
+    assert {decision.outcome for decision in decisions} == {"done"}
+    assert len({decision.id for decision in decisions}) == len(decisions)
+    outcomes = [path for path in registry.contents if path.startswith("monitoring/audit-outcomes/")]
+    assert len(outcomes) == len(decisions)
+
+
+def test_nothing_is_rolled_back_to_the_champion(registry: WatchedRegistry) -> None:
+    registry.aliases[NAME]["previous"] = "1"
+    with pytest.raises(DecisionError, match="version 1 of crime-category is champion, and was before"):
+        rollback(registry, NAME, "a test")
+    assert registry.writes == []
+
+
+def test_a_champion_that_was_deleted_is_none(registry: WatchedRegistry) -> None:
+    registry.deleted.add((NAME, "1"))
+    assert promote(registry, NAME, "2", "a test").summary == "champion: the first one"
+    assert registry.aliases[NAME] == {"champion": "2"}
+
+
+@pytest.mark.parametrize("text", ["", "0", " 2", "2 ", "+2", "2.0", "٢", "2\n", "9" * 10, "9" * 5_000, "v2", "../2"])
+def test_what_is_no_version_number(text: str, registry: WatchedRegistry) -> None:
+    for act in (lambda: promote(registry, NAME, text, "a"), lambda: set_challenger(registry, NAME, text, 0, "a")):
+        with pytest.raises(VersionNumberError):
+            act()
+    assert registry.writes == []
+
+
+def test_texts_that_could_not_be_read_again_are_refused(registry: WatchedRegistry) -> None:
+    with pytest.raises(DataError, match="too long to be recorded"):
+        promote(registry, NAME, "2", "x" * 100_000)
+    assert registry.aliases[NAME] == {"champion": "1"}
 
 
 def test_a_refused_version_keeps_its_reasons_and_moves_nothing(registry: WatchedRegistry, larger_bundle: Path) -> None:
@@ -230,6 +316,7 @@ def test_a_rollback_is_undone_by_a_second_one(registry: WatchedRegistry) -> None
         "tag 1 rolled_back_to_at",
         "alias previous 2",
         "alias champion 1",
+        "outcome done",
     ]
     assert rollback(registry, NAME, "an analyst") == "2"
     assert registry.aliases[NAME] == {"champion": "2", "previous": "1"}
@@ -248,13 +335,15 @@ def test_a_challenger_is_tagged_before_it_gets_its_alias(registry: WatchedRegist
         "tag 2 canary",
         "tag 2 challenger_by",
         "tag 2 challenger_at",
+        "tag 2 challenge",
         "alias challenger 2",
+        "outcome done",
     ]
     assert registry.tags(NAME, "2")["canary"] == "0.25"
     assert read_decisions(registry)[0].reason == "canary 0.25"
     registry.writes.clear()
     withdraw_challenger(registry, NAME, "a test")
-    assert registry.writes == ["audit withdraw", "no alias challenger"]
+    assert registry.writes == ["audit withdraw", "no alias challenger", "outcome done"]
     with pytest.raises(ModelNotFoundError):
         withdraw_challenger(registry, NAME, "a test")
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.core.errors import ModelNotFoundError, RegistryError, UnreadableFileError, VersionGoneError
 from crime.registry.protocol import RegisteredModel
 from crime.registry.served import CACHED_VERSIONS, ServedRegistry
 
@@ -30,6 +30,7 @@ class MlflowLike(BaseHTTPRequestHandler):
     aliases: dict[str, str]
     tags: dict[str, str]
     requests: list[str]
+    deleted: tuple[str, ...] = ()
 
     def do_GET(self) -> None:
         self._answer(None)
@@ -67,6 +68,8 @@ class MlflowLike(BaseHTTPRequestHandler):
                     {"version": "9"}, {"version": "10"}]}]}  # fmt: skip
             case "GET model-versions/search":
                 answer = {"model_versions": [{"version": "1", "run_id": "deleted"}, version]}
+            case "GET model-versions/get" if query["version"] in self.deleted:
+                return None
             case "GET model-versions/get":
                 answer = {"model_version": version}
             case "GET model-versions/get-download-uri":
@@ -147,6 +150,53 @@ def test_aliases_and_tags_are_written(registry: ServedRegistry, mlflow_like: typ
         registry.version(NAME)
     with pytest.raises(ModelNotFoundError, match="`crime forecast` makes one"):
         registry.version("crime-risk")
+
+
+def test_aliases_of_a_deleted_version_are_none(registry: ServedRegistry, mlflow_like: type[MlflowLike]) -> None:
+    """MLflow removes them with the version; another writer may set one just then."""
+    mlflow_like.deleted = ("2",)
+    assert registry.models()[0].aliases == {}
+    with pytest.raises(ModelNotFoundError):
+        registry.tags(NAME, "2")
+
+
+def test_an_alias_of_a_deleted_version_is_told(serve: Serve) -> None:
+    class Gone(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            message = "Model Version (name=crime-category, version=3) not found"
+            self.send_response(404)
+            self.end_headers()
+            self.wfile.write(json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": message}).encode())
+
+        def log_message(self, *arguments: Any) -> None: ...
+
+    with pytest.raises(VersionGoneError, match="a version that was deleted"):
+        serve(Gone).version(NAME)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_unreadable"), [(404, True), (500, True), (400, True), (503, False), (502, False)]
+)
+def test_a_file_that_the_server_does_not_give(status: int, is_unreadable: bool, serve: Serve) -> None:
+    """It is that file, unless the server as a whole can't be reached."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None: ...
+
+    with pytest.raises(RegistryError) as refused:
+        serve(Refusing).load("monitoring/audit/a.json")
+    assert isinstance(refused.value, UnreadableFileError) == is_unreadable
+
+
+def test_a_file_of_the_server_is_read_within_bounds(registry: ServedRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.save("monitoring/a.json", b"x" * 101)
+    monkeypatch.setattr("crime.core.limits.STORED_FILE_BYTES", 100)
+    with pytest.raises(UnreadableFileError, match="more than 100 bytes"):
+        registry.load("monitoring/a.json")
 
 
 def test_a_bundle_is_downloaded_once(

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
+from rich.text import Text
 
 from crime.core.progress import Progress
 
@@ -24,6 +25,10 @@ def readable_errors() -> Iterator[None]:
     except (CrimeError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
         err.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(error.exit_code if isinstance(error, CrimeError) else 1) from None
+
+
+def print_warning(message: str) -> None:
+    err.print("[yellow]warning:[/]", Text(message), highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from crime.cli import rendering
 from crime.cli.app import app
-from crime.cli.console import out, progress_bar, progress_on, readable_errors
+from crime.cli.console import out, print_warning, progress_bar, progress_on, readable_errors
 from crime.cli.options import DayFirst, Json, Share, Since, Workers
 from crime.core.settings import Settings
 
@@ -77,8 +77,12 @@ def drift(
             labelled = load_reports(data, Tally(day_first=day_first))
             recorded = predictions.read(shadows=True)
             update_performance(store, recorded, labelled.fields["dr_no"], labelled.label)
-        report = drift_report(model, predictions.read(), read_performance(store))
+        unreadable: list[str] = []
+        recorded = predictions.read(unreadable=unreadable)
+        report = drift_report(model, recorded, read_performance(store, unreadable), len(unreadable))
     rendering.print_drift(report)
+    for path in unreadable:
+        print_warning(f"{path} can't be read, and is left out")
     if as_json:
         typer.echo(json.dumps(asdict(report) | {"performance": [week.as_json() for week in report.performance]}))
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from crime.cli.app import app
-from crime.cli.console import err, out, progress_bar, progress_on, readable_errors
+from crime.cli.console import err, out, print_warning, progress_bar, progress_on, readable_errors
 from crime.cli.options import Archive, DecidedBy, Json, ModelName
 from crime.core.settings import Settings
 
@@ -32,7 +32,7 @@ def promote(
     with readable_errors():
         registry = open_registry(Settings())
         version = version or latest_version(registry, name)
-        verdict = promotion.promote(registry, name, version, by, force, force=force is not None)
+        verdict = promotion.promote(registry, name, version, by, force, force=force is not None, warn=print_warning)
     for gate in verdict.gates:
         out.print(f"{'passed' if gate.passed else 'FAILED'} {gate.name}: {gate.reason}", highlight=False)
     out.print(f"{name} version {version} is champion", highlight=False)
@@ -55,9 +55,9 @@ def challenge(
 
     with readable_errors():
         if version is None:
-            withdraw_challenger(open_registry(Settings()), name, by)
+            withdraw_challenger(open_registry(Settings()), name, by, warn=print_warning)
         else:
-            set_challenger(open_registry(Settings()), name, version, canary, by)
+            set_challenger(open_registry(Settings()), name, version, canary, by, warn=print_warning)
     outcome = f"version {version} challenges, and answers {canary:.0%}" if version else "the challenger is withdrawn"
     out.print(f"{name}: {outcome}", highlight=False)
 
@@ -69,8 +69,25 @@ def rollback(name: ModelName, by: DecidedBy = "unknown") -> None:
     from crime.registry.lookup import open_registry
 
     with readable_errors():
-        version = promotion.rollback(open_registry(Settings()), name, by)
+        version = promotion.rollback(open_registry(Settings()), name, by, warn=print_warning)
     out.print(f"{name} version {version} is champion again", highlight=False)
+
+
+@app.command()
+def audit(as_json: Json = False) -> None:
+    """List every decision about which version answers, the newest first, and what became of it."""
+    from crime.cli.rendering import print_decisions
+    from crime.registry.audit import read_decisions
+    from crime.registry.lookup import open_registry
+
+    unreadable: list[str] = []
+    with readable_errors():
+        decisions = read_decisions(open_registry(Settings()), unreadable)
+    print_decisions(decisions)
+    for path in unreadable:
+        print_warning(f"{path} can't be read, and is left out")
+    if as_json:
+        typer.echo(json.dumps([decision.as_json() for decision in decisions]))
 
 
 @app.command()

@@ -1,10 +1,12 @@
 """What the commands print: tables for people on stdout, notes on stderr, one line of JSON for programs."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from crime.cli.console import err, out
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:  # the commands import these when they run: the help must not 
     from crime.monitoring.drift_report import DriftReport
     from crime.pipelines.review import ReviewSummary
     from crime.pipelines.tune import TuningResult
+    from crime.registry.audit import Decision
     from crime.reports.table import Reports
     from crime.reports.tally import Tally
 
@@ -185,6 +188,18 @@ def print_backtest(summary: "BacktestSummary", tally: "Tally") -> None:
     out.print(f"deviance {summary.gain:+.1%} better than the best baseline; chosen: {summary.chosen}", highlight=False)
     if summary.reached is not None:
         out.print(f"{summary.reached:.0%} of the way from the best baseline to the truth", highlight=False)
+
+
+def print_decisions(decisions: Sequence["Decision"]) -> None:
+    """One line a decision. Texts are as somebody wrote them: never markup, and on one line."""
+    for decision in decisions:
+        shown = decision.as_json()
+        outcome = f"{shown['outcome']}: {decision.problem}" if decision.problem else shown["outcome"]
+        why = f" ({decision.reason})" if decision.reason else ""
+        line = (
+            f"{decision.time[:19]} {decision.action} {decision.model} {decision.version}, {decision.by}{why}: {outcome}"
+        )
+        out.print(Text("".join(character if character.isprintable() else " " for character in line)), soft_wrap=True)
 
 
 def print_drift(report: "DriftReport") -> None:

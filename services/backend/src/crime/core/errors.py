@@ -3,12 +3,16 @@
 CrimeError                    status  500, exit code 1
 ├── DataError                         422
 │   ├── ColumnsError
-│   └── DateOrderError
+│   ├── DateOrderError
+│   └── VersionNumberError
 ├── BundleError                       409
 ├── GatesFailedError                  409
 ├── EvaluationError                   409
+├── DecisionError                     409
 ├── RegistryError                     503
+│   ├── UnreadableFileError
 │   └── ModelNotFoundError            404
+│       └── VersionGoneError
 ├── BackupError
 ├── PortalError
 │   └── DatasetGoneError
@@ -54,6 +58,10 @@ class DateOrderError(DataError):
         self.problem, self.example = problem, example
 
 
+class VersionNumberError(DataError, ValueError):
+    """A text is no number of a version."""
+
+
 class BundleError(CrimeError):
     """The directory holds no bundle, or a damaged one."""
 
@@ -72,10 +80,20 @@ class EvaluationError(CrimeError):
     status = 409
 
 
+class DecisionError(CrimeError):
+    """A decision that would change nothing, or contradict what holds now. The message says what that is."""
+
+    status = 409
+
+
 class RegistryError(CrimeError):
     """There is no registry, it can't be reached, or its answer makes no sense."""
 
     status = 503
+
+
+class UnreadableFileError(RegistryError):
+    """The store answers, but one of its files can't be read: it is no regular file, is too large, or was removed."""
 
 
 class ModelNotFoundError(RegistryError):
@@ -85,6 +103,13 @@ class ModelNotFoundError(RegistryError):
 
     def __init__(self, name: str, where: str, command: str):
         super().__init__(f"no model {name} in {where}: `{command}` makes one")
+
+
+class VersionGoneError(ModelNotFoundError):
+    """What an alias should name is not there: its version was deleted, or there never was one."""
+
+    def __init__(self, message: str):
+        RegistryError.__init__(self, message)
 
 
 class BackupError(CrimeError):

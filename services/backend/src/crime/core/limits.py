@@ -46,3 +46,14 @@ REVIEWED_RECORDS = 1_000_000
 # Files of bundles and backups
 BUNDLE_FILE_BYTES = 512 * MIB
 BACKUP_BYTES = 8192 * MIB  # unpacked
+BACKUP_FILES = 1_000_000
+BACKUP_INDEX_BYTES = 64 * MIB
+VERSION_NUMBER = (1 << 31) - 1  # MLflow keeps versions in 32 bits
+RESTORED_VERSION_NUMBER = 10_000  # numbers that are free in a backup are registered and deleted again, each in turn
+
+# Files of the record, beside the models
+STORED_FILE_BYTES = 16 * MIB  # any of them, packed or unpacked: 10,000 recorded predictions take 3 MiB
+ENTRY_BYTES = 64 * KIB  # one decision
+RECORDED_ROWS = 20_000  # of one file of the prediction log, which has 10,000 at most
+RECORDED_BYTES = 32 * MIB  # of the prediction log that are read back, unpacked
+TOKEN_BYTES = 4 * KIB

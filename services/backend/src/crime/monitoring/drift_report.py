@@ -27,6 +27,7 @@ class DriftReport:
     """`reports`: recent predictions compared, the first made at `since`. `features`: the most drifted first.
 
     `history`, `performance` (by crime codes that came later) and `estimated` (without them): the oldest first.
+    `unreadable`: files of the record that were left out.
     """
 
     model_name: str
@@ -38,10 +39,11 @@ class DriftReport:
     history: list[DriftPeriod]
     performance: list[WeeklyPerformance]
     estimated: list[EstimatedWeek]
+    unreadable: int = 0
 
 
 def drift_report(
-    model: CategoryBundle, recorded: RecordedPredictions, performance: list[WeeklyPerformance]
+    model: CategoryBundle, recorded: RecordedPredictions, performance: list[WeeklyPerformance], unreadable: int = 0
 ) -> DriftReport:
     """Compare the latest of `recorded`, in order of time, with the reference in the model's bundle."""
     recent = recorded.take(slice(-RECENT_PREDICTIONS, None))
@@ -63,6 +65,7 @@ def drift_report(
         history=history,
         performance=performance,
         estimated=estimated_weeks(recorded),
+        unreadable=unreadable,
     )
 
 

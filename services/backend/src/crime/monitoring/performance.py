@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
+from crime.core.errors import UnreadableFileError
 from crime.core.file_store import FileStore
 from crime.metrics.classification import calibration_bins, calibration_error, log_losses
 from crime.monitoring.records import SHADOW_SUFFIX, RecordedPredictions, marked_version
@@ -52,6 +54,27 @@ class WeeklyPerformance:
         return cls(**{**week, "version": version.removesuffix(SHADOW_SUFFIX), "shadow": marked})
 
 
+def _check_day(text: str) -> str:
+    np.datetime64(text)
+    return text
+
+
+class _Week(BaseModel):
+    """A week as the file has it."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    week: Annotated[str, Field(pattern="^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_check_day)]
+    version: Annotated[str, Field(min_length=1, max_length=200)]
+    reports: Annotated[int, Field(ge=1)]
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    log_loss: Annotated[float, Field(ge=0)]
+    ece: Annotated[float, Field(ge=0, le=1)]
+
+
+_ENTRIES = TypeAdapter(list[Any])
+
+
 def week_numbers(time: np.ndarray) -> np.ndarray:
     """(rows,) the week that each time (rows,), in seconds since 1970, is in."""
     weeks: np.ndarray = (time // WEEK_SECONDS).astype(int)
@@ -91,11 +114,27 @@ def weekly_performance(
     return performance
 
 
-def read_performance(store: FileStore | None) -> list[WeeklyPerformance]:
-    """What `update_performance` last wrote, oldest first. Raises `RegistryError`."""
+def read_performance(store: FileStore | None, unreadable: list[str] | None = None) -> list[WeeklyPerformance]:
+    """What `update_performance` last wrote, oldest first. Raises `RegistryError`.
+
+    Weeks that can't be read are left out, and the file's path goes to `unreadable`.
+    """
     if store is None or PERFORMANCE_FILE not in store.files(PERFORMANCE_FILE.rpartition("/")[0]):
         return []
-    return [WeeklyPerformance.from_json(week) for week in json.loads(store.load(PERFORMANCE_FILE))]
+    weeks: list[WeeklyPerformance] = []
+    is_whole = True
+    try:
+        entries = _ENTRIES.validate_json(store.load(PERFORMANCE_FILE))
+    except (UnreadableFileError, ValueError):
+        entries, is_whole = [], False
+    for entry in entries:
+        try:
+            weeks.append(WeeklyPerformance.from_json(_Week.model_validate(entry).model_dump()))
+        except ValueError:
+            is_whole = False
+    if not is_whole and unreadable is not None:
+        unreadable.append(PERFORMANCE_FILE)
+    return weeks
 
 
 def update_performance(

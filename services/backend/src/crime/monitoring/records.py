@@ -3,17 +3,21 @@
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crime.classifier.bundle import Prediction
+from crime.core import limits
 from crime.features.definitions import ReportFields
 from crime.features.vocabulary import CODED_FIELDS
 from crime.reports.categories import CATEGORIES
 from crime.reports.parsing import OBJECT_FIELDS
+from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.systems import Code
 
 # districts are left out: nothing is compared by them, and places of sexual crimes are told no finer than their area
@@ -32,6 +36,9 @@ RECORD_COLUMNS = (
 EARLIER_FIELDS = ("date_occ", "date_rptd", "time_occ", "area", "rpt_dist_no", *CODED_FIELDS, "mocodes")
 EARLIER_COLUMNS = (*RECORD_COLUMNS[: -len(RECORDED_FIELDS)], *EARLIER_FIELDS)
 SHADOW_SUFFIX = " (shadow)"  # how files and the API mark the version of a shadow prediction
+END_OF_TIME = 7_258_118_400  # 2200-01-01, in seconds since 1970
+LARGEST_NUMBER, MAX_VERSION_CHARACTERS = 1e9, 200
+SUM_TOLERANCE = 0.01  # of probabilities, which are rounded
 NOT_KNOWN = "?"  # a code or the MO codes were not known; a blank cell means that none were recorded
 
 
@@ -107,22 +114,71 @@ def _csv_row(record: PredictionRecord) -> list[Any]:
 
 
 def decode_records(files: Iterable[bytes]) -> RecordedPredictions:
-    """Read files that `encode_records` wrote, in this release or the one before.
-
-    Damaged files and those with other columns are skipped.
-    """
+    """Read files that `encode_records` wrote, in this release or the one before. Others are skipped."""
     rows: list[list[str]] = []
     for content in files:
-        try:
-            lines = list(csv.reader(io.StringIO(gzip.decompress(content).decode(), newline="")))
-        except (OSError, EOFError, ValueError, csv.Error):
-            continue
-        columns = tuple(lines[0]) if lines else ()
-        whole = [line for line in lines[1:] if len(line) == len(columns)]
-        if columns == RECORD_COLUMNS:
-            rows += whole
-        elif columns == EARLIER_COLUMNS:
-            rows += map(_from_earlier, whole)
+        with suppress(ValueError):
+            rows += checked_rows(unpack(content))
+    return as_arrays(rows)
+
+
+def unpack(content: bytes) -> bytes:
+    """The text of a file. Raises `ValueError` if it is damaged, or larger than `limits.STORED_FILE_BYTES`."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        text = unpacker.decompress(content, limits.STORED_FILE_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("cut off, too large, or more than one file")
+    return text
+
+
+def split_rows(text: bytes) -> list[list[str]]:
+    """The cells of a file's text by row and `RECORD_COLUMNS`; rows that were cut are left out.
+
+    Raises `ValueError` for other columns, and for more rows than any file has.
+    """
+    reader = csv.reader(io.StringIO(text.decode(), newline=""))
+    rows: list[list[str]] = []
+    try:
+        columns = tuple(next(reader, ()))
+        if columns not in (RECORD_COLUMNS, EARLIER_COLUMNS):
+            raise ValueError("other columns")
+        for row in reader:
+            if len(row) == len(columns):
+                rows.append(row if columns == RECORD_COLUMNS else _from_earlier(row))
+            if len(rows) > limits.RECORDED_ROWS:
+                raise ValueError("too many rows")
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
+    return rows
+
+
+def checked_rows(text: bytes) -> list[list[str]]:
+    """`split_rows` of a file that somebody else may have written. Raises `ValueError` for what no prediction has."""
+    rows = split_rows(text)
+    try:
+        recorded = as_arrays(rows)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    shares = recorded.probabilities
+    numbers = np.array([recorded.fields[name] for name in NUMBER_FIELDS])
+    if not (
+        ((recorded.time >= 0) & (recorded.time < END_OF_TIME)).all()
+        and set(recorded.level) <= DETAIL_LEVELS.keys()
+        and ((recorded.label >= 0) & (recorded.label < len(CATEGORIES))).all()
+        and ((shares >= 0) & (shares <= 1)).all()
+        and (np.abs(shares.sum(1) - 1) < SUM_TOLERANCE).all()
+        and (np.isnan(numbers) | (np.abs(numbers) < LARGEST_NUMBER)).all()
+        and all(0 < len(version) <= MAX_VERSION_CHARACTERS for version in recorded.version)
+    ):
+        raise ValueError("values that no prediction has")
+    return rows
+
+
+def as_arrays(rows: Sequence[Sequence[str]]) -> RecordedPredictions:
+    """Rows of `split_rows` as arrays. Raises `ValueError` or `OverflowError` for a cell that can't be read."""
     cells: list[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * len(RECORD_COLUMNS)
     by_name = dict(zip(RECORD_COLUMNS, cells, strict=True))
     fields = {name: np.array(by_name[name], float) for name in NUMBER_FIELDS}

@@ -1,12 +1,12 @@
 """Decisions of people about doubted records: append-only, one file each, in the registry's file store."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from crime.core.file_store import FileStore, append_entry, store_time
+from crime.core.file_store import FileStore, Time, append_entry, read_entries, store_time
 from crime.reports.categories import CATEGORY_OF_CODE, CRIME_CODES, crime_code_index
 from crime.reports.systems import System
 from crime.reports.table import Reports
@@ -23,7 +23,7 @@ class ReviewDecision:
     `number` of the report; `code` that is recorded, of `system`; `right_code`: where one was found; `note`: why.
     """
 
-    at: str
+    at: Time
     by: str
     number: str
     system: System
@@ -33,6 +33,7 @@ class ReviewDecision:
     note: str = ""
 
 
+_READER = TypeAdapter(ReviewDecision)
 DecisionsByCode = dict[tuple[str, System, str], ReviewDecision]  # by report number, system and recorded code
 
 
@@ -59,17 +60,29 @@ class ReviewDecisions:
         append_entry(self.store, FOLDER, at, asdict(decision))
         return decision
 
-    def read(self) -> list[ReviewDecision]:
-        """Every decision, the oldest first. Raises `RegistryError`."""
+    def read(self, unreadable: list[str] | None = None) -> list[ReviewDecision]:
+        """Every decision that can be read, the oldest first. The paths of others go to `unreadable`.
+
+        Raises `RegistryError`.
+        """
+        unreadable = [] if unreadable is None else unreadable
         paths = self.store.files(FOLDER)
-        for path in paths:
-            if path not in self._by_path:
-                self._by_path[path] = ReviewDecision(**json.loads(self.store.load(path)))
-        return [self._by_path[path] for path in paths]
+        new = [path for path in paths if path not in self._by_path]
+        self._by_path |= read_entries(self.store, new, _parse, unreadable)
+        return [self._by_path[path] for path in paths if path in self._by_path]
 
     def latest(self) -> DecisionsByCode:
         """The decision that holds for each report's number, system and recorded code. Raises `RegistryError`."""
         return {(decision.number, decision.system, decision.code): decision for decision in self.read()}
+
+
+def _parse(content: bytes) -> ReviewDecision:
+    """The decision of a file. Raises `ValueError` unless it is one, about a crime code that there is."""
+    decision = _READER.validate_json(content)
+    for code in (decision.code, decision.right_code):
+        if code is not None and (decision.system, code) not in crime_code_index():
+            raise ValueError(f"no crime code {code}")
+    return decision
 
 
 def apply_decisions(reports: Reports, decisions: DecisionsByCode) -> Reports:

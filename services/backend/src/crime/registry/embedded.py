@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from crime.core.errors import ModelNotFoundError, RegistryError
+from crime.core import limits
+from crime.core.errors import ModelNotFoundError, RegistryError, UnreadableFileError, VersionGoneError
 from crime.core.files import atomic_write
+from crime.core.regular_files import read_bounded
 from crime.registry.kinds import training_command
-from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
+from crime.registry.protocol import BUNDLE_PATH, CHAMPION, NOT_FOUND_CODES, ModelVersion, RegisteredModel
 
 if TYPE_CHECKING:
     import mlflow
@@ -71,9 +73,16 @@ class EmbeddedRegistry:
         query = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
         with self._database() as database:
             row = database.execute(query, (name, alias)).fetchone()
-        if row is None:
-            raise ModelNotFoundError(f"{name}@{alias}", str(self), training_command(name))
+            if row is None:
+                raise ModelNotFoundError(f"{name}@{alias}", str(self), training_command(name))
+            if not self._exists(database, name, row["version"]):
+                raise VersionGoneError(f"{name}@{alias} in {self} is version {row['version']}, which was deleted")
         return str(row["version"])
+
+    @staticmethod
+    def _exists(database: sqlite3.Connection, name: str, version: str) -> bool:
+        query = f"SELECT 1 FROM model_versions WHERE name = ? AND version = ? AND {NOT_DELETED}"
+        return database.execute(query, (name, version)).fetchone() is not None
 
     def bundle(self, name: str, version: str) -> Path:
         """Directory of a version's bundle, where MLflow stored it. Raises `RegistryError`."""
@@ -88,6 +97,8 @@ class EmbeddedRegistry:
     def tags(self, name: str, version: str) -> dict[str, str]:
         """Tags of a version. Raises `RegistryError`."""
         with self._database() as database:
+            if not self._exists(database, name, version):
+                raise ModelNotFoundError(f"{name} version {version}", str(self), training_command(name))
             return self._tags(database, name, version)
 
     @staticmethod
@@ -102,7 +113,10 @@ class EmbeddedRegistry:
             f"JOIN model_versions v ON v.name = m.name WHERE {NOT_DELETED} GROUP BY m.name ORDER BY m.name"
         )
         with self._database() as database:
-            aliases = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
+            aliases = database.execute(
+                "SELECT a.name, a.alias, a.version FROM registered_model_aliases a "
+                f"JOIN model_versions v ON v.name = a.name AND v.version = a.version WHERE {NOT_DELETED}"
+            ).fetchall()
             return [
                 RegisteredModel(
                     name=row["name"],
@@ -147,14 +161,20 @@ class EmbeddedRegistry:
     def files(self, folder: str) -> list[str]:
         """Paths of the entries of a folder, sorted; none if it does not exist. Raises `RegistryError`."""
         with _disk_errors(self):
-            directory = self.mlruns / folder
-            entries = sorted(directory.iterdir()) if directory.exists() else []
-            return [str(entry.relative_to(self.mlruns)) for entry in entries if not entry.name.startswith(".")]
+            try:
+                names = os.listdir(self.mlruns / folder)
+            except FileNotFoundError:
+                names = []
+            except NotADirectoryError:
+                raise UnreadableFileError(f"{self}: {folder} is no folder") from None
+            return [f"{folder}/{name}" for name in sorted(names) if not name.startswith(".")]
 
     def load(self, path: str) -> bytes:
-        """Content of a file. Raises `RegistryError`."""
-        with _disk_errors(self):
-            return (self.mlruns / path).read_bytes()
+        """Content of a regular file. Raises `UnreadableFileError`."""
+        try:
+            return read_bounded(self.mlruns / path, limits.STORED_FILE_BYTES, follow=False)
+        except (OSError, ValueError) as error:
+            raise UnreadableFileError(f"{self}: {path} can't be read: {error}") from None
 
     def remove(self, path: str) -> None:
         """Remove a folder and all in it."""
@@ -163,19 +183,30 @@ class EmbeddedRegistry:
     def forget(self, name: str, version: str) -> None:
         """Nothing to do: bundles are read where they are stored."""
 
-    def _client(self) -> "mlflow.MlflowClient":
-        """MLflow's client: only MLflow writes to its tables."""
+    @contextmanager
+    def _client(self) -> Iterator["mlflow.MlflowClient"]:
+        """MLflow's client: only MLflow writes to its tables. Raises `RegistryError` in place of its errors."""
         import mlflow
+        from sqlalchemy.exc import SQLAlchemyError
 
-        return mlflow.MlflowClient(self.tracking_uri)
+        try:
+            yield mlflow.MlflowClient(self.tracking_uri)
+        except mlflow.MlflowException as error:
+            if error.error_code in NOT_FOUND_CODES:
+                raise VersionGoneError(f"{self}: {error.message.rstrip('.')}") from None
+            raise RegistryError(f"the MLflow store in {self.mlruns} refused: {error.message}") from None
+        except (SQLAlchemyError, OSError) as error:
+            raise RegistryError(f"the MLflow store in {self.mlruns} can't be written: {error}") from None
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        self._client().set_registered_model_alias(name, alias, version)
+        with self._client() as client:
+            client.set_registered_model_alias(name, alias, version)
 
     def delete_alias(self, name: str, alias: str) -> None:
-        self._client().delete_registered_model_alias(name, alias)
+        with self._client() as client:
+            client.delete_registered_model_alias(name, alias)
 
     def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
-        client = self._client()
-        for key, value in tags.items():
-            client.set_model_version_tag(name, version, key, value)
+        with self._client() as client:
+            for key, value in tags.items():
+                client.set_model_version_tag(name, version, key, value)

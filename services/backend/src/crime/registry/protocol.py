@@ -1,13 +1,26 @@
 """The interface of a model registry, and what it answers."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from crime.core import limits
+from crime.core.errors import VersionNumberError
 from crime.core.file_store import FileStore
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"  # aliases of versions
 BUNDLE_PATH = "data/bundle"  # where the artifacts of a version hold its bundle
+NOT_FOUND_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes for an unknown name or alias
+_DIGITS = re.compile("0*([1-9][0-9]{0,9})")
+
+
+def canonical_version(text: str) -> str:
+    """The version as registries write it: `7` of `7` and `07`. Raises `VersionNumberError`, a `ValueError` too."""
+    digits = _DIGITS.fullmatch(text) if len(text) <= 20 else None
+    if digits is None or int(digits[1]) > limits.VERSION_NUMBER:
+        raise VersionNumberError(f"expected the number of a version, such as 7, not {text[:40]!r}")
+    return digits[1]
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class Registry(FileStore, Protocol):
         """MLflow's tracking URI."""
 
     def version(self, name: str, alias: str = CHAMPION) -> str:
-        """The version that has `alias`. Raises `ModelNotFoundError` where none has."""
+        """The version that has `alias`. Raises `ModelNotFoundError` where none has, `VersionGoneError` if deleted."""
 
     def bundle(self, name: str, version: str) -> Path:
         """Directory of a version's bundle, downloaded if necessary. Raises `ModelNotFoundError`."""
@@ -49,10 +62,10 @@ class Registry(FileStore, Protocol):
         """Delete the local copy of a bundle that proved to be damaged, so that it is downloaded again."""
 
     def tags(self, name: str, version: str) -> dict[str, str]:
-        """Tags of a version."""
+        """Tags of a version. Raises `ModelNotFoundError` where there is none, or it was deleted."""
 
     def models(self) -> list[RegisteredModel]:
-        """Every registered model."""
+        """Every registered model. Aliases of deleted versions are none."""
 
     def versions(self, name: str) -> list[ModelVersion]:
         """Versions of a model, the newest first."""

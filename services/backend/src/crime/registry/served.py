@@ -15,17 +15,23 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlparse
 from urllib.request import Request, urlopen
 
+from crime.core import limits
 from crime.core.bundle_files import SPEC_FILE
-from crime.core.errors import ModelNotFoundError, RegistryError
-from crime.registry.kinds import CATEGORY, training_command
-from crime.registry.protocol import BUNDLE_PATH, CHAMPION, ModelVersion, RegisteredModel
+from crime.core.errors import ModelNotFoundError, RegistryError, UnreadableFileError, VersionGoneError
+from crime.registry.kinds import CATEGORY, MODEL_KINDS, training_command
+from crime.registry.protocol import BUNDLE_PATH, CHAMPION, NOT_FOUND_CODES, ModelVersion, RegisteredModel
 
 TIMEOUT_SECONDS = 5  # for one answer of the server
 CLOCK_SKEW_SECONDS = 60  # smaller differences between the two clocks may be latency and are ignored
 CACHED_VERSIONS = 8  # versions of each model whose bundles stay on disk
 MAX_FILE_BYTES = 512 << 20  # of one file of a bundle
 PAGE_SIZE = "100"  # models or versions that a search returns
-NOT_FOUND_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes for an unknown name or alias
+DELETED = "Deleted_Internal"  # the stage of versions that were deleted
+BUSY_STATUSES = (429, 502, 503, 504)  # of a server, or a proxy before it, that can't be reached for a while
+
+
+class _RefusedError(RegistryError):
+    """The server answers, but refuses this request."""
 
 
 class ServedRegistry:
@@ -43,7 +49,13 @@ class ServedRegistry:
         """Seconds since 1970 by the server's clock, which dates what is written there."""
         return time.time() - self._seconds_ahead
 
-    def _request(self, path: str, body: Mapping[str, str] | bytes | None = None, method: str | None = None) -> bytes:
+    def _request(
+        self,
+        path: str,
+        body: Mapping[str, str] | bytes | None = None,
+        method: str | None = None,
+        max_bytes: int = MAX_FILE_BYTES,
+    ) -> bytes:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         content_type = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         method = method or ("GET" if body is None else "POST")
@@ -53,17 +65,17 @@ class ServedRegistry:
                 Request(url, data, {"Content-Type": content_type}, method=method), timeout=TIMEOUT_SECONDS
             ) as response:
                 self._compare_clocks(response.headers["Date"])
-                content: bytes = response.read(MAX_FILE_BYTES + 1)
+                content: bytes = response.read(max_bytes + 1)
         except HTTPError as error:
             raise self._error_of(error) from None
         except (OSError, HTTPException) as error:
             raise RegistryError(f"MLflow at {self} can't be reached: {error}") from None
-        if len(content) > MAX_FILE_BYTES:
-            raise RegistryError(f"MLflow at {self} sent more than {MAX_FILE_BYTES:,} bytes for {path}")
+        if len(content) > max_bytes:
+            raise UnreadableFileError(f"MLflow at {self} sent more than {max_bytes:,} bytes for {path}")
         return content
 
     def _compare_clocks(self, date: str) -> None:
-        with suppress(TypeError, ValueError):  # no Date header, or not a date
+        with suppress(TypeError, ValueError, OverflowError):  # no Date header, or not a date
             ahead = time.time() - parsedate_to_datetime(date).timestamp()
             self._seconds_ahead = ahead if abs(ahead) > CLOCK_SKEW_SECONDS else 0.0
 
@@ -75,7 +87,8 @@ class ServedRegistry:
             code, message = "", ""
         if code in NOT_FOUND_CODES:
             return ModelNotFoundError(message.rstrip("."), str(self), CATEGORY.command)
-        return RegistryError(f"MLflow at {self} answered {error.code} {message}".rstrip())
+        refusal = RegistryError if error.code in BUSY_STATUSES else _RefusedError
+        return refusal(f"MLflow at {self} answered {error.code} {message}".rstrip())
 
     def _json(self, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, str] | None = None) -> Any:
         content = self._request(f"mlflow/{path}" + (f"?{urlencode(query)}" if query else ""), body)
@@ -89,7 +102,9 @@ class ServedRegistry:
         try:
             answer = self._json("registered-models/alias", {"name": name, "alias": alias})
             return str(answer["model_version"]["version"])
-        except ModelNotFoundError:
+        except ModelNotFoundError as error:
+            if "Model Version (" in str(error):  # as MLflow says of an alias whose version was deleted
+                raise VersionGoneError(f"{name}@{alias} in {self} is a version that was deleted") from None
             raise ModelNotFoundError(f"{name}@{alias}", str(self), training_command(name)) from None
         except (KeyError, TypeError):
             raise RegistryError(f"MLflow at {self} answered without a version of {name}@{alias}") from None
@@ -151,8 +166,11 @@ class ServedRegistry:
             raise RegistryError(f"MLflow at {self} did not answer with a list of the files in {folder}") from None
 
     def load(self, path: str) -> bytes:
-        """Content of a file. Raises `RegistryError`."""
-        return self._request(f"mlflow-artifacts/artifacts/{quote(path)}")
+        """Content of a file. Raises `UnreadableFileError` where the server answers, but not with this file."""
+        try:
+            return self._request(f"mlflow-artifacts/artifacts/{quote(path)}", max_bytes=limits.STORED_FILE_BYTES)
+        except (ModelNotFoundError, _RefusedError) as error:
+            raise UnreadableFileError(f"{self}: {path} can't be read: {error}") from None
 
     def remove(self, path: str) -> None:
         """Remove a folder and all in it. Raises `RegistryError`."""
@@ -160,8 +178,10 @@ class ServedRegistry:
 
     def tags(self, name: str, version: str) -> dict[str, str]:
         """Tags of a version. Raises `RegistryError`."""
-        answer = self._json("model-versions/get", {"name": name, "version": version})
-        return _pairs(answer.get("model_version", {}).get("tags", []))
+        answer = self._json("model-versions/get", {"name": name, "version": version}).get("model_version", {})
+        if answer.get("current_stage") == DELETED:
+            raise ModelNotFoundError(f"{name} version {version}", str(self), training_command(name))
+        return _pairs(answer.get("tags", []))
 
     def models(self) -> list[RegisteredModel]:
         """The first hundred registered models. Raises `RegistryError`."""
@@ -171,10 +191,22 @@ class ServedRegistry:
                 name=model["name"],
                 description=model.get("description", ""),
                 latest_version=max((v["version"] for v in model.get("latest_versions", [])), key=int, default=""),
-                aliases={alias["alias"]: str(alias["version"]) for alias in model.get("aliases", [])},
+                aliases=self._live_aliases(model),
             )
             for model in answer.get("registered_models", [])
         ]
+
+    def _live_aliases(self, model: dict[str, Any]) -> dict[str, str]:
+        """Version by alias. Of this project's models those of deleted versions are left out."""
+        aliases = {alias["alias"]: str(alias["version"]) for alias in model.get("aliases", [])}
+        if model["name"] not in MODEL_KINDS:
+            return aliases
+        live = {str(version["version"]) for version in model.get("latest_versions", [])}
+        for version in set(aliases.values()) - live:
+            with suppress(ModelNotFoundError):
+                self.tags(model["name"], version)
+                live.add(version)
+        return {alias: version for alias, version in aliases.items() if version in live}
 
     def versions(self, name: str) -> list[ModelVersion]:
         """The latest hundred versions of a model, the newest first. Raises `RegistryError`."""
@@ -195,6 +227,7 @@ class ServedRegistry:
                 metrics=self._metrics(version.get("run_id", "")),
             )
             for version in sorted(answer.get("model_versions", []), key=lambda version: -int(version["version"]))
+            if version.get("current_stage") != DELETED
         ]
 
     def _metrics(self, run: str) -> dict[str, float]:

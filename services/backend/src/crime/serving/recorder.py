@@ -26,6 +26,7 @@ from crime.monitoring.records import PredictionRecord, RecordedPredictions, stac
 from crime.reports.schema import DETAIL_LEVELS
 from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
 from crime.serving.model_manager import ModelManager
+from crime.serving.unreadable import log_unreadable
 
 MAX_PENDING = 5_000  # predictions held between two flushes; of more, a random sample
 SAMPLED_OUT = LOST.labels("sampled")
@@ -130,11 +131,14 @@ class Recorder:
             shadows.append(replace(record, version=model.version, prediction=prediction, shadow=True))
         return shadows
 
-    def recorded(self, shadows: bool = False) -> RecordedPredictions:
-        """The latest predictions of all pods, and this pod's pending ones. Raises `RegistryError`."""
+    def recorded(self, shadows: bool = False, unreadable: list[str] | None = None) -> RecordedPredictions:
+        """The latest predictions of all pods, and this pod's pending ones. Raises `RegistryError`.
+
+        The paths of files that can't be read go to `unreadable`.
+        """
         with self._lock:
             own = list(self._pending) if self.log.store else [*self._flushed, *self._pending]
-        return self.log.read(own, shadows)
+        return self.log.read(own, shadows, unreadable)
 
     def drift(self, model: CategoryBundle, asked_at: float) -> DriftReport:
         """Compare the latest predictions with the model's reference, and set the metrics. Raises `RegistryError`.
@@ -145,15 +149,20 @@ class Recorder:
         with self._drift_lock:
             if self._drift and self._drift[0] >= asked_at:
                 return self._drift[2]
-            began, performance = time.monotonic(), read_performance(self.log.store)
-            made_of = (model.version, self._added, self.log.latest_paths(), performance)
+            began, unreadable = time.monotonic(), list[str]()
+            performance = read_performance(self.log.store, unreadable)
+            made_of = (model.version, self._added, self.log.latest_paths(), performance, len(unreadable))
             kept = self._drift[2] if self._drift and self._drift[1] == made_of else None
-            report = kept or self._measure_drift(model, performance)
+            report = kept or self._measure_drift(model, performance, unreadable)
             self._drift = began, made_of, report
             return report
 
-    def _measure_drift(self, model: CategoryBundle, performance: list[WeeklyPerformance]) -> DriftReport:
-        report = drift_report(model, self.recorded(), performance)
+    def _measure_drift(
+        self, model: CategoryBundle, performance: list[WeeklyPerformance], unreadable: list[str]
+    ) -> DriftReport:
+        recorded = self.recorded(unreadable=unreadable)
+        report = drift_report(model, recorded, performance, len(unreadable))
+        log_unreadable("recorded predictions", unreadable)
         DRIFT.clear()
         for feature in report.features:
             DRIFT.labels(feature.feature).set(feature.psi)

@@ -1,12 +1,15 @@
 """Bodies of the model management routes."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from crime.metrics.classification import CalibrationBin
+from crime.registry.protocol import canonical_version
 
-Number = Annotated[str, Field(max_length=20, pattern="^[0-9]+$")]
+Number = Annotated[
+    str, AfterValidator(canonical_version), Field(description="of a version", json_schema_extra={"pattern": "^[0-9]+$"})
+]
 Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 
@@ -77,7 +80,13 @@ class Promotion(BaseModel):
     force: bool = False
 
 
-class Decision(BaseModel):
+class Told(BaseModel):
+    """`warning`: what went wrong although the decision was carried out; left out where nothing did."""
+
+    warning: str | None = None
+
+
+class Decision(Told):
     """`gates`: each comparison with the champion, with its reason."""
 
     name: str
@@ -106,6 +115,10 @@ class Challenge(BaseModel):
     reason: Why
 
 
+class Challenged(Challenge, Told):
+    """The challenge that was set."""
+
+
 class Challenger(BaseModel):
     """A challenger compared with the champion.
 
@@ -126,7 +139,11 @@ class Challenger(BaseModel):
 
 
 class Act(BaseModel):
-    """A decision about a version. `at`: ISO 8601 in UTC; `what`: promote, rollback, challenge or withdraw."""
+    """A decision about a version. `at`: ISO 8601 in UTC; `what`: promote, rollback, challenge or withdraw.
+
+    `outcome`: `not known` where it was interrupted, or is being carried out; releases before recorded none.
+    `problem`: why it failed, or what went wrong although it is done; of one that is not known, what holds now.
+    """
 
     at: str
     what: str
@@ -134,6 +151,8 @@ class Act(BaseModel):
     version: str
     by: str
     why: str | None = None
+    outcome: Literal["done", "failed", "not known", "not recorded"]
+    problem: str | None = None
 
 
 class CategoryScores(BaseModel):

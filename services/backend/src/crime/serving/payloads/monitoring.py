@@ -80,7 +80,8 @@ class Drift(BaseModel):
 class Drifts(BaseModel):
     """`features`: the most drifted first. `history` (drift over time), `performance` and `estimated`: the oldest first.
 
-    Only live predictions count: tables that were sent with `record=false` are not among them.
+    Only live predictions count: tables that were sent with `record=false` are not among them. `unreadable`: files of
+    recorded predictions, or of their performance, that can't be read and are left out.
     """
 
     model_name: str
@@ -92,6 +93,7 @@ class Drifts(BaseModel):
     history: list[Period]
     performance: list[Week]
     estimated: list[EstimatedWeek]
+    unreadable: int = 0
 
     @classmethod
     def from_report(cls, report: DriftReport, model: CategoryBundle) -> "Drifts":
@@ -106,6 +108,7 @@ class Drifts(BaseModel):
             history=[Period(**asdict(period)) for period in report.history],
             performance=[Week(**week.as_json()) for week in report.performance],
             estimated=[EstimatedWeek(**asdict(week)) for week in report.estimated],
+            unreadable=report.unreadable,
         )
 
 

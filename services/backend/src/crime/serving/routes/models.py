@@ -3,17 +3,21 @@
 import hmac
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import SPEC_FILE
 from crime.core.errors import BundleError, CrimeError, RegistryError
+from crime.core.limits import TOKEN_BYTES
 from crime.core.model_names import CATEGORY_MODEL
+from crime.core.regular_files import read_bounded
 from crime.core.settings import Settings
 from crime.registry import promotion
 from crime.registry.audit import read_decisions
@@ -23,7 +27,7 @@ from crime.registry.gates import Gate as GateOutcome
 from crime.registry.gates import gates_from_tags
 from crime.registry.kinds import Model as LoadedModel
 from crime.registry.promotion import set_challenger, withdraw_challenger
-from crime.registry.protocol import CHAMPION
+from crime.registry.protocol import CHAMPION, Registry
 from crime.registry.protocol import ModelVersion as RegistryVersion
 from crime.serving.dependencies import RECORD_LIMIT, ModelManagerDep, RecorderDep, SettingsDep
 from crime.serving.errors import BODY_RESPONSES, Responses
@@ -31,6 +35,7 @@ from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.models import (
     Act,
     Challenge,
+    Challenged,
     Challenger,
     Decision,
     Evaluation,
@@ -42,9 +47,11 @@ from crime.serving.payloads.models import (
     Number,
     Promotion,
     Rollback,
+    Told,
     Who,
     Why,
 )
+from crime.serving.unreadable import UNREADABLE_RESPONSES, tell_unreadable
 
 router = APIRouter(tags=["models"])
 MAX_EVALUATED = 6  # versions in one evaluation, which takes each about a second
@@ -66,10 +73,10 @@ SHOWN_DETAILS = (
 
 
 def _token(settings: Settings) -> str:
-    """The bearer token of changing calls, blank where there is none."""
+    """The bearer token of changing calls, blank where there is none, or none that can be read."""
     try:
-        return settings.token_file.read_text().strip() if settings.token_file else ""
-    except OSError as error:
+        return read_bounded(settings.token_file, TOKEN_BYTES).decode().strip() if settings.token_file else ""
+    except (OSError, ValueError) as error:
         log.error("the token can't be read", why=str(error))
         return ""
 
@@ -89,6 +96,18 @@ def _require_token(
         raise HTTPException(403, "calls that change something are off: no token is configured")
     if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
         raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
+
+
+class Warnings:
+    """What went wrong although a decision was carried out: logged, and told in the answer as `text`."""
+
+    def __init__(self, action: str, name: str):
+        self.action, self.name = action, name
+        self.text: str | None = None
+
+    def add(self, message: str) -> None:
+        log.warning("a decision's record is incomplete", action=self.action, model=self.name, why=message)
+        self.text = f"{self.text}; {message}" if self.text else message
 
 
 TOKEN_REQUIRED = [Depends(_require_token)]
@@ -174,12 +193,18 @@ def _evaluate(manager: ModelManager, versions: list[str]) -> EvaluationScores:
         if loaded:
             with suppress(CrimeError):  # used now, so it is not what makes room for the others
                 manager.registry.bundle(CATEGORY_MODEL, loaded.version)
-    bundles = [(served.get(name) or manager.registry.bundle(CATEGORY_MODEL, name), name) for name in versions]
+    bundles = [(served.get(name) or _present_bundle(manager.registry, name), name) for name in versions]
     try:
         written = [(path / SPEC_FILE).stat().st_mtime_ns for path, _ in bundles]
     except OSError as error:
         raise BundleError(f"a bundle can't be read: {error}") from None
     return evaluate_bundles(tuple((*bundle, time) for bundle, time in zip(bundles, written, strict=True)))
+
+
+def _present_bundle(registry: Registry, version: str) -> Path:
+    """The bundle of a version that was not deleted: a copy of it may be kept here for longer."""
+    registry.tags(CATEGORY_MODEL, version)
+    return registry.bundle(CATEGORY_MODEL, version)
 
 
 def _model_version(version: RegistryVersion, serving: LoadedModel | None) -> ModelVersion:
@@ -203,23 +228,35 @@ def _details(serving: LoadedModel) -> dict[str, Any]:
     return {"version": serving.version} | {key: spec[key] for key in SHOWN_DETAILS if key in spec}
 
 
-@router.post("/models/{name}/promote", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
+@router.post(
+    "/models/{name}/promote",
+    responses=WRITE_BODY_RESPONSES,
+    dependencies=TOKEN_REQUIRED,
+    response_model_exclude_none=True,
+)
 def promote(name: str, manager: ModelManagerDep, wanted: Promotion) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod loads it at once, the others within seconds."""
     version = wanted.version or promotion.latest_version(manager.registry, name)
-    verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.reason, wanted.force)
+    warnings = Warnings("promote", name)
+    verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.reason, wanted.force, warnings.add)
     log.info("promoted", model=name, version=version, by=wanted.by, why=wanted.reason, forced=not verdict.passed)
     manager.refresh()
-    return Decision(name=name, version=version, gates=_gates(verdict.gates))
+    return Decision(name=name, version=version, gates=_gates(verdict.gates), warning=warnings.text)
 
 
-@router.post("/models/{name}/rollback", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
+@router.post(
+    "/models/{name}/rollback",
+    responses=WRITE_BODY_RESPONSES,
+    dependencies=TOKEN_REQUIRED,
+    response_model_exclude_none=True,
+)
 def rollback(name: str, manager: ModelManagerDep, wanted: Rollback) -> Decision:
     """Make the previous champion champion again."""
-    version = promotion.rollback(manager.registry, name, wanted.by, wanted.reason)
+    warnings = Warnings("rollback", name)
+    version = promotion.rollback(manager.registry, name, wanted.by, wanted.reason, warnings.add)
     log.info("rolled back", model=name, version=version, by=wanted.by, why=wanted.reason)
     manager.refresh()
-    return Decision(name=name, version=version, gates=[])
+    return Decision(name=name, version=version, gates=[], warning=warnings.text)
 
 
 @router.get(f"/models/{CATEGORY_MODEL}/challenger", responses={404: {"description": "no challenger"}})
@@ -231,27 +268,43 @@ async def challenger(recorder: RecorderDep) -> Challenger:
     return Challenger(**asdict(comparison))
 
 
-@router.post(f"/models/{CATEGORY_MODEL}/challenger", responses=WRITE_BODY_RESPONSES, dependencies=TOKEN_REQUIRED)
-def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenge:
+@router.post(
+    f"/models/{CATEGORY_MODEL}/challenger",
+    responses=WRITE_BODY_RESPONSES,
+    dependencies=TOKEN_REQUIRED,
+    response_model_exclude_none=True,
+)
+def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenged:
     """Let a version make shadow predictions and answer its canary share; every pod loads it within seconds."""
-    set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by, wanted.reason)
+    warnings = Warnings("challenge", CATEGORY_MODEL)
+    set_challenger(
+        manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by, wanted.reason, warnings.add
+    )
     manager.refresh()
-    return wanted
+    return Challenged(**wanted.model_dump(), warning=warnings.text)
 
 
 @router.delete(
     f"/models/{CATEGORY_MODEL}/challenger",
     status_code=204,
-    responses=WRITE_RESPONSES,
+    responses=WRITE_RESPONSES | {200: {"model": Told, "description": "withdrawn, but something went wrong"}},
     dependencies=TOKEN_REQUIRED,
 )
-def withdraw(manager: ModelManagerDep, by: Who, reason: Why) -> None:
+def withdraw(manager: ModelManagerDep, by: Who, reason: Why) -> Response:
     """Withdraw the challenger: the champion answers alone."""
-    withdraw_challenger(manager.registry, CATEGORY_MODEL, by, reason)
+    warnings = Warnings("withdraw", CATEGORY_MODEL)
+    withdraw_challenger(manager.registry, CATEGORY_MODEL, by, reason, warnings.add)
     manager.refresh()
+    return JSONResponse({"warning": warnings.text}) if warnings.text else Response(status_code=204)
 
 
-@router.get("/audit")
-def audit(manager: ModelManagerDep) -> list[Act]:
-    """Every decision about which version answers, the newest first."""
-    return [Act(**decision.as_json()) for decision in read_decisions(manager.registry)]
+@router.get("/audit", responses=UNREADABLE_RESPONSES)
+def audit(manager: ModelManagerDep, response: Response) -> list[Act]:
+    """Every decision about which version answers, the newest first, and what became of it.
+
+    Entries that can't be read are left out; the header `Unreadable-Entries` counts them.
+    """
+    unreadable: list[str] = []
+    decisions = read_decisions(manager.registry, unreadable)
+    tell_unreadable(response, "decisions", unreadable)
+    return [Act(**decision.as_json()) for decision in decisions]

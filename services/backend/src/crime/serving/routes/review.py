@@ -9,12 +9,14 @@ from fastapi.concurrency import run_in_threadpool
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.review.served import RunningReview
 from crime.core.errors import DataError
+from crime.monitoring.review_decisions import ReviewDecision, ReviewDecisions
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.serving.bodies import table_body
 from crime.serving.dependencies import ReviewDecisionsDep, model_of
 from crime.serving.errors import BODY_RESPONSES, table_problem
 from crime.serving.formats.csv import labelled_blocks, open_csv
 from crime.serving.payloads.review import Decided, Review, WantedDecision, decisions_csv, review_answer
+from crime.serving.unreadable import UNREADABLE_RESPONSES, tell_unreadable
 
 router = APIRouter(tags=["review"])
 MAX_RECORDS = 1_000  # of an answer
@@ -62,18 +64,31 @@ def decide(wanted: WantedDecision, kept: ReviewDecisionsDep) -> Decided:
     return Decided.of(kept.append(**wanted.model_dump()))
 
 
-@router.get("/review/decisions")
-def decisions(kept: ReviewDecisionsDep) -> list[Decided]:
-    """Every decision, the oldest first."""
-    return [Decided.of(decision) for decision in kept.read()]
+@router.get("/review/decisions", responses=UNREADABLE_RESPONSES)
+def decisions(kept: ReviewDecisionsDep, response: Response) -> list[Decided]:
+    """Every decision, the oldest first. Entries that can't be read are left out and counted in a header."""
+    return [Decided.of(decision) for decision in _read(kept, response)]
 
 
 @router.get(
     "/review/decisions.csv",
     response_class=Response,
-    responses={200: {"description": "a table", "content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={
+        200: UNREADABLE_RESPONSES[200]
+        | {"description": "a table", "content": {"text/csv": {"schema": {"type": "string"}}}}
+    },
 )
 def decisions_table(kept: ReviewDecisionsDep) -> Response:
     """Every decision as a CSV table, the oldest first."""
     headers = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
-    return Response(decisions_csv(kept.read()), media_type="text/csv", headers=headers)
+    response = Response(media_type="text/csv", headers=headers)
+    response.body = decisions_csv(_read(kept, response)).encode()
+    response.headers["Content-Length"] = str(len(response.body))
+    return response
+
+
+def _read(kept: ReviewDecisions, response: Response) -> list[ReviewDecision]:
+    unreadable: list[str] = []
+    decisions = kept.read(unreadable)
+    tell_unreadable(response, "review decisions", unreadable)
+    return decisions
