@@ -9,7 +9,8 @@ import mlflow
 import pytest
 from crime.core.errors import BackupError, RegistryError
 from crime.monitoring.review_decisions import ReviewDecisions
-from crime.pipelines.backup import INDEX_FILE, RESTORED_TAG, BackupResult, restore_backup, save_backup
+from crime.pipelines.backup import RESTORED_TAG, BackupResult, restore_backup, save_backup
+from crime.pipelines.backup_index import INDEX_FILE
 from crime.registry.audit import read_decisions
 from crime.registry.embedded import EmbeddedRegistry
 from published_store import PublishedStore
@@ -23,14 +24,15 @@ def archive(published: PublishedStore, tmp_path_factory: pytest.TempPathFactory)
     ReviewDecisions(published.registry).append("Ada", "200106753", "legacy", "624", "unsure")
     path = tmp_path_factory.mktemp("backup") / "backup.tar.gz"
     saved = save_backup(published.registry, path)
-    assert saved == BackupResult(versions=2, files=4)  # two promotions and one decision on record, predictions
+    # two promotions and their outcomes, a decision of the review, predictions
+    assert saved == BackupResult(versions=2, files=6)
     return path
 
 
 @pytest.fixture(scope="module")
 def restored(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedRegistry:
     registry = EmbeddedRegistry(tmp_path_factory.mktemp("restored") / "mlruns")
-    assert restore_backup(registry, archive) == BackupResult(versions=2, files=4)
+    assert restore_backup(registry, archive) == BackupResult(versions=2, files=6)
     return registry
 
 
@@ -55,7 +57,7 @@ def test_files_come_back(published: PublishedStore, restored: EmbeddedRegistry) 
 
 def test_a_second_restore_changes_nothing(archive: Path, restored: EmbeddedRegistry) -> None:
     before = restored.versions("crime-category")
-    assert restore_backup(restored, archive) == BackupResult(versions=2, files=4)
+    assert restore_backup(restored, archive) == BackupResult(versions=2, files=6)
     assert restored.versions("crime-category") == before
 
 

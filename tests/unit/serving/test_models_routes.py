@@ -297,7 +297,7 @@ def deleting(registry: MemoryRegistry) -> Callable[..., str]:
 def test_a_token_file_of_anything_is_no_token(content: bytes, client: TestClient, token_file: Path) -> None:
     token_file.write_bytes(content)
     for sent in (TOKEN, "x" * 100_000, "\xff"):
-        headers = {"Authorization": f"Bearer {sent}".encode("latin-1")}
+        headers = httpx2.Headers({"Authorization": f"Bearer {sent}"}, encoding="latin-1")
         answer = client.post(f"/models/{NAME}/rollback", json=SIGNED, headers=headers)
         assert answer.status_code in (401, 403)
     assert client.get(f"/models/{NAME}").json()["promotion_on"] is False

@@ -122,7 +122,10 @@ def export(
 
 @app.command()
 def backup(output: Archive, as_json: Json = False) -> None:
-    """Write every model version, with its metrics and tags, the aliases, and all recorded predictions and decisions."""
+    """Write every model version, with its metrics and tags, the aliases, and all recorded predictions and decisions.
+
+    What can't be read is left out and named, and the exit code is 1.
+    """
     with readable_errors():
         from crime.pipelines.backup import save_backup
         from crime.registry.lookup import open_registry
@@ -131,8 +134,12 @@ def backup(output: Archive, as_json: Json = False) -> None:
             task = bar.add_task("back up", total=None)
             saved = save_backup(open_registry(Settings()), output, progress_on(bar, task))
     out.print(f"{output}: {saved.versions} versions, {saved.files} files beside them", highlight=False, soft_wrap=True)
+    for what in saved.left_out:
+        print_warning(f"left out: {what}")
     if as_json:
         typer.echo(json.dumps(asdict(saved)))
+    if saved.left_out:
+        raise typer.Exit(1)
 
 
 @app.command()
