@@ -36,6 +36,7 @@ class Answer:
     status: int
     body: Any
     content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
     def content(self) -> bytes:
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
@@ -60,8 +61,12 @@ class RecordedBackend:
         self.refused.clear()
         self.failures = 0
 
-    def replace(self, method: str, path: str, body: Any, status: int = 200, content_type: str | None = None) -> None:
-        self.replaced[method, path] = Answer(status, body, content_type or "application/json")
+    def replace(
+        self, method: str, path: str, body: Any, status: int = 200, content_type: str | None = None, **headers: str
+    ) -> None:
+        """`headers`: with an underscore for each hyphen."""
+        named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+        self.replaced[method, path] = Answer(status, body, content_type or "application/json", named)
 
     def refuse(self, method: str, path: str, reason: str, when: Callable[[dict[str, list[str]]], bool]) -> None:
         """Answer 404 to requests whose query is `when`."""
@@ -156,6 +161,8 @@ def handler_of(backend: RecordedBackend) -> type[BaseHTTPRequestHandler]:
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(body)))
+            for name, value in answer.headers:
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -1,6 +1,7 @@
 """Commands of the model registry, on an embedded store with two versions of the small model."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,32 @@ def test_an_unknown_model_or_version_is_one_line(
     result = crime(*arguments, code=1)
     assert result.stderr.startswith("error: ")
     assert "Traceback" not in result.output
+
+
+def test_the_record_is_listed_with_outcomes(crime: RunCommand, registry: EmbeddedRegistry) -> None:
+    crime("promote", NAME, "01", "--force", "[bold]of it[/]\nall", "--by", "somebody")
+    crime("promote", NAME, "1", "--by", "somebody")  # champion already
+    (registry.mlruns / "monitoring/audit/foreign.json").write_bytes(b"{")
+    result = crime("audit", "--json")
+    newest, *earlier = result.stdout.splitlines()[:-1]
+    assert newest.endswith(f"promote {NAME} 1, somebody ([bold]of it[/] all): done")
+    assert len(earlier) == 2
+    assert "monitoring/audit/foreign.json can't be read, and is left out" in result.stderr
+    assert [act["outcome"] for act in json.loads(result.stdout.splitlines()[-1])] == ["done"] * 3
+
+
+@pytest.mark.parametrize("version", ["+2", "2.0", "v2", "99999999999", "\u0662"])
+def test_what_is_no_version_is_one_line(version: str, crime: RunCommand, registry: EmbeddedRegistry) -> None:
+    for command in ("promote", "challenge"):
+        assert "expected the number of a version" in crime(command, NAME, version, code=1).stderr
+
+
+def test_a_backup_that_is_not_complete_says_so(crime: RunCommand, registry: EmbeddedRegistry, tmp_path: Path) -> None:
+    os.mkfifo(registry.mlruns / "monitoring/audit/pipe.json")
+    result = crime("backup", tmp_path / "backup.tar.gz", "--json", code=1)
+    assert "left out: 'monitoring/audit/pipe.json'" in result.stderr
+    assert len(json.loads(result.stdout.splitlines()[-1])["left_out"]) == 1
+    assert (tmp_path / "backup.tar.gz").exists()
 
 
 def test_export_writes_the_champion_with_its_version(

@@ -192,6 +192,39 @@ def test_decisions(backend: RecordedBackend, open_versions: Callable[..., AppTes
     assert str(table["At (UTC)"][0]).startswith(recorded("audit")[0]["at"][:10])
 
 
+def test_what_became_of_decisions(backend: RecordedBackend, open_versions: Callable[..., AppTest]) -> None:
+    entries = recorded("audit")
+    entries[0] |= {"outcome": "failed", "problem": "[click](https://example.org)"}
+    entries[1] |= {"outcome": "not known", "problem": "interrupted, or still at work; now champion is 2"}
+    for key in ("outcome", "problem"):  # a backend of the release before
+        del entries[3][key]
+    backend.replace("GET", "/audit", entries, Unreadable_Entries="2")
+    view = open_versions()
+    assert list(view.dataframe[-1].value["Outcome"]) == [
+        "failed: [click](https://example.org)",
+        "not known: interrupted, or still at work",
+        "done",
+        "not recorded",
+        "not recorded",
+    ]
+    told = "2 entries of the record can't be read and are left out: the backend's log names them."
+    assert view.warning[-1].value == told
+
+
+def test_a_decision_whose_record_is_not_complete(
+    backend: RecordedBackend, open_versions: Callable[..., AppTest]
+) -> None:
+    warning = "the outcome could not be recorded: ![x](https://example.org/t.png)"
+    backend.replace("POST", "/models/crime-category/promote", recorded("promote_forced") | {"warning": warning})
+    view = open_versions()
+    view.text_input(key="promote_by").input("ana")
+    view.text_input(key="promote_reason").input("to see it")
+    button(view, "Make it champion").click()
+    view.run()
+    assert view.warning[-1].value == "It is carried out, but its record is not complete:"
+    assert [text.value for text in view.text] == [warning]
+
+
 def test_decisions_while_the_registry_is_down(backend: RecordedBackend, open_versions: Callable[..., AppTest]) -> None:
     backend.replace("GET", "/audit", {"detail": "the registry can't be reached"}, 503)
     view = open_versions()

@@ -46,6 +46,14 @@ def test_a_table_that_can_not_be_reviewed_says_why(backend: RecordedBackend, ope
     assert not view.metric
 
 
+def test_decisions_that_can_not_be_read_are_told(backend: RecordedBackend, open_view: OpenView) -> None:
+    table = recorded("review_decisions.csv")
+    backend.replace("GET", "/review/decisions.csv", table, content_type="text/csv", Unreadable_Entries="1")
+    view = upload(open_view("review"))
+    told = "1 entry of the record can't be read and is left out: the backend's log names it."
+    assert view.warning[-1].value == told
+
+
 def test_records_are_shown_while_decisions_can_not_be_read(backend: RecordedBackend, open_view: OpenView) -> None:
     for path in ("/review/decisions", "/review/decisions.csv"):
         backend.replace("GET", path, {"detail": "the registry can't be reached"}, status=503)

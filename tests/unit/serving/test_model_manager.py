@@ -299,3 +299,38 @@ def test_a_challenger_in_trouble_is_none(
     challenged.refresh()
     assert challenged.challenger is None
     assert {answering(challenged, str(number)) for number in range(100)} == {champion}
+
+
+def test_a_champion_that_was_deleted_is_told_and_the_last_good_model_answers(
+    manager: ModelManager, registry: MemoryRegistry, small_bundle: CategoryBundle
+) -> None:
+    registry.register(NAME, small_bundle.directory, "champion")
+    manager.refresh()
+    registry.deleted.add((NAME, "1"))
+    manager.refresh()
+    assert versions(manager) == {NAME: "1"}
+    assert manager.trouble[NAME] == f"{NAME}@champion is version 1, which was deleted"
+
+
+@pytest.mark.parametrize("canary", ["nan", "-0.1", "7", "inf", "much", ""])
+def test_a_canary_share_that_is_none_is_no_challenger(
+    canary: str, manager: ModelManager, registry: MemoryRegistry, small_bundle: CategoryBundle
+) -> None:
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register(NAME, small_bundle.directory, "challenger")
+    registry.set_tags(NAME, "2", {"canary": canary})
+    manager.refresh()
+    assert manager.challenger is None
+
+
+def test_a_trial_counts_although_the_clock_went_back(
+    manager: ModelManager, registry: MemoryRegistry, small_bundle: CategoryBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.register(NAME, small_bundle.directory, "champion")
+    registry.register(NAME, small_bundle.directory, "challenger")
+    registry.set_tags(NAME, "2", {"canary": "0.5", "challenger_at": "2026-01-01T00:00:00+00:00"})
+    for now, since in ((1_767_225_700.0, 1_767_225_600.0), (1_000.0, 1_000.0), (1_060.0, 1_000.0), (500.0, 500.0)):
+        monkeypatch.setattr(registry, "time", lambda now=now: now)
+        manager.refresh()
+        assert manager.challenger is not None
+        assert manager.challenger.since == since

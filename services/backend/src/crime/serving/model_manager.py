@@ -19,7 +19,7 @@ from fastapi.concurrency import run_in_threadpool
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.spec import CategorySpec
 from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
-from crime.core.errors import BundleError, ModelNotFoundError, RegistryError
+from crime.core.errors import BundleError, ModelNotFoundError, RegistryError, VersionGoneError
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
@@ -65,6 +65,14 @@ def _age_in_days(until: str | None) -> float:
     """Days from `until` to the day on which this is asked; NaN if it is no day."""
     behind = days_behind(until or "")
     return float("nan") if behind is None else behind
+
+
+def _share(text: str) -> float:
+    """A share, 0 to 1. Raises `ValueError`."""
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ValueError(text)
+    return share
 
 
 class ModelManager:
@@ -173,6 +181,8 @@ class ModelManager:
             if self._sources.get(name) != source:
                 self._swap(name, self._fetch(kind, version), source)
             self._mark_healthy(name)
+        except VersionGoneError as error:
+            self._mark_failed(name, str(error))
         except ModelNotFoundError as error:
             if name in self.serving:
                 self._mark_healthy(name)  # nothing was promoted yet: the image's own model answers
@@ -205,8 +215,8 @@ class ModelManager:
             if champion is None or version == champion.version:
                 raise ModelNotFoundError(f"{CATEGORY_MODEL}@{CHALLENGER}", str(self.registry), CATEGORY.command)
             tags = self.registry.tags(CATEGORY_MODEL, version)
-            canary = float(tags.get("canary", "0"))
-            since = datetime.fromisoformat(tags["challenger_at"]).timestamp() if "challenger_at" in tags else 0.0
+            canary = _share(tags.get("canary", "0"))
+            since = self._since(version, tags.get("challenger_at"))
             if self.challenger is not None and self.challenger.model.version == version:
                 model = self.challenger.model
             else:
@@ -217,6 +227,15 @@ class ModelManager:
             if self.challenger is not None:
                 log.info("no challenger", model=CATEGORY_MODEL, why=str(error))
             self.challenger = None
+
+    def _since(self, version: str, time: str | None) -> float:
+        """When a version became challenger: by its tag, or from now on if the clock went back since."""
+        since = datetime.fromisoformat(time).timestamp() if time else 0.0
+        now = self.registry.time()
+        if since <= now:
+            return since
+        known = self.challenger
+        return known.since if known and known.model.version == version and known.since <= now else now
 
     def _swap(self, name: str, model: Model, source: str) -> None:
         replaced = self.serving.get(name)

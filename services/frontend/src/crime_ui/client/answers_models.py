@@ -77,14 +77,18 @@ class RegisteredModel(TypedDict):
 
 
 class Decision(TypedDict):
-    """A promotion or rollback that was carried out."""
+    """A promotion or rollback that was carried out. `warning`: what went wrong all the same, if anything did."""
 
     version: str
     gates: list[Gate]
+    warning: NotRequired[str]
 
 
 class AuditEntry(TypedDict):
-    """A recorded decision about a model's versions; `at` is an ISO 8601 time."""
+    """A recorded decision about a model's versions; `at` is an ISO 8601 time.
+
+    `outcome`: done, failed, not known or not recorded, with its `problem`; a backend of the release before has neither.
+    """
 
     at: str
     what: str
@@ -92,6 +96,8 @@ class AuditEntry(TypedDict):
     version: str
     by: str
     why: str | None
+    outcome: NotRequired[str]
+    problem: NotRequired[str | None]
 
 
 class Challenger(TypedDict):
@@ -166,7 +172,7 @@ class EstimatedWeek(TypedDict):
 class Drift(TypedDict):
     """The latest predictions compared with the training data; `features` is empty while there are too few.
 
-    `performance` and `estimated`: by week, the oldest first.
+    `performance` and `estimated`: by week, the oldest first. `unreadable`: files that were left out.
     """
 
     model_version: str
@@ -175,6 +181,7 @@ class Drift(TypedDict):
     history: list[DriftPeriod]
     performance: list[WeekOfPerformance]
     estimated: NotRequired[list[EstimatedWeek]]
+    unreadable: NotRequired[int]
 
 
 class TrafficMinute(TypedDict):

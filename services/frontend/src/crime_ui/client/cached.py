@@ -20,7 +20,7 @@ from crime_ui.client.answers import (
     Unusual,
     Week,
 )
-from crime_ui.client.answers_models import AuditEntry, Challenger, Drift, Evaluation, Pod, RegisteredModel
+from crime_ui.client.answers_models import Challenger, Drift, Evaluation, Pod, RegisteredModel
 from crime_ui.client.answers_tables import TableColumn
 from crime_ui.client.forecasts import Cut
 from crime_ui.client.reports import ReportFilters
@@ -59,7 +59,7 @@ def challenger() -> Challenger | None:
 
 
 @st.cache_data(ttl=5, show_spinner=False)
-def decisions() -> list[AuditEntry] | None:
+def decisions() -> models.Audit | None:
     return models.decisions()
 
 

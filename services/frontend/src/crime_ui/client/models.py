@@ -1,10 +1,11 @@
 """Reads model versions and the audit log; promotes a version or rolls it back."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from crime_ui.client.answers import CategoryModel
 from crime_ui.client.answers_models import AuditEntry, Challenger, Decision, Evaluation, RegisteredModel
-from crime_ui.client.transport import BackendDown, Refused, send
+from crime_ui.client.transport import BackendDown, Refused, send, unreadable_entries
 
 CATEGORY_MODEL, FORECAST_MODEL = "crime-category", "crime-risk"
 EVALUATION_SECONDS = 60
@@ -42,13 +43,20 @@ def challenger() -> Challenger | None:
     return answer
 
 
-def decisions() -> list[AuditEntry] | None:
-    """Every decision about which version answers, the newest first; None while the registry does not answer."""
+class Audit(NamedTuple):
+    """Every decision about which version answers, the newest first, and how many entries can't be read."""
+
+    entries: list[AuditEntry]
+    unreadable: int
+
+
+def decisions() -> Audit | None:
+    """The record of decisions; None while the registry does not answer."""
     try:
-        answer: list[AuditEntry] = send("GET", "/audit", attempts=1).json()
+        answer = send("GET", "/audit", attempts=1)
     except BackendDown:
         return None
-    return answer
+    return Audit(answer.json(), unreadable_entries(answer))
 
 
 def promote(name: str, version: str, by: str, reason: str, force: bool, token: str) -> Decision:

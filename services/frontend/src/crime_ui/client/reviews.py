@@ -3,7 +3,7 @@
 from typing import IO, Literal, TypedDict
 
 from crime_ui.client.answers import ReportSystem
-from crime_ui.client.transport import send
+from crime_ui.client.transport import send, unreadable_entries
 
 REVIEW_SECONDS = 600
 Judgement = Literal["wrong", "right", "unsure"]
@@ -102,6 +102,7 @@ def decisions() -> list[Decided]:
     return kept
 
 
-def decisions_csv() -> bytes:
-    """Every decision as a CSV table. Raises `Refused` while the registry can't be reached."""
-    return send("GET", "/review/decisions.csv", optional=True).content
+def decisions_csv() -> tuple[bytes, int]:
+    """Every decision as a CSV table, and how many can't be read. Raises `Refused` while there is no registry."""
+    answer = send("GET", "/review/decisions.csv", optional=True)
+    return answer.content, unreadable_entries(answer)

@@ -82,6 +82,12 @@ def send(
     raise BackendDown(problem)
 
 
+def unreadable_entries(response: httpx.Response) -> int:
+    """How many entries of a record the backend left out because they can't be read."""
+    count = response.headers.get("unreadable-entries", "")
+    return int(count) if count.isdecimal() else 0
+
+
 def _detail(response: httpx.Response) -> str:
     """The reason in an error's body; empty if another server answered, such as an ingress."""
     if "json" not in response.headers.get("content-type", ""):

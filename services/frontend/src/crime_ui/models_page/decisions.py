@@ -7,11 +7,12 @@ import streamlit as st
 
 from crime_ui import address
 from crime_ui.client import cached, models
-from crime_ui.client.answers_models import Challenger, Decision, Gate, ModelVersion
+from crime_ui.client.answers_models import AuditEntry, Challenger, Decision, Gate, ModelVersion
 from crime_ui.client.models import CATEGORY_MODEL
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, ngettext, number, percent
 from crime_ui.models_page.plain import model_names
+from crime_ui.unreadable import tell_unreadable
 
 _DECIDED = "decided"  # in the session: what was decided, told after the page was read afresh
 
@@ -201,24 +202,40 @@ def decide(send: Callable[[], Decision], done: str) -> None:
         st.error(str(refusal))
         return
     cached.forget()
-    st.session_state[_DECIDED] = done.format(version=decision["version"]), decision["gates"]
+    st.session_state[_DECIDED] = done.format(version=decision["version"]), decision["gates"], decision.get("warning")
     st.rerun()
 
 
 def tell_decided() -> None:
     """What was decided just before the page was read afresh."""
     if decided := st.session_state.pop(_DECIDED, None):
-        done, gates = decided
+        done, gates, warning = decided
         st.success(done, icon=":material/check:")
+        if warning:
+            st.warning(_("It is carried out, but its record is not complete:"))
+            st.text(warning)
         show_outcomes(gates)
 
 
+def outcome_text(decision: AuditEntry) -> str:
+    """What became of a decision, with what went wrong."""
+    outcomes = {
+        "done": _("done"),
+        "failed": _("failed"),
+        "not known": _("not known: interrupted, or still at work"),
+    }
+    outcome = decision.get("outcome", "")
+    text, problem = outcomes.get(outcome, _("not recorded")), decision.get("problem")
+    return f"{text}: {problem}" if problem and outcome in ("done", "failed") else text
+
+
 def show_decisions(name: str) -> None:
-    decisions = cached.decisions()
-    if decisions is None:
+    audit = cached.decisions()
+    if audit is None:
         st.caption(_("The record of decisions can't be read while the registry does not answer."))
         return
-    decisions = [decision for decision in decisions if decision["model"] == name]
+    tell_unreadable(audit.unreadable)
+    decisions = [decision for decision in audit.entries if decision["model"] == name]
     if not decisions:
         return
     st.subheader(ngettext("{count} decision", "{count} decisions", len(decisions)).format(count=number(len(decisions))))
@@ -234,6 +251,7 @@ def show_decisions(name: str) -> None:
                 _("At (UTC)"): pd.Timestamp(decision["at"]).tz_localize(None).floor("s"),
                 _("What"): acts.get(decision["what"], decision["what"]),
                 _("Version"): decision["version"],
+                _("Outcome"): outcome_text(decision),
                 _("By"): decision["by"],
                 _("Why"): decision["why"] or "",
             }

@@ -10,6 +10,7 @@ from crime_ui.client.transport import Refused
 from crime_ui.language import _, number
 from crime_ui.models_page.health import MIN_DRIFT_REPORTS
 from crime_ui.models_page.plain import feature_name, reports_text, value_name
+from crime_ui.unreadable import tell_unreadable
 
 DRIFT_PSI = 0.1  # the backend's threshold: from here on a change is drift, unless chance explains it
 
@@ -21,6 +22,7 @@ def show_drift() -> None:
     except Refused as refusal:
         st.info(str(refusal))
         return
+    tell_unreadable(drift.get("unreadable", 0))
     if not drift["features"]:
         few = _("{reports} recorded: too few to compare with the training. From {needed} on they are compared.")
         st.info(few.format(reports=reports_text(drift["reports"]), needed=MIN_DRIFT_REPORTS))

@@ -11,6 +11,7 @@ from crime_ui.client.answers import ReportSystem
 from crime_ui.client.reviews import CrimeCode, Decided, Doubted, Judgement, Review
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, ngettext, number, percent
+from crime_ui.unreadable import tell_unreadable
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 TOP = 300  # records that are ranked on the page
@@ -254,9 +255,10 @@ def decide_form(record: Doubted) -> None:
 def show_decisions() -> None:
     """Every decision that is kept, to download."""
     try:
-        content = reviews.decisions_csv()
+        content, unreadable = reviews.decisions_csv()
     except Refused:
         return
+    tell_unreadable(unreadable)
     if content.count(b"\n") <= 1:
         return
     st.download_button(
