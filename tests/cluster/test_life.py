@@ -141,6 +141,41 @@ def test_a_registry_in_trouble_changes_no_answer(how: str, expected: str, releas
     assert outcome["failures"] == []
 
 
+def test_a_hostile_champion_changes_no_answer(release: Cluster) -> None:
+    """A champion that would end every process that loads it, set by who may write to the registry."""
+    good = release.champion()
+    registry = ("exec", "deployment/mlflow-deployment", "--", "python", "-c")
+    restarts = _restarts(release)
+    with release.load() as outcome:
+        script = (SCRIPTS / "hostile_champion.py").read_text()
+        bad = release.kubectl(*registry, script, timeout=300).split()[-1]
+        told = release.until(lambda: "report.txt" in str(release.ask("/ready")["trouble"]), 60)
+        time.sleep(10)  # in which it is looked at again
+        versions = release.serving()
+        assert _restarts(release) == restarts
+        victim = release.pods("backend")[0]["metadata"]["name"]
+        release.kubectl("delete", "pod", victim, "--wait=false")
+        release.until(lambda: victim not in {pod["metadata"]["name"] for pod in release.pods("backend")})
+        healed = release.until(lambda: release.ready("backend") == 3)
+        back_to = (
+            "import mlflow;c=mlflow.MlflowClient('http://127.0.0.1:5000');"
+            f"c.set_registered_model_alias('crime-category','champion','{good}');"
+            f"c.delete_model_version('crime-category','{bad}')"
+        )
+        release.kubectl(*registry, back_to, timeout=120)
+        back = release.until(lambda: release.serving() == {good} and not release.ask("/ready")["trouble"], 60)
+    print(
+        f"\nhostile champion {bad}: told after {told:.1f} s, answered by {versions}; three ready {healed:.1f} s after "
+        f"a pod's end; all at {good} again after {back:.1f} s, {release.summary(outcome)}"
+    )
+    assert outcome["failures"] == []
+    assert versions == {good}
+
+
+def _restarts(release: Cluster) -> list[int]:
+    return sorted(pod["status"]["containerStatuses"][0]["restartCount"] for pod in release.pods("backend"))
+
+
 def test_without_its_registry_the_backend_goes_on_and_starts_anew(release: Cluster) -> None:
     serving = {release.champion()}
     release.kubectl("scale", "deployment/mlflow-deployment", "--replicas=0")
