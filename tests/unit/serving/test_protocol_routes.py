@@ -173,7 +173,7 @@ def test_an_error_of_the_server_has_the_form_of_the_protocol(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registry.register(NAME, small_bundle.directory, "champion")
-    monkeypatch.setattr("crime.serving.routes.open_inference.parse_json", lambda *_: 1 / 0)
+    monkeypatch.setattr("crime.serving.routes.open_inference.parse_long_json", lambda *_: 1 / 0)
     with TestClient(make_app(), raise_server_exceptions=False) as client:
         answer = client.post(f"{V2}/infer", json={})
         assert (answer.status_code, message(answer)) == (500, "an error of the server, which is in its log")

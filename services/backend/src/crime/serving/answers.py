@@ -3,7 +3,7 @@
 They are plain dictionaries: a pydantic model of each would take as long as the prediction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -46,7 +46,7 @@ def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
 
 def prediction_rows(
     model: CategoryBundle, reports: ReportList, scored: ScoredReports, seconds: float
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """The fields of a `Prediction` for each report of a list. `seconds`: the time all of them took."""
     levels, name, version = list(DETAIL_LEVELS), model.name, model.version
     milliseconds = round(seconds / len(reports.missing) * 1000, MILLISECOND_DECIMALS)
@@ -60,7 +60,7 @@ def prediction_rows(
         for unread, day, system, area, district in zip(reports.warnings, *fields, strict=True)
     ]
     rows = zip(labels, rounded, scored.level.tolist(), reports.missing, warnings, strict=True)
-    return [
+    return (
         {
             "label": label,
             "label_name": CATEGORY_NAMES[label],
@@ -75,7 +75,7 @@ def prediction_rows(
             "inference_time_ms": milliseconds,
         }
         for row, (label, probabilities, level, missing, warnings) in enumerate(rows)
-    ]
+    )
 
 
 def unmet_codes(

@@ -5,7 +5,7 @@ import io
 from itertools import chain, islice
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, WithJsonSchema, model_validator
 
 from crime.core.errors import DataError
 from crime.reports.header import csv_header
@@ -75,9 +75,12 @@ def _type_name(value: Any) -> str:
     return "a number"
 
 
-Records = Annotated[list[dict[str, Any]], BeforeValidator(_check_records), WithJsonSchema(RECORDS_SCHEMA)]
+# the functions check all there is to check; pydantic would copy every record
+Records = Annotated[
+    SkipValidation[list[dict[str, Any]]], BeforeValidator(_check_records), WithJsonSchema(RECORDS_SCHEMA)
+]
 Table = Annotated[
-    list[dict[str, Any]] | dict[str, list[Any]],
+    SkipValidation[list[dict[str, Any]] | dict[str, list[Any]]],
     BeforeValidator(_check_table),
     WithJsonSchema({"anyOf": [RECORDS_SCHEMA, COLUMNS_SCHEMA]}),
 ]
@@ -150,7 +153,7 @@ def records_table(records: list[dict[str, Any]]) -> ColumnTable:
 
 def csv_table(body: bytes) -> ColumnTable:
     """The table of a CSV body. Raises `RequestValidationError`."""
-    text = io.StringIO(body.decode("utf-8-sig", "replace"), newline="")
+    text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", "replace", newline="")
     try:
         header = csv_header(text)
         text.seek(0)

@@ -12,7 +12,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.model_names import CATEGORY_MODEL
-from crime.serving.bodies import body_schema, parse_json, read_list_body, table_body
+from crime.serving.bodies import body_schema, parse_long_json, read_list_body, table_body
 from crime.serving.dependencies import manager_of, named_model
 from crime.serving.errors import KserveError, protocol_responses
 from crime.serving.payloads.mlflow_scoring import Instances, Predictions, records_table
@@ -59,5 +59,5 @@ async def predict(name: str, request: Request) -> Response:
 
 
 def _predict(model: CategoryBundle, file: IO[bytes], request: Request) -> Response:
-    instances = parse_json(INSTANCES_ADAPTER, read_list_body(file, request)).instances
-    return answer_table(model, records_table(instances), request)
+    table = records_table(parse_long_json(INSTANCES_ADAPTER, read_list_body(file, request)).instances)
+    return answer_table(model, table, request)

@@ -12,7 +12,14 @@ from pydantic import TypeAdapter
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS
-from crime.serving.bodies import body_schema, json_response, media_type, parse_json, read_list_body, table_body
+from crime.serving.bodies import (
+    body_schema,
+    json_list_response,
+    media_type,
+    parse_long_json,
+    read_list_body,
+    table_body,
+)
 from crime.serving.column_table import ColumnTable
 from crime.serving.dependencies import model_of, predictions_of, settings_of
 from crime.serving.errors import MlflowError, protocol_responses
@@ -49,9 +56,10 @@ async def invocations(request: Request) -> Response:
 
 
 def _invoke(champion: CategoryBundle, file: IO[bytes], request: Request) -> Response:
-    body = read_list_body(file, request)
+    body = read_list_body(file, request)  # neither it nor what is parsed of it is kept while the answer is made
     is_csv = media_type(request) == "text/csv"
-    table = csv_table(body) if is_csv else invocation_table(parse_json(INVOCATION_ADAPTER, body))
+    table = csv_table(body) if is_csv else invocation_table(parse_long_json(INVOCATION_ADAPTER, body))
+    del body
     return answer_table(champion, table, request)
 
 
@@ -60,4 +68,5 @@ def answer_table(champion: CategoryBundle, table: ColumnTable, request: Request)
     reports = table.reports(settings_of(request).max_batch)
     columns = predictions_of(request).predict_table(champion, reports).columns()
     rows = zip(*columns.values(), strict=True)
-    return json_response({"predictions": [dict(zip(ANSWER_COLUMNS, row, strict=True)) for row in rows]}, table.headers)
+    answers = (dict(zip(ANSWER_COLUMNS, row, strict=True)) for row in rows)
+    return json_list_response(answers, "predictions", table.headers)

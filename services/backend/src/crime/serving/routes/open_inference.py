@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORY_NAMES
-from crime.serving.bodies import body_schema, json_response, parse_json, read_list_body, table_body
+from crime.serving.bodies import body_schema, json_response, parse_long_json, read_list_body, table_body
 from crime.serving.dependencies import named_model, predictions_of, settings_of, state_of
 from crime.serving.errors import KserveError, field_problem, protocol_responses
 from crime.serving.payloads.open_inference import (
@@ -101,7 +101,7 @@ async def infer(name: str, request: Request, version: str | None = None) -> Resp
 
 def _infer(model: CategoryBundle, file: IO[bytes], request: Request) -> Response:
     header, binary = _split_body(read_list_body(file, request), request.headers.get(HEADER_LENGTH))
-    inference = parse_json(INFERENCE_ADAPTER, header)
+    inference = parse_long_json(INFERENCE_ADAPTER, header)
     wanted = wanted_outputs(inference)
     max_rows = settings_of(request).max_batch
     table = tensor_table(inference.inputs, binary, max_rows)
