@@ -17,7 +17,7 @@ LINGER_SECONDS = 2.0  # in which a client that was refused may read why, while w
 # Bodies and answers. A client that is slower than this for so long loses its connection.
 BYTES_PER_SECOND = 32 * KIB
 SLOW_SECONDS = 20.0
-BODY_BYTES = 64 * KIB  # that holds no table: a report takes 2 KiB
+BODY_BYTES = 32 * KIB  # that holds no table: a report takes 2 KiB
 UPLOAD_BYTES = 200 * MIB  # of a table, as it is sent, and out of its Content-Encoding
 UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
 LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole
@@ -31,7 +31,7 @@ LISTS = 1  # of those, that are in memory as a whole
 WAITING_TABLES = 16  # whole, on disk; more are refused
 RATED_CLIENTS = 10_000  # whose rate is known; of more, the one seen longest ago is forgotten
 SPOOL_BYTES = 1280 * MIB  # on disk: bodies of tables and answers to them
-SPOOL_MEMORY_BYTES = 64 * KIB  # of each of them, before it goes to disk
+SPOOL_MEMORY_BYTES = 32 * KIB  # of each of them, before it goes to disk
 
 # Tables
 COLUMNS = 1_000
