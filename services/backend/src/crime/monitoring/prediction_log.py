@@ -13,11 +13,9 @@ from crime.core.file_store import FileStore
 from crime.monitoring.records import (
     PredictionRecord,
     RecordedPredictions,
-    as_arrays,
-    checked_rows,
+    decode_file,
     encode_records,
-    split_rows,
-    unpack,
+    join_records,
 )
 
 FOLDER = "monitoring/predictions"
@@ -32,7 +30,8 @@ class PredictionLog:
 
     def __init__(self, store: FileStore | None):
         self.store = store
-        self._contents: dict[str, bytes | None] = {}  # of the files read last, by path; None: not of the log
+        # of the files read last, by path, with the bytes of their text; None: not of the log. Files never change.
+        self._read: dict[str, tuple[RecordedPredictions, int] | None] = {}
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Write one file, and remove days older than `KEPT_DAYS`. Raises `RegistryError` if it is not written."""
@@ -55,44 +54,42 @@ class PredictionLog:
         Shadow predictions only with `shadows`. The paths of files that can't be read go to `unreadable`. Raises
         `RegistryError`.
         """
-        rows = self._latest_rows([] if unreadable is None else unreadable)
-        recorded = as_arrays(rows + split_rows(unpack(encode_records(pending))))
+        parts = self._latest([] if unreadable is None else unreadable)
+        recorded = join_records([*parts, decode_file(encode_records(pending))[0]])
         order = recorded.time.argsort(kind="stable")
         return recorded.take(order if shadows else order[~recorded.shadow[order]])
 
-    def latest_paths(self, unreadable: list[str] | None = None) -> list[str]:
-        """The files that `read` reads until it has enough, the newest first. Raises `RegistryError`.
+    def newest_paths(self) -> list[str]:
+        """The files of the latest day, which change whenever a pod writes. Raises `RegistryError`."""
+        with suppress(UnreadableFileError):
+            if self.store and (days := _days(self.store)):
+                return self.store.files(days[-1])
+        return []
 
-        What else is among them goes to `unreadable`.
-        """
-        if self.store is None:
-            return []
-        return list(islice(_file_paths(self.store, [] if unreadable is None else unreadable), MAX_FILES))
-
-    def _latest_rows(self, unreadable: list[str]) -> list[list[str]]:
-        """The rows of files, the newest first, until there are `MAX_PREDICTIONS`."""
-        contents: dict[str, bytes | None] = {}
-        rows: list[list[str]] = []
-        if self.store is None:
-            return rows
-        size = 0
-        for path in self.latest_paths(unreadable):
-            if len(rows) >= MAX_PREDICTIONS or size >= limits.RECORDED_BYTES:
+    def _latest(self, unreadable: list[str]) -> list[RecordedPredictions]:
+        """The predictions of each file, the newest first, until there are `MAX_PREDICTIONS`."""
+        read: dict[str, tuple[RecordedPredictions, int] | None] = {}
+        parts: list[RecordedPredictions] = []
+        predictions, size, store = 0, 0, self.store
+        if store is None:
+            return parts
+        for path in islice(_file_paths(store, unreadable), MAX_FILES):
+            if predictions >= MAX_PREDICTIONS or size >= limits.RECORDED_BYTES:
                 break
             try:
-                content = self._contents[path] if path in self._contents else self.store.load(path)
-                text = unpack(content or b"")
-                rows += split_rows(text) if path in self._contents else checked_rows(text)
+                read[path] = self._read[path] if path in self._read else decode_file(store.load(path))
             except UnreadableFileError:
                 unreadable.append(path)
+                continue
             except ValueError:
-                contents[path] = None
+                read[path] = None
+            if (file := read[path]) is None:
                 unreadable.append(path)
             else:
-                contents[path] = content
-                size += len(text)
-        self._contents = contents
-        return rows
+                parts.append(file[0])
+                predictions, size = predictions + len(file[0]), size + file[1]
+        self._read = read
+        return parts
 
 
 def _file_paths(store: FileStore, unreadable: list[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,9 @@ class RecordedPredictions:
         )
 
 
+_ARRAYS = [field.name for field in dataclass_fields(RecordedPredictions) if field.name != "fields"]
+
+
 def marked_version(version: str, shadow: bool) -> str:
     """The version as files and the API write it: `7`, or `7 (shadow)`."""
     return version + SHADOW_SUFFIX if shadow else version
@@ -115,11 +119,36 @@ def _csv_row(record: PredictionRecord) -> list[Any]:
 
 def decode_records(files: Iterable[bytes]) -> RecordedPredictions:
     """Read files that `encode_records` wrote, in this release or the one before. Others are skipped."""
-    rows: list[list[str]] = []
+    parts = []
     for content in files:
         with suppress(ValueError):
-            rows += checked_rows(unpack(content))
-    return as_arrays(rows)
+            parts.append(decode_file(content)[0])
+    return join_records(parts)
+
+
+def decode_file(content: bytes) -> tuple[RecordedPredictions, int]:
+    """The predictions of a file that somebody else may have written, and the bytes of its text.
+
+    Raises `ValueError` if it is damaged, or has what no prediction has.
+    """
+    text = unpack(content)
+    try:
+        recorded = as_arrays(split_rows(text))
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    check_values(recorded)
+    return recorded, len(text)
+
+
+def join_records(parts: Sequence[RecordedPredictions]) -> RecordedPredictions:
+    """Several as one, in their order."""
+    if not parts:
+        return as_arrays([])
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    names = parts[0].fields
+    return RecordedPredictions(
+        **columns, fields={name: np.concatenate([part.fields[name] for part in parts]) for name in names}
+    )
 
 
 def unpack(content: bytes) -> bytes:
@@ -155,13 +184,8 @@ def split_rows(text: bytes) -> list[list[str]]:
     return rows
 
 
-def checked_rows(text: bytes) -> list[list[str]]:
-    """`split_rows` of a file that somebody else may have written. Raises `ValueError` for what no prediction has."""
-    rows = split_rows(text)
-    try:
-        recorded = as_arrays(rows)
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
+def check_values(recorded: RecordedPredictions) -> None:
+    """Raise `ValueError` for what no prediction has."""
     shares = recorded.probabilities
     numbers = np.array([recorded.fields[name] for name in NUMBER_FIELDS])
     if not (
@@ -174,7 +198,6 @@ def checked_rows(text: bytes) -> list[list[str]]:
         and all(0 < len(version) <= MAX_VERSION_CHARACTERS for version in recorded.version)
     ):
         raise ValueError("values that no prediction has")
-    return rows
 
 
 def as_arrays(rows: Sequence[Sequence[str]]) -> RecordedPredictions:

@@ -151,7 +151,7 @@ class Recorder:
                 return self._drift[2]
             began, unreadable = time.monotonic(), list[str]()
             performance = read_performance(self.log.store, unreadable)
-            made_of = (model.version, self._added, self.log.latest_paths(), performance, len(unreadable))
+            made_of = (model.version, self._added, self.log.newest_paths(), performance, len(unreadable))
             kept = self._drift[2] if self._drift and self._drift[1] == made_of else None
             report = kept or self._measure_drift(model, performance, unreadable)
             self._drift = began, made_of, report
