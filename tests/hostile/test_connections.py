@@ -168,7 +168,7 @@ def test_drift_is_measured_once_for_all_who_ask(pod: Pod) -> None:
     table = TABLE * 5
     httpx.post(f"{pod.backend.url}/predict/batch", content=table, headers={"Content-Type": "text/csv"}, timeout=60)
     with pod.attacked("40 times /drift"), ThreadPoolExecutor(40) as pool:
-        asked = [pool.submit(httpx.get, f"{pod.backend.url}/drift", timeout=60) for _ in range(40)]
+        asked = [pool.submit(pod.backend.http.get, "/drift") for _ in range(40)]
         assert {one.result().status_code for one in asked} == {200}
 
 
