@@ -48,7 +48,7 @@ BUNDLE_FILE_BYTES = 512 * MIB
 BACKUP_BYTES = 8192 * MIB  # unpacked
 BACKUP_FILES = 1_000_000
 BACKUP_INDEX_BYTES = 64 * MIB
-VERSION_NUMBER = (1 << 31) - 1  # MLflow keeps versions in 32 bits
+VERSION_NUMBER = 999_999_999  # databases keep it in 32 bits
 RESTORED_VERSION_NUMBER = 10_000  # numbers that are free in a backup are registered and deleted again, each in turn
 
 # Files of the record, beside the models

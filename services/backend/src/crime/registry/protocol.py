@@ -1,6 +1,5 @@
 """The interface of a model registry, and what it answers."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,15 +11,16 @@ from crime.core.file_store import FileStore
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"  # aliases of versions
 BUNDLE_PATH = "data/bundle"  # where the artifacts of a version hold its bundle
 NOT_FOUND_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes for an unknown name or alias
-_DIGITS = re.compile("0*([1-9][0-9]{0,9})")
+VERSION_PATTERN = "^0*[1-9][0-9]{0,8}$"  # of `canonical_version`, for the OpenAPI document
+MAX_VERSION_CHARACTERS = 20
 
 
 def canonical_version(text: str) -> str:
     """The version as registries write it: `7` of `7` and `07`. Raises `VersionNumberError`, a `ValueError` too."""
-    digits = _DIGITS.fullmatch(text) if len(text) <= 20 else None
-    if digits is None or int(digits[1]) > limits.VERSION_NUMBER:
+    is_number = len(text) <= MAX_VERSION_CHARACTERS and text.isascii() and text.isdigit()
+    if not is_number or not 1 <= int(text) <= limits.VERSION_NUMBER:
         raise VersionNumberError(f"expected the number of a version, such as 7, not {text[:40]!r}")
-    return digits[1]
+    return str(int(text))
 
 
 @dataclass(frozen=True)

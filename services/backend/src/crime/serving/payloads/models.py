@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from crime.metrics.classification import CalibrationBin
-from crime.registry.protocol import canonical_version
+from crime.registry.protocol import MAX_VERSION_CHARACTERS, VERSION_PATTERN, canonical_version
 
 Number = Annotated[
-    str, AfterValidator(canonical_version), Field(description="of a version", json_schema_extra={"pattern": "^[0-9]+$"})
+    str,
+    AfterValidator(canonical_version),
+    Field(json_schema_extra={"pattern": VERSION_PATTERN, "maxLength": MAX_VERSION_CHARACTERS}),
 ]
 Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
