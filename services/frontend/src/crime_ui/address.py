@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from crime_ui.client import cached
 from crime_ui.language import _, date_format
+from crime_ui.literal import in_code, literal
 
 Value = TypeVar("Value")
 Option = TypeVar("Option", bound=str)
@@ -67,10 +68,10 @@ def _first_value(label: str, key: str, parse: Callable[[list[str]], Value], defa
     try:
         return parse(texts)
     except ValueError:
-        wrong = ", ".join(texts)[:80].replace("`", "")
+        wrong = ", ".join(texts)
         st.warning(
             _("**{label}** in the address, `{wrong}`, is none of the choices here. It was left out.").format(
-                label=label, wrong=wrong
+                label=label, wrong=in_code(wrong)
             ),
             icon=":material/link_off:",
         )
@@ -125,7 +126,7 @@ def switch(
         default,
         options=list(options),
         required=True,
-        format_func=lambda option: options[option],
+        format_func=lambda option: literal(options[option]),
         **arguments,
     )
 
@@ -180,10 +181,10 @@ def take_earlier(key: str, earlier: str, many: bool = False) -> None:
     texts = st.query_params.get_all(earlier)
     st.query_params.pop(earlier, None)
     if len(texts) > 1 and not many:
-        several = ", ".join(texts)[:80].replace("`", "")
+        several = ", ".join(texts)
         st.warning(
             _("The address has several values, `{several}`, where one is chosen now. They were left out.").format(
-                several=several
+                several=in_code(several)
             ),
             icon=":material/link_off:",
         )

@@ -9,6 +9,7 @@ import streamlit as st
 from crime_ui import address, browser, language
 from crime_ui.client import cached
 from crime_ui.language import _, long_day, ngettext, number
+from crime_ui.literal import literal
 from crime_ui.outage import outage_message
 
 HERE = Path(__file__).parent
@@ -58,11 +59,11 @@ with outage_message():
             _("Newest report {until}, {behind} (usual: about {usual})").format(
                 until=long_day(datetime.date.fromisoformat(age["until"])),
                 behind=behind.format(count=number(age["days_behind"])),
-                usual=age["usual"],
+                usual=literal(age["usual"]),
             )
         )
     if release := cached.release():
-        footer.append(_("Crime prediction {release}").format(release=release))
+        footer.append(_("Crime prediction {release}").format(release=literal(release)))
     left, right = st.columns([1, 4])
     with left:
         language.offer()

@@ -13,6 +13,7 @@ from crime_ui.charts import histograms, scores, shown
 from crime_ui.client import cached
 from crime_ui.client.answers import DetailLevel
 from crime_ui.language import _, long_day, ngettext, number, percent
+from crime_ui.literal import file_name, refusal_text
 from crime_ui.scored_table import SHOWN_ROWS, SURENESS, Order, ScoredTable, TopRows
 
 Table = Mapping[str, Sequence[Any]]  # a column by heading
@@ -34,14 +35,14 @@ def show(table: ScoredTable, name: str) -> None:
         st.metric(_("With a warning"), number(table.warned_rows), border=True, help=warned)
     if table.ended:
         message = _("The table could be read to row {row} only: {reason}")
-        st.error(message.format(row=number(table.rows), reason=table.ended), icon=":material/error:")
+        st.error(message.format(row=number(table.rows), reason=refusal_text(table.ended)), icon=":material/error:")
     _show_notes(table)
     if table.scored_rows:
         _show_answers(table)
     st.download_button(
         _("Download the result"),
         table.content,
-        f"{name.split('.')[0]}-predictions.csv",
+        f"{file_name(name)}-predictions.csv",
         "text/csv",
         icon=":material/download:",
         type="primary",

@@ -10,7 +10,7 @@ STYLE = """<style>
 </style>"""
 ON_PRIMARY = {"light": "#ffffff", "dark": "#0b1118"}  # a contrast of 4.5 on the theme's primary colour
 # Streamlit adds an entry to the browser's history for each changed filter, so that Back would undo one filter at a time
-SCRIPT = """<script>
+_SCRIPT = """
 document.documentElement.lang = "{language}";
 if (!window.oneEntryAPage) {{
   window.oneEntryAPage = true;
@@ -21,7 +21,7 @@ if (!window.oneEntryAPage) {{
     (samePage ? replace : push)(state, title, url);
   }};
 }}
-</script>"""
+"""
 
 
 def prepare() -> None:
@@ -31,4 +31,13 @@ def prepare() -> None:
     """
     st.html(STYLE.format(on_primary=ON_PRIMARY[st.context.theme.type or "light"]))
     language.keep_in_address()
-    st.html(SCRIPT.format(language=language.current()), unsafe_allow_javascript=True, width="content")
+    st.html(f"<script>{_script(language.current())}</script>", unsafe_allow_javascript=True, width="content")
+
+
+def scripts() -> list[str]:
+    """The page's own scripts, one for each language. A browser runs no others: `crime_ui.security` names them."""
+    return [_script(of_language) for of_language in language.LANGUAGES]
+
+
+def _script(of_language: str) -> str:
+    return _SCRIPT.format(language=of_language)

@@ -9,6 +9,7 @@ from crime_ui import uploads
 from crime_ui.client import cached
 from crime_ui.client.answers_tables import FoundColumn, TableColumn
 from crime_ui.language import _
+from crime_ui.literal import literal
 
 ColumnMapping = dict[str, str]  # the table's own names of columns, by LAPD's
 _REMEMBERED = "column mappings"  # in the session, by the names of a table's columns
@@ -49,7 +50,7 @@ def ask(found: Sequence[FoundColumn], key: str) -> None:
 
 def describe(mapping: Mapping[str, str]) -> str:
     """A sentence on the columns that have other names than LAPD's."""
-    pairs = ", ".join(f"{own} → {name}" for name, own in mapping.items() if own != name)
+    pairs = ", ".join(f"{literal(own)} → {literal(name)}" for name, own in mapping.items() if own != name)
     return _("Columns as chosen: {pairs}. The choice holds for tables with the same columns.").format(pairs=pairs)
 
 
@@ -89,4 +90,4 @@ def _ask_columns(
 
 def _label(column: TableColumn) -> str:
     about = _(column["about"])
-    return f"{about[:1].upper()}{about[1:]} ({column['name']})"
+    return literal(f"{about[:1].upper()}{about[1:]} ({column['name']})")

@@ -8,6 +8,7 @@ import streamlit as st
 from crime_ui.client import monitoring
 from crime_ui.client.transport import BackendDown
 from crime_ui.language import _
+from crime_ui.literal import refusal_text
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def outage_message() -> Iterator[None]:
         st.error(
             _("**The prediction service can't be reached.** What you entered is kept."), icon=":material/cloud_off:"
         )
-        st.caption(_("This page tries again every two seconds. ({reason})").format(reason=down))
+        st.caption(_("This page tries again every two seconds. ({reason})").format(reason=refusal_text(down)))
         _rerun_once_ready()
         st.button(_("Try now"), icon=":material/refresh:")
 

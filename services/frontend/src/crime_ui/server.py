@@ -19,6 +19,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
+from crime_ui.security import SecurityHeaders
+
 HERE = Path(__file__).parent
 STATIC = Path(streamlit.__file__).parent / "static"
 COMPRESSED = (".js", ".css")
@@ -91,4 +93,4 @@ async def _prepare(app: App) -> AsyncIterator[None]:
     yield
 
 
-app = App(HERE / "app.py", middleware=[Middleware(StaticFiles)], lifespan=_prepare)
+app = App(HERE / "app.py", middleware=[Middleware(SecurityHeaders), Middleware(StaticFiles)], lifespan=_prepare)

@@ -32,7 +32,7 @@ def compared_bars(
             orientation="h",
             marker_color=colour,
             name=name,
-            hovertemplate="%{y}: %{x:,}<extra>" + name + "</extra>",
+            hovertemplate="%{y}: %{x:,}<extra>%{fullData.name}</extra>",
         )
     figure.update_yaxes(autorange="reversed", automargin=True)
     return _with_legend(styled(figure, 320), bool(earlier))

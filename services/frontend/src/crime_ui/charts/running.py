@@ -95,7 +95,7 @@ def drift_history(history: Sequence[DriftPeriod], names: Mapping[str, str], thre
             mode="lines+markers",
             line={"color": COLORS[index % 6], "dash": ("solid", "dash", "dot")[index // 6 % 3]},
             customdata=[period["until"][:16].replace("T", " ") for period in history],
-            hovertemplate=f"{name}: %{{y:.3f}} (%{{customdata}} UTC)<extra></extra>",
+            hovertemplate="%{fullData.name}: %{y:.3f} (%{customdata} UTC)<extra></extra>",
         )
     figure.add_hline(threshold, line_dash="dash", line_color=RED)
     figure.update_xaxes(type="category", title=_("period, the latest at the right"))

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from crime_ui.language import _
+from crime_ui.literal import literal, literal_figure, tamed_csv
 
 CONFIG = {"displayModeBar": False}  # for `st.plotly_chart`
 MODEBAR = {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]]}  # with a button for PNG
@@ -25,14 +26,14 @@ def show(
 
     `name`: what the figure shows, in a few words. `config`: Plotly's. Further arguments are `st.plotly_chart`'s.
     """
-    st.plotly_chart(figure, key=key, config=dict(config), alt=name, **arguments)
+    st.plotly_chart(literal_figure(figure), key=key, config=dict(config), alt=name, **arguments)
     show_numbers(key, name, table)
 
 
 @st.fragment
 def show_numbers(key: str, name: str, table: Mapping[str, Sequence[Any]]) -> None:
     """An expander with a table that is made when somebody opens it."""
-    label = _("Numbers: {name}").format(name=name)
+    label = literal(_("Numbers: {name}").format(name=name))
     expander = st.expander(label, key=f"open-{key}", icon=":material/table:", on_change="rerun")
     if not expander.open:
         return
@@ -41,7 +42,7 @@ def show_numbers(key: str, name: str, table: Mapping[str, Sequence[Any]]) -> Non
         st.dataframe(frame, hide_index=True, key=f"numbers-{key}")
         st.download_button(
             _("Download as CSV"),
-            frame.to_csv(index=False),
+            tamed_csv(frame),
             file_name=f"{key}.csv",
             mime="text/csv",
             key=f"csv-{key}",

@@ -18,6 +18,7 @@ from crime_ui.client.models import CATEGORY_MODEL
 from crime_ui.client.reports import SYSTEM_NAMES
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, number, percent
+from crime_ui.literal import literal, refusal_text
 from crime_ui.models_page.plain import level_names, reports_text
 
 NAIVE_BAYES_PREFIX = "evidence_"  # of inputs that are answers of the model's naive Bayes
@@ -79,7 +80,10 @@ def chosen_evaluation(versions: list[ModelVersion]) -> Evaluation | None:
         with st.spinner(_("Versions answer the same reports")):
             return cached.evaluation(tuple(chosen))
     except Refused as refusal:
-        st.info(_("These versions have no figures to compare: {reason}").format(reason=refusal), icon=":material/info:")
+        st.info(
+            _("These versions have no figures to compare: {reason}").format(reason=refusal_text(refusal)),
+            icon=":material/info:",
+        )
     if len(chosen) < 2:
         return None
     try:
@@ -100,7 +104,7 @@ def show_reports(evaluation: Evaluation) -> None:
             reports=reports_text(evaluation["reports"]),
             first=long_day(first),
             last=long_day(last),
-            guess=_(evaluation["guess"]),
+            guess=literal(_(evaluation["guess"])),
             share=percent(evaluation["guess_accuracy"], 1),
         )
     )
@@ -212,7 +216,7 @@ def show_confusion(evaluation: Evaluation, names: dict[str, str], level: DetailL
     """Which categories are taken for which, by the first version."""
     version = evaluation["versions"][0]
     st.subheader(_("Taken for another category"))
-    st.caption(names[version["version"]])
+    st.caption(literal(names[version["version"]]))
     of_level: LevelScores = version["levels"][level]
     categories = [_(category["category"]).capitalize() for category in of_level["categories"]]
     counts = of_level["confusion"]
@@ -244,7 +248,7 @@ def show_systems(serving: ServingModel) -> None:
     st.subheader(_("By report system"))
     held_out = reports_text(serving["data"]["held_out"])
     note = _("Version {version} on all {reports} held out of its training.")
-    st.caption(note.format(version=serving["version"], reports=held_out))
+    st.caption(note.format(version=literal(serving["version"]), reports=held_out))
     levels = level_names()
     table = {_("Known"): list(levels.values())} | {
         _("{system}: right").format(system=_(SYSTEM_NAMES[system])): [metrics[level]["accuracy"] for level in levels]
@@ -257,7 +261,7 @@ def show_systems(serving: ServingModel) -> None:
 def show_features(serving: ServingModel) -> None:
     """What the served version looks at, and what it was trained on."""
     data = serving["data"]
-    with st.expander(_("What version {version} looks at").format(version=serving["version"])):
+    with st.expander(_("What version {version} looks at").format(version=literal(serving["version"]))):
         gain: dict[tuple[str, str], float] = {}
         for feature in cached.report_features():
             is_bayes = feature["name"].startswith(NAIVE_BAYES_PREFIX)
@@ -284,6 +288,6 @@ def show_features(serving: ServingModel) -> None:
                 until=long_day(datetime.date.fromisoformat(data["until"])),
                 rows=number(data["rows"]),
                 rejected=number(sum(data["rejected"].values())),
-                fingerprint=data["fingerprint"][:12],
+                fingerprint=literal(data["fingerprint"][:12]),
             )
         )

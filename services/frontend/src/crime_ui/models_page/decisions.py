@@ -11,6 +11,7 @@ from crime_ui.client.answers_models import AuditEntry, Challenger, Decision, Gat
 from crime_ui.client.models import CATEGORY_MODEL
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, ngettext, number, percent
+from crime_ui.literal import literal, refusal_text
 from crime_ui.models_page.plain import model_names
 from crime_ui.unreadable import tell_unreadable
 
@@ -23,7 +24,7 @@ def show_decisions_section() -> None:
         model = cached.registered(name)
     except Refused as refusal:
         advice = _("{reason}. `crime train` and `crime forecast` make the first ones.")
-        st.info(advice.format(reason=refusal))
+        st.info(advice.format(reason=refusal_text(refusal)))
         return
     tell_decided()
     st.caption(
@@ -106,20 +107,20 @@ def show_gates(versions: list[ModelVersion]) -> None:
         return
     with st.expander(_("What the gates compared")):
         for version in judged:
-            st.markdown(f"**{_('Version {version}').format(version=version['version'])}**")
+            st.markdown(f"**{_('Version {version}').format(version=literal(version['version']))}**")
             show_outcomes(version.get("gates", []))
 
 
 def show_outcomes(gates: list[Gate]) -> None:
     for gate in gates:
         icon = ":material/check:" if gate["passed"] else ":material/close:"
-        st.markdown(f"{icon} {gate_name(gate['name'])}: {gate['reason']}")
+        st.markdown(f"{icon} {literal(gate_name(gate['name']))}: {literal(gate['reason'])}")
 
 
 def show_challenger(challenger: Challenger) -> None:
     st.subheader(_("Challenger"))
     columns = st.columns(4)
-    columns[0].metric(_("Version"), challenger["version"], border=True)
+    columns[0].metric(_("Version"), literal(challenger["version"]), border=True)
     columns[1].metric(
         _("Share it answers"),
         percent(challenger["canary"]),
@@ -169,7 +170,7 @@ def rollback_form(name: str, versions: list[ModelVersion]) -> None:
     with st.form("rollback", enter_to_submit=False):
         st.subheader(_("Roll back"))
         st.write(
-            _("Version {version} was champion before.").format(version=previous)
+            _("Version {version} was champion before.").format(version=literal(previous))
             if previous
             else _("No other version was champion before.")
         )
@@ -199,10 +200,10 @@ def decide(send: Callable[[], Decision], done: str) -> None:
         with st.spinner(_("The version is compared and loaded")):
             decision = send()
     except Refused as refusal:
-        st.error(str(refusal))
+        st.error(refusal_text(refusal))
         return
     cached.forget()
-    st.session_state[_DECIDED] = done.format(version=decision["version"]), decision["gates"], decision.get("warning")
+    st.session_state[_DECIDED] = done.format(version=literal(decision["version"])), decision["gates"], decision.get("warning")
     st.rerun()
 
 

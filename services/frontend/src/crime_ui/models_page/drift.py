@@ -8,6 +8,7 @@ from crime_ui.client import cached
 from crime_ui.client.answers_models import Drift, FeatureDrift
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, number
+from crime_ui.literal import literal, refusal_text
 from crime_ui.models_page.health import MIN_DRIFT_REPORTS
 from crime_ui.models_page.plain import feature_name, reports_text, value_name
 from crime_ui.unreadable import tell_unreadable
@@ -20,7 +21,7 @@ def show_drift() -> None:
     try:
         drift = cached.drift()
     except Refused as refusal:
-        st.info(str(refusal))
+        st.info(refusal_text(refusal))
         return
     tell_unreadable(drift.get("unreadable", 0))
     if not drift["features"]:
@@ -32,7 +33,11 @@ def show_drift() -> None:
             "The latest {reports} that systems sent, beside those that version {version} was trained on. A field has "
             "changed where the change (population stability index, PSI) is {threshold} or more and chance does not "
             "explain it. Tables that are uploaded on this page are not counted."
-        ).format(reports=reports_text(drift["reports"]), version=drift["model_version"], threshold=number(DRIFT_PSI, 1))
+        ).format(
+            reports=reports_text(drift["reports"]),
+            version=literal(drift["model_version"]),
+            threshold=number(DRIFT_PSI, 1),
+        )
     )
     for first in range(0, len(drift["features"]), 2):  # side by side, and in their order on a phone
         pair = drift["features"][first : first + 2]
@@ -47,7 +52,7 @@ def show_feature(feature: FeatureDrift) -> None:
     """A field's shares in training and live."""
     name = feature_name(feature["feature"])
     mark = f" :orange-badge[:material/warning: {_('changed')}]" if feature["drifted"] else ""
-    st.markdown(f"**{name}**{mark}")
+    st.markdown(f"**{literal(name)}**{mark}")
     about = _("change {psi} on {reports}").format(
         psi=number(feature["psi"], 2), reports=reports_text(feature["reports"])
     )

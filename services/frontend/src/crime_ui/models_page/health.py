@@ -13,6 +13,7 @@ from crime_ui.client.answers_models import Drift, EstimatedWeek, Pod, WeekOfPerf
 from crime_ui.client.models import CATEGORY_MODEL
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, ngettext, number, percent
+from crime_ui.literal import literal, refusal_text
 from crime_ui.models_page.plain import feature_name, listed, model_names, pods_text, reports_text
 
 MIN_DRIFT_REPORTS = 200  # the backend's minimum: fewer recorded predictions are not compared
@@ -35,7 +36,7 @@ def show_health() -> None:
         drift: Drift | None = cached.drift()
         refusal = ""
     except Refused as refused:
-        drift, refusal = None, str(refused)
+        drift, refusal = None, refusal_text(refused)
     found = findings(pods, drift, age)
     if found:
         heading = ngettext("**One thing needs attention.**", "**{count} things need attention.**", len(found)).format(
@@ -54,7 +55,7 @@ def findings(pods: Sequence[Pod], drift: Drift | None, age: DataAge | None) -> l
 
 
 def _why_well(pods: Sequence[Pod], drift: Drift | None, refusal: str) -> str:
-    running = pods_text(pods)
+    running = literal(pods_text(pods))
     if drift is None:
         return _("{running}. Whether live reports have changed can't be told now: {reason}").format(
             running=running, reason=refusal
@@ -81,12 +82,12 @@ def _pods_findings(pods: Sequence[Pod]) -> list[Finding]:
             "{count} pod can't load the champion of “{model}”: {why}.",
             "{count} pods can't load the champion of “{model}”: {why}.",
             count,
-        ).format(count=number(count), model=names.get(name, name), why=why.rstrip("."))
+        ).format(count=number(count), model=literal(names.get(name, name)), why=refusal_text(why.rstrip(".")))
         advice = _("What they loaded last keeps answering; if this stays, roll back or promote another version.")
         found.append(Finding(wrong, advice))
     versions = sorted({pod["serving"].get(CATEGORY_MODEL, _("none")) for pod in pods})
     if len(versions) > 1:
-        wrong = _("Pods answer with different versions: {versions}.").format(versions=listed(versions))
+        wrong = _("Pods answer with different versions: {versions}.").format(versions=literal(listed(versions)))
         found.append(Finding(wrong, _("After a decision that takes seconds; if it stays, look at the pods' logs.")))
     failed = sum(minute["failed"] for pod in pods for minute in pod.get("minutes", []))
     if failed:
@@ -102,7 +103,7 @@ def _drift_findings(drift: Drift) -> list[Finding]:
     drifted = [feature_name(feature["feature"]) for feature in drift["features"] if feature["drifted"]]
     if drifted:
         wrong = _("The latest {reports} are unlike those of the training: {features}.").format(
-            reports=reports_text(drift["reports"]), features=listed(drifted)
+            reports=reports_text(drift["reports"]), features=literal(listed(drifted))
         )
         advice = _(
             "“Drift” shows what changed. If it is no mistake of whoever sends the reports, train on newer ones: "
@@ -117,7 +118,7 @@ def _drift_findings(drift: Drift) -> list[Finding]:
         ).format(
             day=long_day(datetime.date.fromisoformat(worse[1]["week"])),
             accuracy=percent(worse[1]["accuracy"], 1),
-            version=worse[1]["version"],
+            version=literal(worse[1]["version"]),
             low=percent(worse[0]["accuracy"]["low"], 1),
             high=percent(worse[0]["accuracy"]["high"], 1),
         )
@@ -146,6 +147,8 @@ def _age_findings(age: DataAge | None) -> list[Finding]:
     if age is None or age["days_behind"] <= STALE_LAGS * age["usual"]:
         return []
     wrong = _("The model's newest report is of {day}, {days} days ago; about {usual} are usual.").format(
-        day=long_day(datetime.date.fromisoformat(age["until"])), days=number(age["days_behind"]), usual=age["usual"]
+        day=long_day(datetime.date.fromisoformat(age["until"])),
+        days=number(age["days_behind"]),
+        usual=literal(age["usual"]),
     )
     return [Finding(wrong, _("Fetch newer reports and train on them: `crime retrain`."))]

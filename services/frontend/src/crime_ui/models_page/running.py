@@ -13,6 +13,7 @@ from crime_ui.client import cached
 from crime_ui.client.answers_models import Drift, Pod, TrafficMinute
 from crime_ui.client.transport import Refused
 from crime_ui.language import _
+from crime_ui.literal import literal, refusal_text
 from crime_ui.models_page.plain import model_names, pods_text
 
 
@@ -23,7 +24,7 @@ def show_running() -> None:
     try:
         show_weeks(cached.drift())
     except Refused as refusal:
-        st.info(str(refusal))
+        st.info(refusal_text(refusal))
     st.subheader(_("Traffic and latency of the last three hours"))
     show_traffic(pods)
     st.subheader(_("Pods"))
@@ -99,7 +100,7 @@ def _slowest(seconds: list[float | None]) -> float | None:
 
 
 def show_pods(pods: list[Pod]) -> None:
-    st.caption(f"{pods_text(pods)}.")
+    st.caption(f"{literal(pods_text(pods))}.")
     st.dataframe(
         pd.DataFrame(
             {

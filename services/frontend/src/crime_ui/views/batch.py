@@ -13,11 +13,13 @@ from crime_ui.client.answers_tables import FoundColumn
 from crime_ui.client.transport import Refused
 from crime_ui.column_mapping import ColumnMapping
 from crime_ui.language import _, long_day, number
+from crime_ui.literal import literal, refusal_text
 from crime_ui.scored_table import ScoredTable
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 EXAMPLE = Path(batch_result.__file__).parent / "example.csv"
 DateOrder = Literal["day", "month"]
+MOST_NAMES = 50  # of columns that were not read
 OUTCOME, DATES = "outcome of the last upload", "dates"  # in the session, which outlives a page
 
 
@@ -67,7 +69,7 @@ def page() -> None:
     try:
         outcome = outcome_of(file)
     except uploads.UnreadableTable as unreadable:
-        st.error(str(unreadable), icon=":material/error:")
+        st.error(refusal_text(unreadable), icon=":material/error:")
         return
     if outcome.scored:
         show_scored(outcome, outcome.scored, is_here=True)
@@ -133,11 +135,11 @@ def _score(table: IO[bytes], outcome: Outcome) -> tuple[ScoredTable, list[str]]:
 
 def show_scored(outcome: Outcome, scored: ScoredTable, is_here: bool) -> None:
     """`is_here`: the file itself is still on the page, and can be read otherwise."""
-    st.subheader(outcome.name)
+    st.subheader(literal(outcome.name))
     kept = _("Scored at {time} UTC, {day}. Kept while this browser tab is open, until the next upload.")
     st.caption(kept.format(time=scored.at.strftime("%H:%M"), day=long_day(scored.at)))
     if outcome.unread:
-        names = ", ".join(outcome.unread)
+        names = ", ".join(map(literal, outcome.unread[:MOST_NAMES]))
         st.warning(_("Columns that were not read: {names}").format(names=names), icon=":material/view_column:")
     if is_here:
         with st.expander(_("How it was read: days and columns"), icon=":material/tune:"):
@@ -158,13 +160,13 @@ def show_refusal(outcome: Outcome, refused: Refused) -> None:
     kinds = {problem["type"]: problem for problem in refused.problems}
     if problem := kinds.get("date_order"):
         text = _("Dates such as **{date}** may have the day or the month first, and the rows do not tell which.")
-        st.warning(text.format(date=problem["value"]), icon=":material/calendar_month:")
+        st.warning(text.format(date=literal(problem["value"])), icon=":material/calendar_month:")
         _ask_order()
     elif "columns" in kinds:
         text = _("The columns of day, time and area have other names here than in LAPD's tables.")
         st.warning(text, icon=":material/view_column:")
     else:
-        st.error(str(refused), icon=":material/error:")
+        st.error(refusal_text(refused), icon=":material/error:")
         if outcome.order:
             _ask_order()
     if "columns" in kinds or outcome.mapping:

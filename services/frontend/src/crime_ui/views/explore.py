@@ -21,6 +21,7 @@ from crime_ui.client.reports import ReportFilters
 from crime_ui.client.transport import Refused
 from crime_ui.comparison import Against, Days, by_period, change_text, earlier_days
 from crime_ui.language import _, long_day, number, percent
+from crime_ui.literal import literal, literal_cells, refusal_text, tamed_csv
 from crime_ui.names import area_names, category_names, shift_names
 
 ALL_DISTRICTS = 2000  # at most, for the API's `top`
@@ -48,7 +49,7 @@ def page() -> None:
     try:
         counts = counted(chosen.filters, chosen.days)
     except Refused as refusal:
-        st.info(str(refusal), icon=":material/event_busy:")
+        st.info(refusal_text(refusal), icon=":material/event_busy:")
         return
     if not counts["total"]:
         st.info(_("No report matches these filters."), icon=":material/filter_alt_off:")
@@ -189,9 +190,9 @@ def show_totals(counts: ReportCounts, earlier: ReportCounts | None) -> None:
     left.metric(_("Reports"), number(counts["total"]), change, delta_color="off", delta_arrow="off", border=True)
     share = percent(reports / counts["total"])
     middle.metric(
-        _("Most frequent"), _(category).capitalize(), share, delta_color="off", delta_arrow="off", border=True
+        _("Most frequent"), literal(_(category).capitalize()), share, delta_color="off", delta_arrow="off", border=True
     )
-    right.metric(_("Busiest area"), area_names()[int(busiest)], border=True)
+    right.metric(_("Busiest area"), literal(area_names()[int(busiest)]), border=True)
 
 
 def show_places(chosen: Choice, counts: ReportCounts, earlier: ReportCounts | None) -> None:
@@ -254,7 +255,7 @@ def show_table(rows: Mapping[str, tuple[int, int]], heading: str, compared: bool
         st.dataframe(frame, hide_index=True, height=min(35 * (len(frame) + 1) + 3, 493), key=f"table-{key}")
         st.download_button(
             _("All rows as CSV"),
-            frame.to_csv(index=False),
+            tamed_csv(frame),
             file_name=f"reports-{key}.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -262,7 +263,7 @@ def show_table(rows: Mapping[str, tuple[int, int]], heading: str, compared: bool
             key=f"csv-{key}",
         )
     with st.container(key=f"paper-{key}"):
-        st.table(frame.head(PRINTED_ROWS).set_index(heading))
+        st.table(literal_cells(frame.head(PRINTED_ROWS)).set_index(heading))
         if len(frame) > PRINTED_ROWS:
             st.caption(_("The first {count} of {all}.").format(count=PRINTED_ROWS, all=number(len(frame))))
 

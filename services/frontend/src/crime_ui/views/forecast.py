@@ -28,6 +28,7 @@ from crime_ui.client.answers import (
 from crime_ui.client.forecasts import Cut
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, ngettext, number, percent
+from crime_ui.literal import literal, literal_cells, refusal_text, tamed_csv
 from crime_ui.names import area_names, category_name, category_names, shift_names
 
 AREA_ONLY_CATEGORIES = ("sexual",)
@@ -75,12 +76,14 @@ def page() -> None:
     try:
         covered = cached.hotspots(1, "area", cut=Cut())
     except Refused as refusal:  # everything but the forecast works
-        nothing = _("**There is no forecast yet.** `crime forecast` makes one. ({reason})").format(reason=refusal)
+        nothing = _("**There is no forecast yet.** `crime forecast` makes one. ({reason})").format(
+            reason=refusal_text(refusal)
+        )
         st.info(nothing, icon=":material/event_busy:")
         return
     show_notices(covered)
     chosen = choice(covered)
-    st.subheader(_("{what}: {when}").format(what=chosen.what, when=chosen.when))
+    st.subheader(_("{what}: {when}").format(what=literal(chosen.what), when=chosen.when))
     forecast = cached.place_forecast(chosen.area_number, chosen.cut)
     show_places(chosen)
     show_days(forecast, chosen)
@@ -112,7 +115,7 @@ def show_notices(covered: Hotspots) -> None:
         )
     if covered.get("warning"):
         old = _("**This forecast is old:** {reason}. `crime retrain` makes a new one.")
-        st.error(old.format(reason=covered["warning"]), icon=":material/hourglass_disabled:")
+        st.error(old.format(reason=refusal_text(covered["warning"])), icon=":material/hourglass_disabled:")
     table, share = covered["table"], covered.get("share", 1)
     if share < 1:
         st.info(
@@ -182,7 +185,7 @@ def show_places(chosen: Choice) -> None:
     try:
         answer = cached.hotspots(top, chosen.by, str(chosen.first), chosen.period, cut=chosen.cut)
     except Refused as refusal:  # a forecast of an earlier release, or one without districts
-        st.info(str(refusal), icon=":material/event_busy:")
+        st.info(refusal_text(refusal), icon=":material/event_busy:")
         return
     number_of_area = chosen.area_number
     places = [place for place in answer["places"] if number_of_area in (None, place["area"])]
@@ -235,7 +238,9 @@ def show_ranking(places: Sequence[Place], chosen: Choice) -> None:
             key="csv-ranking",
         )
     with st.container(key="paper-ranking"):
-        st.table(ranked.head(PRINTED_PLACES).set_index(_("Place")).style.format({_("Expected"): "{:.1f}"}))
+        st.table(
+            literal_cells(ranked.head(PRINTED_PLACES)).set_index(_("Place")).style.format({_("Expected"): "{:.1f}"})
+        )
         if len(ranked) > PRINTED_PLACES:
             st.caption(_("The first {count} of {all}.").format(count=PRINTED_PLACES, all=number(len(ranked))))
 
@@ -268,7 +273,7 @@ def csv_of(places: Sequence[Place], chosen: Choice) -> str:
         }
         for place in places
     )
-    return str(table.to_csv(index=False))
+    return tamed_csv(table)
 
 
 def range_text(low: float, high: float) -> str:
@@ -277,7 +282,7 @@ def range_text(low: float, high: float) -> str:
 
 def show_days(forecast: PlaceForecast, chosen: Choice) -> None:
     title = _("The next four weeks by day: {what}").format(what=chosen.what)
-    st.subheader(title)
+    st.subheader(literal(title))
     recent = forecast["recent"][-RECENT_DAYS:]
     figure = forecasts.forecast_fan(recent, forecast["days"], _("known so far"))
     show(figure, "fan", title, days_table(forecast["days"], recent), MODEBAR)
@@ -323,7 +328,7 @@ def show_before(forecast: PlaceForecast, chosen: Choice) -> None:
     if not before:
         return
     title = _("How the previous forecast did: {what}").format(what=chosen.what)
-    st.subheader(title)
+    st.subheader(literal(title))
     figure = forecasts.forecast_fan(before, before, _("reported"))
     show(figure, "before", title, days_table(before, before), MODEBAR)
     in_range = sum(day["low80"] <= day["reports"] <= day["high80"] for day in before)

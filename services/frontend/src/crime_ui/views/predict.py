@@ -10,6 +10,7 @@ from crime_ui.client.answers import ReportSystem
 from crime_ui.client.answers_report import Explanation, NextField, Reason
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, ngettext, number, percent
+from crime_ui.literal import literal, refusal_text
 from crime_ui.names import category_names
 from crime_ui.report_form import report_form, report_system
 
@@ -39,7 +40,7 @@ def page() -> None:
     try:
         explanation = predictions.explain(report)
     except Refused as refusal:
-        notices.error(str(refusal), icon=":material/error:")
+        notices.error(refusal_text(refusal), icon=":material/error:")
         return
     known = known_names(explanation)
     with answer:
@@ -52,7 +53,7 @@ def page() -> None:
         show_reasons(explanation)
         st.caption(
             _("Model {name} version {version}. Categories of reports, not guilt.").format(
-                name=explanation["model_name"], version=explanation["model_version"]
+                name=literal(explanation["model_name"]), version=literal(explanation["model_version"])
             )
         )
 
@@ -124,8 +125,8 @@ def show_answer(explanation: Explanation, known: str) -> None:
         label, detail = _("Most frequent: nothing is known yet"), _("{share} of all reports").format(share=share)
     st.metric(
         label,
-        category,
-        detail,
+        literal(category),
+        literal(detail),
         delta_color="off",
         delta_arrow="off",
     )
@@ -133,7 +134,7 @@ def show_answer(explanation: Explanation, known: str) -> None:
     if telling:
         st.markdown(
             _("**{field}** would tell most: {gain} of the {open} bits still open.").format(
-                field=next_field_name(telling[0]),
+                field=literal(next_field_name(telling[0])),
                 gain=number(telling[0]["gain_bits"], 1),
                 open=number(explanation["open_bits"], 1),
             )
@@ -145,13 +146,18 @@ def show_notices(explanation: Explanation) -> None:
     if explanation["unknown_codes"]:
         st.warning(
             _("Not known to LAPD's tables or the model, so not used: {codes}").format(
-                codes=", ".join(explanation["unknown_codes"])
+                codes=", ".join(map(literal, explanation["unknown_codes"]))
             ),
             icon=":material/rule:",
         )
     for warning in explanation.get("warnings", []):
-        field, colon, text = warning.partition(": ")
-        st.warning(f"**{field_name(field.strip())}**: {text}" if colon else warning, icon=":material/event_busy:")
+        st.warning(_warning_text(warning), icon=":material/event_busy:")
+
+
+def _warning_text(warning: str) -> str:
+    """A warning of the backend, which names a field first."""
+    field, colon, text = warning.partition(": ")
+    return f"**{literal(field_name(field.strip()))}**: {literal(text)}" if colon else literal(warning)
 
 
 def show_trust(explanation: Explanation, is_known: bool) -> None:
@@ -174,7 +180,7 @@ def show_trust(explanation: Explanation, is_known: bool) -> None:
     telling = telling_fields(explanation)
     if telling:
         gains = (
-            _("{field} {gain} bits").format(field=next_field_name(field), gain=number(field["gain_bits"], 1))
+            _("{field} {gain} bits").format(field=literal(next_field_name(field)), gain=number(field["gain_bits"], 1))
             for field in telling[:MOST_NEXT_FIELDS]
         )
         text = _("**What would sharpen this**, on average over its likely values: {gains}.").format(
@@ -217,7 +223,7 @@ def show_categories(explanation: Explanation, system: ReportSystem) -> None:
                 for code in cached.codes().get("crime", [])
                 if code.get("category") == name and code["system"] == system
             ]
-            st.markdown(f"**{_(name).capitalize()}**: {'; '.join(sorted(set(codes)))}")
+            st.markdown(f"**{literal(_(name).capitalize())}**: {literal('; '.join(sorted(set(codes))))}")
 
 
 def show_reasons(explanation: Explanation) -> None:
@@ -233,7 +239,7 @@ def show_reasons(explanation: Explanation) -> None:
     steps = steps_of(given, name)
     lines = [
         _("Base rate: {share} of all reports are of the category {category}.").format(
-            share=percent(base_rate), category=category
+            share=percent(base_rate), category=literal(category)
         ),
         *(step_text(step) for step in steps),
         _("This report: {share}.").format(share=percent(probability)),
@@ -268,7 +274,7 @@ def step_text(step: Step) -> str:
     """A step in words."""
     moved = round(100 * abs(step.effect))
     if not moved:
-        return _("{field}, {value}: hardly changes it").format(field=step.name, value=step.value)
+        return _("{field}, {value}: hardly changes it").format(field=literal(step.name), value=literal(step.value))
     if step.effect > 0:
         text = ngettext(
             "{field}, {value}: raises it by {count} point", "{field}, {value}: raises it by {count} points", moved
@@ -277,7 +283,7 @@ def step_text(step: Step) -> str:
         text = ngettext(
             "{field}, {value}: lowers it by {count} point", "{field}, {value}: lowers it by {count} points", moved
         )
-    return text.format(field=step.name, value=step.value, count=moved)
+    return text.format(field=literal(step.name), value=literal(step.value), count=moved)
 
 
 page()

@@ -12,6 +12,7 @@ from crime_ui.client.reviews import CrimeCode, Decided, Doubted, Judgement, Revi
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, ngettext, number, percent
 from crime_ui.unreadable import tell_unreadable
+from crime_ui.literal import literal, refusal_text
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 TOP = 300  # records that are ranked on the page
@@ -44,7 +45,9 @@ def page() -> None:
     try:
         decided: Decisions = {(one["number"], one["system"], one["code"]): one for one in reviews.decisions()}
     except Refused as refusal:
-        st.warning(_("Decisions can't be read now: {reason}").format(reason=refusal), icon=":material/cloud_off:")
+        st.warning(
+            _("Decisions can't be read now: {reason}").format(reason=refusal_text(refusal)), icon=":material/cloud_off:"
+        )
         decided = {}
     shown = filtered(reviewed.review["records"], decided)
     if not shown:
@@ -82,25 +85,25 @@ def reviewed_table() -> ReviewedTable | None:
 def run_review(file: UploadedFile, day_first: bool | None) -> Review | None:
     """The review of a file; None if it can't be reviewed, which the page says."""
     try:
-        with st.spinner(_("Reading and ranking {name}").format(name=file.name)):
+        with st.spinner(_("Reading and ranking {name}").format(name=literal(file.name))):
             return reviews.review_table(uploads.as_csv(file), TOP, day_first)
     except (Refused, uploads.UnreadableTable) as refusal:
-        st.error(str(refusal), icon=":material/error:")
+        st.error(refusal_text(refusal), icon=":material/error:")
         return None
 
 
 def show_summary(reviewed: ReviewedTable) -> None:
     """What was read, and how many of the first records to expect to be wrong."""
     review = reviewed.review
-    st.subheader(reviewed.name)
+    st.subheader(literal(reviewed.name))
     left, middle, right = st.columns(3)
     left.metric(_("Records reviewed"), number(review["reviewed"]), border=True)
     others = review["rows"] - review["reviewed"]
     middle.metric(_("Could not be reviewed"), number(others), border=True)
-    right.metric(_("Model version"), review["model_version"], border=True)
-    for reason, rows in sorted(review["rejected"].items(), key=lambda item: -item[1])[:5]:
+    right.metric(_("Model version"), literal(review["model_version"]), border=True)
+    for why, rows in sorted(review["rejected"].items(), key=lambda item: -item[1])[:5]:
         text = ngettext("{count} row: {reason}", "{count} rows: {reason}", rows)
-        st.caption(text.format(count=number(rows), reason=reason))
+        st.caption(text.format(count=number(rows), reason=literal(why)))
     if review["unknown_code"]:
         text = ngettext(
             "{count} row has a crime code that the model never met.",
@@ -207,21 +210,21 @@ def likelier_text(record: Doubted) -> str:
 
 def show_record(record: Doubted, decision: Decided | None) -> None:
     """What speaks against a record's code, and a form to decide."""
-    st.subheader(_("Report {number}").format(number=record["number"] or record["row"]))
+    st.subheader(_("Report {number}").format(number=literal(record["number"] or record["row"])))
     st.markdown(
         _("Recorded as **{code}**, which the fields give {probability}. They speak for:").format(
-            code=code_text(record["recorded"]), probability=percent(record["own_probability"], 1)
+            code=literal(code_text(record["recorded"])), probability=percent(record["own_probability"], 1)
         )
-        + "".join(f"\n- {code_text(code)}: {percent(code['probability'], 1)}" for code in record["likelier"])
+        + "".join(f"\n- {literal(code_text(code))}: {percent(code['probability'], 1)}" for code in record["likelier"])
     )
     if record["reasons"]:
-        st.markdown(_("What speaks for it: {reasons}").format(reasons=record["reasons"]))
+        st.markdown(_("What speaks for it: {reasons}").format(reasons=literal(record["reasons"])))
     if decision:
-        found = _(decision["judgement"])
+        found = literal(_(decision["judgement"]))
         if decision["right_code"]:
-            found = _("{judgement}, right is {code}").format(judgement=found, code=decision["right_code"])
+            found = _("{judgement}, right is {code}").format(judgement=found, code=literal(decision["right_code"]))
         decided = _("{by} decided: {judgement}. {note}")
-        st.info(decided.format(by=decision["by"], judgement=found, note=decision["note"]))
+        st.info(decided.format(by=literal(decision["by"]), judgement=found, note=literal(decision["note"])))
     if not record["number"]:
         st.info(_("The record has no report number, so no decision about it can be kept."))
         return
@@ -247,7 +250,7 @@ def decide_form(record: Doubted) -> None:
     try:
         reviews.decide(record, judgement, right_code.strip() or None, note, by.strip())
     except Refused as refusal:
-        st.error(str(refusal), icon=":material/error:")
+        st.error(refusal_text(refusal), icon=":material/error:")
         return
     st.rerun()
 

@@ -12,6 +12,7 @@ from crime_ui.client import cached
 from crime_ui.client.answers import Change, Compared, Compstat, Counted, Period, Span, UnusualPlace, Week
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, number
+from crime_ui.literal import literal, refusal_text
 from crime_ui.names import area_names, category_name, category_names
 from streamlit.delta_generator import DeltaGenerator
 
@@ -28,7 +29,7 @@ def page() -> None:
     try:
         whole = cached.compstat("week", 0, "all")
     except Refused as refusal:  # everything else works
-        nothing = _("**There is nothing on this week yet.** {reason}").format(reason=refusal)
+        nothing = _("**There is nothing on this week yet.** {reason}").format(reason=refusal_text(refusal))
         st.info(nothing, icon=":material/event_busy:")
         return
     show_notices(whole)
@@ -42,8 +43,8 @@ def page() -> None:
     kind = category_name(category)
     left, right = st.tabs(
         [
-            _("By area: {category}").format(category=kind),
-            _("By category: {area}").format(area=area or "Los Angeles"),
+            _("By area: {category}").format(category=literal(kind)),
+            _("By category: {area}").format(area=literal(area or "Los Angeles")),
         ]
     )
     with left:
@@ -52,7 +53,7 @@ def page() -> None:
         show_table(by_category, "category")
     show_links(area, category)
     title = _("A year of weeks: {area}, {category}").format(area=area or "Los Angeles", category=kind.lower())
-    st.subheader(title)
+    st.subheader(literal(title))
     show_weeks(cached.weeks(number_of_area or None, category), title)
     st.info(
         _(
@@ -93,7 +94,7 @@ def show_notices(whole: Compstat) -> None:
     if whole.get("warning"):
         st.error(
             _("**This is not the present week:** {reason}. `crime retrain` brings newer reports.").format(
-                reason=whole["warning"]
+                reason=refusal_text(whole["warning"])
             ),
             icon=":material/hourglass_disabled:",
         )
@@ -208,7 +209,7 @@ def show_unusual() -> None:
         )
     for place in alarms[:MOST_LINKED]:
         left, middle, right = st.columns([8, 1, 1], vertical_alignment="center")
-        left.markdown(f"**{unusual_title(place)}**: {unusual_text(place)}")
+        left.markdown(f"**{literal(unusual_title(place))}**: {literal(unusual_text(place))}")
         link(middle, "forecast", _("Map"), place)
         link(right, "explore", _("Hours"), place)
     rest = alarms[MOST_LINKED:] + others

@@ -1,0 +1,53 @@
+"""Every limit on what visitors, files and models may take of a page's pod, in one place.
+
+docs/capacity.md tells what a pod then needs; tests/unit/frontend/test_limits.py computes it. Sizes are in bytes, times
+in seconds.
+"""
+
+KIB, MIB = 1 << 10, 1 << 20
+
+# A request's head, and connections
+HEAD_BYTES = 32 * KIB  # request line and headers together
+HEAD_SECONDS = 10.0  # for the whole head, from the connection or the answer before on
+CONNECTIONS = 500  # of a pod; of more, the one that has kept its request waiting longest is closed
+ANSWER_SECONDS = 30.0  # for the next piece of an answer to be taken
+
+# Sessions, one for each open tab
+SESSIONS = 200  # with a tab; of more, the one that was used last longest ago is closed
+MESSAGE_BYTES = 256 * KIB  # from a browser: what was entered and chosen
+MESSAGE_PARTS = 64
+
+# Uploads, which Streamlit holds in memory as long as they are on the page
+UPLOAD_BYTES = 200 * MIB  # server.maxUploadSize of .streamlit/config.toml
+UPLOADS_BYTES = 210 * MIB  # of all sessions together; the oldest give way
+UPLOAD_FRAME_BYTES = 64 * KIB  # around the file: boundaries and its name
+SESSION_UPLOADS = 4  # at once
+ARRIVING_UPLOADS = 8  # at once
+UPLOAD_SECONDS = 20.0  # for an upload, and longer if it comes at this rate on average
+UPLOAD_BYTES_PER_SECOND = 32 * KIB
+
+# Workbooks, Parquet, Arrow and JSON, which a process of its own turns into CSV
+CONVERSIONS = 1  # at once
+CONVERSION_BYTES = 384 * MIB  # of that process
+CONVERSION_SECONDS = 60  # of computing
+CONVERSION_WAIT_SECONDS = 120.0  # for its turn, and then until it is done
+CONVERTED_BYTES = 400 * MIB  # of CSV, on disk
+
+# What is kept of scored and reviewed tables
+KEPT_TABLES = 10  # of all sessions together
+TOP_ROWS = 500  # of a scored table, in each order
+TOP_ROWS_BYTES = MIB
+DISTINCT_REASONS = 1_000  # why rows were rejected, repaired and warned of
+ROW_BYTES = 4 * MIB  # of an answered table
+RESULT_BYTES = 128 * MIB  # of an answered table, compressed, on disk
+DOWNLOAD_BYTES = 32 * MIB  # of a result that is downloaded as CSV; larger ones are compressed
+ANSWER_BYTES = 16 * MIB  # of the backend, tables aside
+
+# Texts from outside
+TEXT_CHARACTERS = 1_000
+FILE_NAME_CHARACTERS = 100
+CACHED_ANSWERS = 50  # of each kind
+
+# What a pod takes besides, as measured: docs/capacity.md
+BASELINE_BYTES = 230 * MIB
+SESSION_BYTES = 400 * KIB
