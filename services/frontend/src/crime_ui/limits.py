@@ -10,7 +10,8 @@ KIB, MIB = 1 << 10, 1 << 20
 HEAD_BYTES = 32 * KIB  # request line and headers together
 HEAD_SECONDS = 10.0  # for the whole head, from the connection or the answer before on
 CONNECTIONS = 500  # of a pod; of more, the one that has kept its request waiting longest is closed
-ANSWER_SECONDS = 30.0  # for the next piece of an answer to be taken
+ANSWER_SECONDS = 20.0  # after which an answer that is not taken at this rate is ended
+ANSWER_BYTES_PER_SECOND = 4 * KIB
 
 # Sessions, one for each open tab
 SESSIONS = 200  # with a tab; of more, the one that was used last longest ago is closed
@@ -31,6 +32,8 @@ CONVERSIONS = 1  # at once
 CONVERSION_BYTES = 384 * MIB  # of that process
 CONVERSION_SECONDS = 60  # of computing
 CONVERSION_WAIT_SECONDS = 120.0  # for its turn, and then until it is done
+CONVERTED_ROWS = 5_000  # at a time
+COLUMNS = 1_000  # that a table may have, as at the backend
 CONVERTED_BYTES = 400 * MIB  # of CSV, on disk
 
 # What is kept of scored and reviewed tables

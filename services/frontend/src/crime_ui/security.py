@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crime_ui.browser import scripts
@@ -50,10 +52,20 @@ class SecurityHeaders:
 
 def _with_headers(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Also instead of headers of these names that an answer has itself."""
-    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    own = [(name.encode(), value.encode()) for name, value in {**HEADERS, POLICY: policy(host)}.items()]
+    own = all_headers(dict(scope["headers"]).get(b"host", b"").decode("latin-1"))
     names = {name for name, _value in own}
     return [*((name, value) for name, value in headers if name.lower() not in names), *own]
+
+
+def all_headers(host: str) -> list[tuple[bytes, bytes]]:
+    """As a server sends them. `host`: as the browser names the page's."""
+    return [(name.encode(), value.encode()) for name, value in {**HEADERS, POLICY: policy(host)}.items()]
+
+
+async def server_error(request: Request, error: Exception) -> Response:
+    """The answer to a request that failed, which no middleware sees."""
+    headers = {name.decode(): value.decode() for name, value in all_headers(request.headers.get("host", ""))}
+    return PlainTextResponse("Internal Server Error", 500, headers=headers)
 
 
 def policy(host: str) -> str:
