@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from crime_ui import address
+from crime_ui import address, limits
 from crime_ui.charts import histograms, scores, shown
 from crime_ui.client import cached
 from crime_ui.client.answers import DetailLevel
 from crime_ui.language import _, long_day, ngettext, number, percent
 from crime_ui.literal import file_name, refusal_text
-from crime_ui.scored_table import SHOWN_ROWS, SURENESS, Order, ScoredTable, TopRows
+from crime_ui.scored_table import SURENESS, Order, ScoredTable, TopRows
 
 Table = Mapping[str, Sequence[Any]]  # a column by heading
 REASONS = 50  # shown, the most frequent
@@ -42,8 +42,8 @@ def show(table: ScoredTable, name: str) -> None:
     st.download_button(
         _("Download the result"),
         table.content,
-        f"{file_name(name)}-predictions.csv",
-        "text/csv",
+        f"{file_name(name)}-predictions.csv{'.gz' if table.is_large else ''}",
+        "application/gzip" if table.is_large else "text/csv",
         icon=":material/download:",
         type="primary",
         on_click="ignore",
@@ -186,16 +186,16 @@ def _show_rows(table: ScoredTable) -> None:
         "sure": _("Surest first"),
     }
     st.subheader(_("Rows"))
-    filled = {order: text for order, text in orders.items() if table.top[order].rows()}
+    filled = {order: text for order, text in orders.items() if table.top[order]}
     if filled:
         order = address.switch(st, _("Order"), "order", filled, next(iter(filled)))
         _show_top(table, table.top[order], LEADING)
     if table.rejected:
         st.subheader(_("Rejected rows"))
         _show_top(table, table.top_rejected, ("error",))
-    if table.rows > SHOWN_ROWS:
+    if table.rows > limits.TOP_ROWS:
         text = _("Up to {shown} rows are shown; the download has all {rows}. A click on a column's name sorts by it.")
-        st.caption(text.format(shown=number(SHOWN_ROWS), rows=number(table.rows)))
+        st.caption(text.format(shown=number(limits.TOP_ROWS), rows=number(table.rows)))
 
 
 def _show_top(table: ScoredTable, top: TopRows, leading: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ ColumnMapping = dict[str, str]  # the table's own names of columns, by LAPD's
 _REMEMBERED = "column mappings"  # in the session, by the names of a table's columns
 EXAMPLE_CHARACTERS = 40
 FIELDS_A_LINE = 3
+MOST_REMEMBERED = 10  # mappings of a session
 
 
 def mapped_columns_of(file: IO[bytes]) -> list[FoundColumn]:
@@ -44,7 +45,10 @@ def ask(found: Sequence[FoundColumn], key: str) -> None:
     if missing:
         st.error(_("Still to choose: {columns}.").format(columns=", ".join(missing)), icon=":material/view_column:")
         return
-    _mappings()[tuple(column["name"] for column in found)] = chosen
+    mappings = _mappings()
+    mappings[tuple(column["name"] for column in found)] = chosen
+    while len(mappings) > MOST_REMEMBERED:
+        del mappings[next(iter(mappings))]
     st.rerun()
 
 

@@ -3,6 +3,8 @@
 import csv
 import gzip
 import heapq
+import json
+import os
 import tempfile
 import weakref
 from collections import Counter
@@ -10,30 +12,53 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Literal
 
+from crime_ui import limits
+from crime_ui.client.transport import Refused
+from crime_ui.language import _
+
 Order = Literal["unsure", "differs", "warned", "file", "sure"]
-SHOWN_ROWS = 500  # kept in memory in each order
 PROGRESS_ROWS = 5_000  # between two calls of `progress`
+OTHER = "…"
 FIRST_ADDED = "label"  # the first of the columns that the backend adds to the table's own
 END = "the table ends here: "  # how the error of a last row begins that is none of the table's
+csv.field_size_limit(limits.ROW_BYTES)
 SURENESS = (0.5, 0.7, 0.9)  # bounds of the groups in which answers are counted by their probability
 
 
 class TopRows:
-    """The rows of the highest rank, in a bounded heap."""
+    """The rows of the highest rank, in a heap that is bounded in rows and in bytes."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, list[str]]] = []
+        self._heap: list[tuple[float, int, bytes]] = []
+        self._bytes, self._is_full = 0, False
 
     def offer(self, rank: float, number: int, cells: list[str]) -> None:
-        item = (rank, -number, cells)
-        if len(self._heap) < SHOWN_ROWS:
-            heapq.heappush(self._heap, item)
-        elif item > self._heap[0]:
-            heapq.heapreplace(self._heap, item)
+        if self._is_full and (rank, -number) < self._heap[0][:2]:
+            return
+        packed = json.dumps(cells).encode()
+        heapq.heappush(self._heap, (rank, -number, packed))
+        self._bytes += len(packed)
+        while len(self._heap) > limits.TOP_ROWS or self._bytes > limits.TOP_ROWS_BYTES:
+            self._bytes -= len(heapq.heappop(self._heap)[2])
+            self._is_full = len(self._heap) > 0
+
+    def __bool__(self) -> bool:
+        return bool(self._heap)
 
     def rows(self) -> list[tuple[int, list[str]]]:
         """Number and cells of each row, the highest rank first."""
-        return [(-number, cells) for _, number, cells in sorted(self._heap, reverse=True)]
+        return [(-number, json.loads(packed)) for _rank, number, packed in sorted(self._heap, reverse=True)]
+
+
+class Tally(Counter[str]):
+    """Counts by text. Texts may quote a table's cells: only so many are told apart, the others counted as `OTHER`."""
+
+    def count(self, text: str) -> str:
+        """As what it was counted."""
+        text = text[: limits.REASON_CHARACTERS]
+        counted_as = text if text in self or len(self) < limits.DISTINCT_REASONS else OTHER
+        self[counted_as] += 1
+        return counted_as
 
 
 class ScoredTable:
@@ -53,7 +78,7 @@ class ScoredTable:
         self.names: list[str] = []
         self.added: list[str] = []
         self.rows = self.repaired_rows = self.warned_rows = 0
-        self.rejected, self.repaired, self.warned = Counter[str](), Counter[str](), Counter[str]()
+        self.rejected, self.repaired, self.warned = Tally(), Tally(), Tally()
         self.example_warning: dict[str, str] = {}
         self.by_category, self.by_level, self.by_sureness = Counter[str](), Counter[str](), Counter[int]()
         self.compared = Counter[tuple[str, str, bool]]()
@@ -62,6 +87,7 @@ class ScoredTable:
         self.top: dict[Order, TopRows] = {order: TopRows() for order in ("unsure", "differs", "warned", "file", "sure")}
         self.top_rejected = TopRows()
         self._learnt_days = learnt_days
+        self._size = 0  # of the whole answer
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with this object)
         weakref.finalize(self, self._file.close)
 
@@ -75,7 +101,7 @@ class ScoredTable:
         """
         table = cls(learnt_days)
         with gzip.GzipFile(fileobj=table._file, mode="wb", compresslevel=1) as packed:
-            rows = csv.reader(_lines(pieces, packed))
+            rows = csv.reader(_lines(table._bounded(pieces), packed))
             header = next(rows, [])
             own = len(header) - header[::-1].index(FIRST_ADDED) - 1
             table.names, table.added = header[:own], header[own:]
@@ -85,6 +111,13 @@ class ScoredTable:
                     progress(table.rows)
         return table
 
+    def _bounded(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._size += len(piece)
+            if self.disk_bytes > limits.RESULT_BYTES:
+                raise Refused(_("the answer is too large for this page. Upload the table in parts"))
+            yield piece
+
     @property
     def rejected_rows(self) -> int:
         return self.rejected.total()
@@ -93,15 +126,25 @@ class ScoredTable:
     def scored_rows(self) -> int:
         return self.rows - self.rejected_rows
 
-    def content(self) -> bytes:
-        """The whole answer as CSV."""
-        self._file.seek(0)
-        return gzip.GzipFile(fileobj=self._file).read()
+    @property
+    def disk_bytes(self) -> int:
+        """What the whole answer takes on disk, compressed."""
+        return os.fstat(self._file.fileno()).st_size
 
-    def example(self, position: int) -> str:
-        """The first value of a column, by its position, among the rows that are kept; blank if there is none."""
-        rows = [*self.top["file"].rows(), *self.top_rejected.rows()]
-        return next(filter(None, (cells[position] for _number, cells in rows)), "")
+    @property
+    def is_large(self) -> bool:
+        """Whether its download is compressed, too."""
+        return self._size > limits.DOWNLOAD_BYTES
+
+    def content(self) -> bytes:
+        """The whole answer as CSV, compressed with gzip if it is large."""
+        self._file.seek(0)
+        return self._file.read() if self.is_large else gzip.GzipFile(fileobj=self._file).read()
+
+    def examples(self) -> list[str]:
+        """The first value of each of the table's own columns among the rows that are kept; blank if there is none."""
+        rows = [cells for _number, cells in (*self.top["file"].rows(), *self.top_rejected.rows())]
+        return [next(filter(None, (cells[position] for cells in rows)), "") for position in range(len(self.names))]
 
     def accuracy(self, learnt: bool | None = None) -> tuple[int, int]:
         """Rows with a category of their own, and those of them where it is the predicted one.
@@ -110,7 +153,7 @@ class ScoredTable:
         """
         pairs = [(own == predicted, rows) for (own, predicted, is_learnt), rows in self.compared.items()
                  if learnt is None or learnt == is_learnt]  # fmt: skip
-        return sum(rows for _, rows in pairs), sum(rows for is_right, rows in pairs if is_right)
+        return sum(rows for _is_right, rows in pairs), sum(rows for is_right, rows in pairs if is_right)
 
     def _add(self, cells: list[str]) -> None:
         added = dict(zip(self.added, cells[len(self.names) :], strict=True))
@@ -119,7 +162,7 @@ class ScoredTable:
             return
         self.rows += 1
         if added["error"]:
-            self.rejected[added["error"]] += 1
+            self.rejected.count(added["error"])
             self.top_rejected.offer(-self.rows, self.rows, cells)
             return
         category, probability, day = added["label_name"], float(added["probability"]), added.get("date_read", "")
@@ -143,13 +186,14 @@ class ScoredTable:
     def _count_notes(self, repaired: str, warnings: str) -> None:
         if repaired:
             self.repaired_rows += 1
-            self.repaired.update(set(repaired.split("; ")))
+            for repair in set(repaired.split("; ")):
+                self.repaired.count(repair)
         if warnings:
             self.warned_rows += 1
             for warning in warnings.split("; "):
                 about = warning.partition(":")[0]
-                self.warned[about] += 1
-                self.example_warning.setdefault(about, warning)
+                counted_as = self.warned.count(about)
+                self.example_warning.setdefault(counted_as, warning[: limits.REASON_CHARACTERS])
 
 
 def _lines(pieces: Iterable[bytes], copy: IO[bytes] | gzip.GzipFile) -> Iterator[str]:
@@ -158,6 +202,8 @@ def _lines(pieces: Iterable[bytes], copy: IO[bytes] | gzip.GzipFile) -> Iterator
     for piece in pieces:
         copy.write(piece)
         *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > limits.ROW_BYTES:
+            raise Refused(_("a row of the answer is too long to be shown"))
         yield from (f"{line.decode()}\n" for line in lines)
     if rest:
         yield rest.decode()

@@ -22,7 +22,15 @@ from crime_ui.browser import scripts
 
 INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
-FEATURES = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer")
+FEATURES: tuple[str, ...] = (
+    "accelerometer",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "magnetometer",
+)
 FEATURES += ("microphone", "midi", "payment", "publickey-credentials-get", "serial", "usb", "xr-spatial-tracking")
 HEADERS = {
     "x-frame-options": "DENY",

@@ -15,14 +15,17 @@ from pathlib import Path
 
 import streamlit
 from starlette.middleware import Middleware
-from starlette.responses import Response
+from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
-from crime_ui.security import SecurityHeaders
+from crime_ui.incoming import Uploads
+from crime_ui.protocol import bound_connections
+from crime_ui.security import SecurityHeaders, server_error
 
 HERE = Path(__file__).parent
 STATIC = Path(streamlit.__file__).parent / "static"
+PIECE_BYTES = 1 << 16
 COMPRESSED = (".js", ".css")
 HEAVY_MODULES = ("pandas", "plotly.graph_objects")
 HEAVY_SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils", "StreamlitMarkdown")  # of the first page
@@ -68,7 +71,9 @@ class StaticFiles:
         if path := _static_file(scope):
             content = await asyncio.to_thread(_compressed, path)
             headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Cache-Control": CACHED_FOR_A_YEAR}
-            await Response(content, headers=headers, media_type=mimetypes.guess_type(path)[0])(scope, receive, send)
+            headers["Content-Length"] = str(len(content))
+            answer = StreamingResponse(_pieces(content), headers=headers, media_type=mimetypes.guess_type(path)[0])
+            await answer(scope, receive, send)
             return
 
         async def send_with_link(message: Message) -> None:
@@ -77,6 +82,12 @@ class StaticFiles:
             await send(message)
 
         await self.app(scope, receive, send_with_link)
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    """So that a slow browser holds one piece of a script in memory, and not a copy of it."""
+    for start in range(0, len(content), PIECE_BYTES):
+        yield content[start : start + PIECE_BYTES]
 
 
 def _is_page(message: Message) -> bool:
@@ -93,4 +104,10 @@ async def _prepare(app: App) -> AsyncIterator[None]:
     yield
 
 
-app = App(HERE / "app.py", middleware=[Middleware(SecurityHeaders), Middleware(StaticFiles)], lifespan=_prepare)
+bound_connections()
+app = App(
+    HERE / "app.py",
+    middleware=[Middleware(SecurityHeaders), Middleware(StaticFiles), Middleware(Uploads)],
+    lifespan=_prepare,
+    exception_handlers={Exception: server_error},
+)

@@ -90,7 +90,8 @@ def _converted(file: IO[bytes]) -> IO[bytes]:
     if process.returncode == UNREADABLE:
         with suppress(ValueError):
             reason = json.loads(told)
-            raise UnreadableTable(_(reason["text"]), **reason["values"])
+            text, values = reason["text"], reason["values"]
+            raise UnreadableTable(_(text), **values)
     raise UnreadableTable(_(too_large().text))  # it was ended: too much memory, or too long
 
 

@@ -24,6 +24,7 @@ from crime_ui.client.answers_models import Challenger, Drift, Evaluation, Pod, R
 from crime_ui.client.answers_tables import TableColumn
 from crime_ui.client.forecasts import Cut
 from crime_ui.client.reports import ReportFilters
+from crime_ui.limits import CACHED_ANSWERS
 
 Served = tuple[str | None, str]  # the version of a model, and the language of its answers' texts
 
@@ -43,12 +44,12 @@ def category_model() -> CategoryModel:
     return models.category_model()
 
 
-@st.cache_data(ttl=5, show_spinner=False)
+@st.cache_data(ttl=5, max_entries=CACHED_ANSWERS, show_spinner=False)
 def registered(name: str) -> RegisteredModel:
     return models.registered(name)
 
 
-@st.cache_data(ttl=300, max_entries=50, show_spinner=False)
+@st.cache_data(ttl=300, max_entries=CACHED_ANSWERS, show_spinner=False)
 def evaluation(versions: tuple[str, ...]) -> Evaluation:
     return models.evaluation(versions)
 
@@ -130,29 +131,29 @@ def _serving_versions() -> dict[str, str]:
 # `served` is part of the cache's key: an answer is valid as long as its model is served, in its language
 
 
-@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+@st.cache_data(ttl=300, show_spinner=False, max_entries=CACHED_ANSWERS)
 def _report_counts(served: Served, filters: ReportFilters) -> ReportCounts:
     return reports.report_counts(filters)
 
 
-@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+@st.cache_data(ttl=300, show_spinner=False, max_entries=CACHED_ANSWERS)
 def _hotspots(
     served: tuple[str | None, str], top: int, by: PlaceKind, on: str | None, period: PeriodAhead, cut: Cut
 ) -> Hotspots:
     return forecasts.hotspots(top, by, on, period, cut)
 
 
-@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+@st.cache_data(ttl=300, show_spinner=False, max_entries=CACHED_ANSWERS)
 def _place_forecast(served: Served, area: int | None, cut: Cut) -> PlaceForecast:
     return forecasts.place_forecast(area, cut)
 
 
-@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+@st.cache_data(ttl=300, show_spinner=False, max_entries=CACHED_ANSWERS)
 def _compstat(served: Served, period: Period, area: int | None, category: str | None) -> Compstat:
     return forecasts.compstat(period, area, category)
 
 
-@st.cache_data(ttl=300, show_spinner=False, max_entries=500)
+@st.cache_data(ttl=300, show_spinner=False, max_entries=CACHED_ANSWERS)
 def _weeks(served: Served, area: int | None, category: str | None) -> list[Week]:
     return forecasts.weeks(area, category)
 

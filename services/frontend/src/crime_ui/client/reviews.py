@@ -1,11 +1,14 @@
 """Record review: the most doubtful records of a table, and decisions about them."""
 
+import os
+from collections.abc import Iterator
 from typing import IO, Literal, TypedDict
 
 from crime_ui.client.answers import ReportSystem
 from crime_ui.client.transport import send, unreadable_entries
 
 REVIEW_SECONDS = 600
+PIECE_BYTES = 1 << 20
 Judgement = Literal["wrong", "right", "unsure"]
 
 
@@ -78,8 +81,22 @@ class Decided(TypedDict):
 def review_table(file: IO[bytes], top: int, day_first: bool | None = None) -> Review:
     """The `top` most doubtful records of a CSV table. Raises `Refused`."""
     query: dict[str, int | bool] = {"top": top} | ({} if day_first is None else {"day_first": day_first})
-    answer: Review = send("POST", "/review", content=file.read(), params=query, timeout=REVIEW_SECONDS).json()
+    headers = {"Content-Length": str(file.seek(0, os.SEEK_END))}
+    answer: Review = send(
+        "POST", "/review", content=_Pieces(file), headers=headers, params=query, timeout=REVIEW_SECONDS
+    ).json()
     return answer
+
+
+class _Pieces:
+    """A file's content, again from its start in each attempt."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        return iter(lambda: self._file.read(PIECE_BYTES), b"")
 
 
 def decide(record: Doubted, judgement: Judgement, right_code: str | None, note: str, by: str) -> None:

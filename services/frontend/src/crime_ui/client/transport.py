@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from crime_ui import language
+from crime_ui import language, limits
 from crime_ui.client.answers_tables import Problem
 
 ATTEMPTS = 4
@@ -49,7 +49,7 @@ def send(
     attempts: int = ATTEMPTS,
     optional: bool = False,
     headers: Mapping[str, str] | None = None,
-    receive: Callable[[httpx.Response], object] = httpx.Response.read,
+    receive: Callable[[httpx.Response], object] | None = None,
     **arguments: Any,
 ) -> httpx.Response:
     """Send a request, again if a pod fails; further arguments are httpx's.
@@ -65,7 +65,7 @@ def send(
         time.sleep(PAUSE_SECONDS * attempt)
         try:
             with http_client().stream(method, path, headers=sent_headers, **arguments) as response:
-                (receive if response.is_success else httpx.Response.read)(response)
+                (receive if receive and response.is_success else _read)(response)
         except httpx.TransportError as error:
             problem = str(error) or type(error).__name__
             _log("no answer", request_id, method, path, why=problem)
@@ -86,6 +86,17 @@ def unreadable_entries(response: httpx.Response) -> int:
     """How many entries of a record the backend left out because they can't be read."""
     count = response.headers.get("unreadable-entries", "")
     return int(count) if count.isdecimal() else 0
+
+
+def _read(response: httpx.Response) -> None:
+    """Read an answer whole. Raises `Refused` if it is larger than pages can hold."""
+    pieces, size = [], 0
+    for piece in response.iter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size > limits.ANSWER_BYTES:
+            raise Refused(language._("the answer of the prediction service is too large for this page"))
+    response._content = b"".join(pieces)  # as httpx's own read()
 
 
 def _detail(response: httpx.Response) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import IO, Literal
 
 import streamlit as st
-from crime_ui import batch_result, column_mapping, uploads
+from crime_ui import batch_result, column_mapping, kept, uploads
 from crime_ui.client import cached, predictions
 from crime_ui.client.answers_tables import FoundColumn
 from crime_ui.client.transport import Refused
 from crime_ui.column_mapping import ColumnMapping
+from crime_ui.conversion import UnreadableTable
 from crime_ui.language import _, long_day, number
 from crime_ui.literal import literal, refusal_text
 from crime_ui.scored_table import ScoredTable
@@ -62,13 +63,14 @@ def page() -> None:
         on_click="ignore",
     )
     if file is None:
-        outcome: Outcome | None = st.session_state.get(OUTCOME)
+        outcome: Outcome | None = kept.find(OUTCOME)
         if outcome and outcome.scored:
             show_scored(outcome, outcome.scored, is_here=False)
         return
     try:
-        outcome = outcome_of(file)
-    except uploads.UnreadableTable as unreadable:
+        with file:  # which then holds its content no longer
+            outcome = outcome_of(file)
+    except UnreadableTable as unreadable:
         st.error(refusal_text(unreadable), icon=":material/error:")
         return
     if outcome.scored:
@@ -84,7 +86,7 @@ def _forget_order() -> None:
 
 def outcome_of(file: UploadedFile) -> Outcome:
     """The outcome is kept in the session, so that a rerun does not send the file again. The next one replaces it."""
-    last: Outcome | None = st.session_state.get(OUTCOME)
+    last: Outcome | None = kept.find(OUTCOME)
     order: DateOrder | None = st.session_state.get(DATES)
     columns = last.columns if last and last.file_id == file.file_id else None
     mapping = column_mapping.mapping_of(columns or [])
@@ -98,12 +100,13 @@ def outcome_of(file: UploadedFile) -> Outcome:
     outcome = Outcome(file.file_id, file.name, order, mapping, columns)
     try:
         scored, unread = _score(table, outcome)
-        found = [FoundColumn(name=name, example=scored.example(position)) for position, name in enumerate(scored.names)]
+        examples = (example[: column_mapping.EXAMPLE_CHARACTERS] for example in scored.examples())
+        found = [FoundColumn(name=name, example=example) for name, example in zip(scored.names, examples, strict=True)]
         outcome = replace(outcome, columns=found, scored=scored, unread=unread)
     except Refused as refused:
         found = next((problem["columns"] for problem in refused.problems if problem.get("columns")), columns)
         outcome = replace(outcome, columns=found, refused=refused)
-    st.session_state[OUTCOME] = outcome
+    kept.keep(OUTCOME, outcome, outcome.scored.disk_bytes if outcome.scored else 0)
     if outcome.refused and column_mapping.mapping_of(outcome.columns) != mapping:  # of a zip, whose header is not seen
         return outcome_of(file)
     return outcome

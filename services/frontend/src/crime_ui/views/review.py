@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
-from crime_ui import address, uploads
+from crime_ui import address, kept, uploads
 from crime_ui.client import reviews
 from crime_ui.client.answers import ReportSystem
 from crime_ui.client.reviews import CrimeCode, Decided, Doubted, Judgement, Review
 from crime_ui.client.transport import Refused
+from crime_ui.conversion import UnreadableTable
 from crime_ui.language import _, long_day, ngettext, number, percent
 from crime_ui.unreadable import tell_unreadable
 from crime_ui.literal import literal, refusal_text
@@ -68,26 +69,27 @@ def reviewed_table() -> ReviewedTable | None:
         "month": _("month first"),
     }
     order = address.switch(st, _("Dates such as 01/02/2020"), "dates", orders, "rows")
-    kept: ReviewedTable | None = st.session_state.get(KEPT)
+    table: ReviewedTable | None = kept.find(KEPT)
     if file is None:
-        return kept
+        return table
     day_first = {"rows": None, "day": True, "month": False}[order]
     asked = (file.file_id, day_first)
-    if kept is None or kept.asked != asked:
+    if table is None or table.asked != asked:
         review = run_review(file, day_first)
         if review is None:
             return None
-        kept = ReviewedTable(file.name, asked, review)
-        st.session_state[KEPT] = kept
-    return kept
+        table = ReviewedTable(file.name, asked, review)
+        kept.keep(KEPT, table)
+    return table
 
 
 def run_review(file: UploadedFile, day_first: bool | None) -> Review | None:
     """The review of a file; None if it can't be reviewed, which the page says."""
     try:
-        with st.spinner(_("Reading and ranking {name}").format(name=literal(file.name))):
+        waiting = st.spinner(_("Reading and ranking {name}").format(name=literal(file.name)))
+        with waiting, file:  # the file then holds its content no longer
             return reviews.review_table(uploads.as_csv(file), TOP, day_first)
-    except (Refused, uploads.UnreadableTable) as refusal:
+    except (Refused, UnreadableTable) as refusal:
         st.error(refusal_text(refusal), icon=":material/error:")
         return None
 
