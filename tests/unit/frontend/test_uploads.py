@@ -10,7 +10,8 @@ from typing import Any
 import openpyxl
 import pyarrow as pa
 import pytest
-from crime_ui.uploads import UnreadableTable, as_csv
+from crime_ui.conversion import UnreadableTable
+from crime_ui.uploads import as_csv
 from pyarrow import feather, parquet
 from recorded import OpenView, RecordedBackend, recorded
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from crime_ui import address, limits
+from crime_ui import address, kept, limits
 from crime_ui.charts import histograms, scores, shown
 from crime_ui.client import cached
 from crime_ui.client.answers import DetailLevel
@@ -41,7 +41,7 @@ def show(table: ScoredTable, name: str) -> None:
         _show_answers(table)
     st.download_button(
         _("Download the result"),
-        table.content,
+        lambda: kept.for_download(table.content, table.download_bytes),
         f"{file_name(name)}-predictions.csv{'.gz' if table.is_large else ''}",
         "application/gzip" if table.is_large else "text/csv",
         icon=":material/download:",

@@ -103,11 +103,14 @@ class _Body:
     async def next(self) -> Message:
         """The next part. Raises `HTTPException`."""
         allowed = limits.UPLOAD_SECONDS + self.bytes / limits.UPLOAD_BYTES_PER_SECOND
+        remaining = self._began + allowed - time.monotonic()
         try:
-            async with asyncio.timeout(self._began + allowed - time.monotonic()):
+            async with asyncio.timeout(max(remaining, 0)):
                 message = await self._receive()
         except TimeoutError:
             raise HTTPException(408, "the upload comes too slowly") from None
+        if remaining < 0:
+            raise HTTPException(408, "the upload comes too slowly")
         piece: bytes = message.get("body", b"")
         self.bytes += len(piece)
         if self.bytes > limits.UPLOAD_BYTES + limits.UPLOAD_FRAME_BYTES:

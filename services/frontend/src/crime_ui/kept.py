@@ -3,8 +3,10 @@
 A session holds a key alone. What was kept longest gives way, and its page then asks for the table again.
 """
 
+import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ class _Kept:
 
 
 _tables: OrderedDict[object, _Kept] = OrderedDict()
+_downloads: list[bytes] = []
 _lock = threading.Lock()
 
 
@@ -42,6 +45,20 @@ def find(name: str) -> Any:
             return None
         _tables.move_to_end(key)
         return _tables[key].table
+
+
+def for_download(content: Callable[[], bytes], size: int) -> bytes:
+    """What a browser downloads, of about this size, which Streamlit holds until the tab shows something else.
+
+    Raises `MemoryError` while the downloads of all sessions take all the room.
+    """
+    with _lock:
+        _downloads[:] = [one for one in _downloads if sys.getrefcount(one) > 3]  # this list, `one`, and the call
+        if sum(map(len, _downloads)) + size > limits.DOWNLOADS_BYTES:
+            raise MemoryError("other downloads take all the room. Try again in a minute")
+        made = content()
+        _downloads.append(made)
+        return made
 
 
 def _have_room() -> bool:

@@ -14,7 +14,7 @@ ANSWER_SECONDS = 20.0  # after which an answer that is not taken at this rate is
 ANSWER_BYTES_PER_SECOND = 4 * KIB
 
 # Sessions, one for each open tab
-SESSIONS = 200  # with a tab; of more, the one that was used last longest ago is closed
+SESSIONS = 100  # with a tab; of more, the one that was used last longest ago is closed
 MESSAGE_BYTES = 256 * KIB  # from a browser: what was entered and chosen
 MESSAGE_PARTS = 64
 
@@ -30,7 +30,7 @@ UPLOAD_BYTES_PER_SECOND = 32 * KIB
 
 # Workbooks, Parquet, Arrow and JSON, which a process of its own turns into CSV
 CONVERSIONS = 1  # at once
-CONVERSION_BYTES = 384 * MIB  # of that process
+CONVERSION_BYTES = 304 * MIB  # of that process
 CONVERSION_SECONDS = 60  # of computing
 CONVERSION_WAIT_SECONDS = 120.0  # for its turn, and then until it is done
 CONVERTED_ROWS = 5_000  # at a time
@@ -40,13 +40,14 @@ CONVERTED_BYTES = 400 * MIB  # of CSV, on disk
 # What is kept of scored and reviewed tables
 KEPT_TABLES = 10  # of all sessions together
 TOP_ROWS = 500  # of a scored table, in each order
-TOP_ROWS_BYTES = MIB
+TOP_ROWS_BYTES = 512 * KIB
 DISTINCT_REASONS = 200  # told apart, of why rows were rejected, repaired and warned of
 REASON_CHARACTERS = 300
 ROW_BYTES = 4 * MIB  # of an answered table
 RESULTS_BYTES = 256 * MIB  # of all of them, on disk
-RESULT_BYTES = 128 * MIB  # of an answered table, compressed, on disk
-DOWNLOAD_BYTES = 32 * MIB  # of a result that is downloaded as CSV; larger ones are compressed
+RESULT_BYTES = 64 * MIB  # of an answered table, compressed, on disk
+DOWNLOAD_BYTES = 16 * MIB  # of a result that is downloaded as CSV; larger ones are compressed
+DOWNLOADS_BYTES = 64 * MIB  # of all sessions together
 ANSWER_BYTES = 16 * MIB  # of the backend, tables aside
 
 # Texts from outside
@@ -55,5 +56,6 @@ FILE_NAME_CHARACTERS = 100
 CACHED_ANSWERS = 50  # of each kind
 
 # What a pod takes besides, as measured: docs/capacity.md
-BASELINE_BYTES = 230 * MIB
-SESSION_BYTES = 400 * KIB
+BASELINE_BYTES = 220 * MIB  # Python, the libraries of charts and tables, and one page drawn
+SESSION_BYTES = 1536 * KIB  # of a tab that asks for the largest page and reads nothing
+CACHE_BYTES = 25 * MIB  # of CACHED_ANSWERS

@@ -136,6 +136,10 @@ class ScoredTable:
         """Whether its download is compressed, too."""
         return self._size > limits.DOWNLOAD_BYTES
 
+    @property
+    def download_bytes(self) -> int:
+        return self.disk_bytes if self.is_large else self._size
+
     def content(self) -> bytes:
         """The whole answer as CSV, compressed with gzip if it is large."""
         self._file.seek(0)
