@@ -177,8 +177,9 @@ def test_hostile_texts_are_shown_as_they_are(uncached: PageAlone, context: Brows
     backend.replace("POST", "/predict/batch", table, content_type="text/csv")
     for path, name in (("/drift", "drift_yes"), ("/models/crime-category/evaluation", "evaluation"), ("/pod", "pod")):
         backend.replace("GET", path, hostile(recorded(name)))
-    for path, name in (("/codes", "codes"), ("/unusual", "unusual"), ("/audit", "audit"), ("/", "root")):
+    for path, name in (("/codes", "codes"), ("/unusual", "unusual"), ("/audit", "audit")):
         backend.replace("GET", path, hostile(recorded(name)))
+    backend.replace("GET", "/", {**recorded("root"), "version": MARKER})
     backend.replace("GET", "/models/crime-risk", {"detail": MARKER}, 404)
     page = context.new_page()
     for view in ("", "explore", "forecast?by=district", "models", "models?show=drift", "models?show=versions"):

@@ -203,7 +203,11 @@ def decide(send: Callable[[], Decision], done: str) -> None:
         st.error(refusal_text(refusal))
         return
     cached.forget()
-    st.session_state[_DECIDED] = done.format(version=literal(decision["version"])), decision["gates"], decision.get("warning")
+    st.session_state[_DECIDED] = (
+        done.format(version=literal(decision["version"])),
+        decision["gates"],
+        decision.get("warning"),
+    )
     st.rerun()
 
 

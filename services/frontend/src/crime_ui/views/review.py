@@ -12,8 +12,8 @@ from crime_ui.client.reviews import CrimeCode, Decided, Doubted, Judgement, Revi
 from crime_ui.client.transport import Refused
 from crime_ui.conversion import UnreadableTable
 from crime_ui.language import _, long_day, ngettext, number, percent
-from crime_ui.unreadable import tell_unreadable
 from crime_ui.literal import literal, refusal_text
+from crime_ui.unreadable import tell_unreadable
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 TOP = 300  # records that are ranked on the page
