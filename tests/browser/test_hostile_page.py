@@ -5,14 +5,14 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from hostile_texts import HOST, MARKER, hostile
 from page_alone import PageAlone, page_alone
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from recorded import recorded
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -103,7 +103,12 @@ def test_each_view_works_under_the_policy(
 
 def test_nothing_foreign_is_loaded_or_run(fresh: PageAlone, context: BrowserContext) -> None:
     asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url) if HOST in request.url else None)
+
+    def refuse(route: Route) -> None:  # of what the policy blocks nothing comes here
+        asked.append(route.request.url)
+        route.abort()
+
+    context.route(lambda url: HOST in url, refuse)
     page = context.new_page()
     page.goto(f"{fresh.url}/batch")
     wait_until_drawn(page)
@@ -293,14 +298,13 @@ def drain(one: ClientConnection) -> None:
 
 
 def test_of_many_tabs_the_one_that_was_used_last_longest_ago_gives_way(fresh: PageAlone) -> None:
-    tabs = [tab(fresh) for _ in range(140)]
-    with pytest.raises(ConnectionClosed) as closed:
-        drain(tabs[0])
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1013
-    assert httpx.get(f"{fresh.url}/_stcore/health").is_success
-    for one in tabs:
-        one.close()
+    with ExitStack() as stack:
+        tabs = [stack.enter_context(tab(fresh)) for _ in range(140)]
+        with pytest.raises(ConnectionClosed) as closed:
+            drain(tabs[0])
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1013
+        assert httpx.get(f"{fresh.url}/_stcore/health").is_success
 
 
 def test_a_message_that_is_too_large_or_of_many_parts_ends_its_tab(fresh: PageAlone) -> None:
