@@ -247,6 +247,7 @@ def test_a_foreign_websocket_is_refused(fresh: PageAlone) -> None:
     with pytest.raises(InvalidStatus) as refused:
         tab(fresh, origin=f"https://{HOST}")
     assert refused.value.response.status_code == 403
+    assert {name.lower() for name in refused.value.response.headers} >= HEADERS
 
 
 def test_below_a_path_and_with_a_street_map(root: Path) -> None:

@@ -40,6 +40,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": ", ".join(f"{feature}=()" for feature in FEATURES),
 }
+REFUSABLE = "websocket.http.response"  # of ASGI: a server that answers a refused WebSocket as it is told
 POLICY = "content-security-policy"
 
 
@@ -50,7 +51,16 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_accepted = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal is_accepted
+            is_accepted = is_accepted or message["type"] == "websocket.accept"
+            if message["type"] == "websocket.close" and not is_accepted and REFUSABLE in scope.get("extensions", {}):
+                headers = _with_headers(scope, [(b"content-type", b"text/plain")])
+                await send({"type": f"{REFUSABLE}.start", "status": 403, "headers": headers})
+                await send({"type": f"{REFUSABLE}.body", "body": b""})
+                return
             if message["type"] in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
                 message["headers"] = _with_headers(scope, message.get("headers", ()))
             await send(message)
