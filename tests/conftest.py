@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0,
         help="pods killed at random after each was in turn; 10 before a release",
     )
+    parser.addoption("--mutations", type=int, default=500, help="damaged bundles that are tried; 10000 every night")
     group.addoption("--base-image", default="python:3.13-slim", help="Python base of the images")
 
 

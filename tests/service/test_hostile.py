@@ -3,19 +3,25 @@
 import gzip
 import io
 import json
+import re
 import resource
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 import pyarrow as pa
 import pytest
-from harness import Backend
+from bundle_mutations import fit_sizes
+from crime.core.bundle_files import file_hashes
+from crime.core.model_names import CHALLENGER_MODEL
+from harness import Backend, Store, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reports import SMALLEST_REPORT
@@ -143,3 +149,89 @@ def test_a_body_without_end_is_cut(backend: Backend) -> None:
             answer = client.recv(1000)
     assert answer.startswith(b"HTTP/1.1 413") or sent < 64 << 20
     assert httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
+
+
+def cut_off(text: str) -> str:
+    return text[: text.index("Tree=3") + 100]
+
+
+def absurd_sizes(text: str) -> str:
+    return re.sub("tree_sizes=[0-9]+", "tree_sizes=99999999999", text)
+
+
+def child_out_of_range(text: str) -> str:
+    return fit_sizes(re.sub("left_child=[0-9]+", "left_child=3000000", text, count=1))
+
+
+def cycle(text: str) -> str:
+    return fit_sizes(re.sub("left_child=[0-9]+", "left_child=0", text, count=1))
+
+
+def damaged_copy(directory: Path, target: Path, damage: Callable[[str], str]) -> Path:
+    """A bundle whose trees for whole reports are damaged, with their right hash."""
+    shutil.copytree(directory, target)
+    whole = (target / "report.txt").read_text()
+    (target / "report.txt").write_text(damage(whole))
+    assert (target / "report.txt").read_text() != whole
+    spec = json.loads((target / "spec.json").read_text())
+    spec["sha256"] = file_hashes(target, spec["sha256"])
+    (target / "spec.json").write_text(json.dumps(spec))
+    return target
+
+
+def plant(mlruns: Path, bundle: Path, alias: str) -> str:
+    """Add a version to an embedded store as someone does who can write there, with an alias; returns the version."""
+    with closing(sqlite3.connect(mlruns / "mlflow.db")) as database, database:
+        database.row_factory = sqlite3.Row
+        where = "name = 'crime-category'"
+        row = dict(database.execute(f"SELECT * FROM model_versions WHERE {where} ORDER BY version DESC").fetchone())
+        folder = bundle.parent / f"{bundle.name}-artifacts"
+        shutil.copytree(bundle, folder / "data" / "bundle")
+        row |= {"version": int(row["version"]) + 1, "storage_location": str(folder)}
+        names = ", ".join(row)
+        database.execute(
+            f"INSERT INTO model_versions ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+        )
+        database.execute(f"DELETE FROM registered_model_aliases WHERE {where} AND alias = ?", (alias,))
+        aliases = [description[1] for description in database.execute("PRAGMA table_info(registered_model_aliases)")]
+        values = {"name": "crime-category", "alias": alias, "version": row["version"]}
+        assert set(values) <= set(aliases)
+        extra = {name: "default" for name in aliases if name == "workspace"}
+        values |= extra
+        database.execute(
+            f"INSERT INTO registered_model_aliases ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+            list(values.values()),
+        )
+    return str(row["version"])
+
+
+@pytest.mark.parametrize("damage", [cut_off, absurd_sizes, child_out_of_range, cycle])
+def test_a_champion_of_damaged_trees_changes_nothing(
+    damage: Callable[[str], str], start: Callable[..., Backend], store: Store, tmp_path: Path
+) -> None:
+    """Planted beside a running backend it is told, as challenger too, and refused as a promotion; then at a start."""
+    copied = store.copy(tmp_path / "mlruns")
+    token = tmp_path / "token"
+    token.write_text("a-token-of-this-test")
+    running = start(mlruns=copied.mlruns, refresh_seconds=0.2, token_file=token)
+    good = running.http.get("/ready").json()["version"]
+    bad = damaged_copy(store.bundle(), tmp_path / "bad", damage)
+    version = plant(copied.mlruns, bad, "challenger")
+    wait_until(lambda: "report.txt: " in running.http.get("/ready").json()["trouble"].get(CHALLENGER_MODEL, ""))
+    promoted = running.http.post(
+        "/models/crime-category/promote",
+        json={"version": version, "force": True, "by": "a test", "reason": "to see it refused"},
+        headers={"Authorization": "Bearer a-token-of-this-test"},
+    )
+    assert promoted.status_code == 409
+    assert "report.txt: " in promoted.json()["detail"]
+    plant(copied.mlruns, bad.rename(tmp_path / "worse"), "champion")
+    wait_until(lambda: "report.txt: " in running.http.get("/ready").json()["trouble"].get("crime-category", ""))
+    assert running.http.post("/predict", json=SMALLEST_REPORT).json()["model_version"] == good
+    assert 'crime_model_trouble{model="crime-category"} 1.0' in running.metrics()
+    started = start(mlruns=copied.mlruns, refresh_seconds=0.2)
+    answer = started.http.get("/ready")
+    assert (answer.status_code, started.http.get("/health").status_code) == (503, 200)
+    assert "report.txt: " in answer.json()["why"]
+    image = start(model_dir=tmp_path / "worse")
+    assert "report.txt: " in image.http.get("/ready").json()["why"]

@@ -11,7 +11,8 @@ from crime.cli.app import app
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "services/backend/src"
 # where a path in a document may begin
-BASES = (ROOT, SOURCES, SOURCES / "crime", ROOT / "charts/crime-prediction", ROOT / "services/frontend/src/crime_ui")
+PAGE = ROOT / "services/frontend/src"
+BASES = (ROOT, SOURCES, SOURCES / "crime", ROOT / "charts/crime-prediction", PAGE, PAGE / "crime_ui")
 DOCUMENTS = [
     str(path.relative_to(ROOT)) for glob in ("*.md", "docs/**/*.md", "charts/*/README.md") for path in ROOT.glob(glob)
 ]

@@ -7,6 +7,7 @@ import lightgbm
 import numpy as np
 import pytest
 from crime.classifier.booster import MIN_ROWS_FOR_THREADS, Booster
+from crime.classifier.tree_check import check_trees
 
 CLASSES, FEATURES = 3, 5
 
@@ -35,7 +36,7 @@ def path(trained: lightgbm.Booster, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def booster(path: Path) -> Booster:
-    return Booster(path, CLASSES, FEATURES)
+    return Booster(check_trees(path.read_bytes(), CLASSES), CLASSES)
 
 
 @pytest.mark.parametrize("rows", [0, 1, MIN_ROWS_FOR_THREADS - 1, MIN_ROWS_FOR_THREADS, 400])
@@ -68,14 +69,3 @@ def test_many_from_several_threads_at_once(booster: Booster, trained: lightgbm.B
 def test_a_matrix_of_another_width_is_refused(booster: Booster, matrix: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"expected \(rows, 5\)"):
         booster.predict(matrix[:, :4])
-
-
-def test_a_file_of_another_width_is_refused(path: Path) -> None:
-    with pytest.raises(ValueError, match="has 5 features, its spec says 6"):
-        Booster(path, CLASSES, 6)
-
-
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.txt").write_text("no model")
-    with pytest.raises(RuntimeError, match="LGBM_BoosterCreateFromModelfile"):
-        Booster(tmp_path / "model.txt", CLASSES, FEATURES)

@@ -15,7 +15,7 @@ def test_held_out_reports_are_read_as_they_were_written(small_reports: Reports, 
     reports.fields["mocodes"][3], reports.fields["mocodes"][4] = None, ()
     stored = HeldOutReports.newest(reports, ["area", "premise", "mo_count"])
     stored.save(tmp_path / "held_out.npz")
-    read = HeldOutReports.load(tmp_path / "held_out.npz")
+    read = HeldOutReports.load((tmp_path / "held_out.npz").read_bytes())
     assert len(read) == 50
     np.testing.assert_array_equal(read.label, reports.label)
     np.testing.assert_array_equal(read.fields["premis_cd"], reports.fields["premis_cd"])
@@ -26,7 +26,7 @@ def test_fields_that_no_feature_reads_are_not_stored(small_reports: Reports, tmp
     stored = HeldOutReports.newest(small_reports, ["area", "premise", "mo_count"])
     assert set(stored.fields) == {"area", "premis_cd", "weapon_used_cd", "mocodes", "system", *CIRCUMSTANCES}
     stored.save(tmp_path / "held_out.npz")
-    assert np.isnan(HeldOutReports.load(tmp_path / "held_out.npz").fields["vict_age"]).all()
+    assert np.isnan(HeldOutReports.load((tmp_path / "held_out.npz").read_bytes()).fields["vict_age"]).all()
 
 
 def test_only_the_newest_are_carried(small_reports: Reports) -> None:

@@ -83,7 +83,7 @@ def test_tables_without_mo_codes_work(tables: NaiveBayes) -> None:
 def test_tables_are_read_as_they_were_written(small_bundle: CategoryBundle, tmp_path: Path) -> None:
     tables = small_bundle.naive_bayes
     tables.save(tmp_path / "tables.npz")
-    read = NaiveBayes.load(tmp_path / "tables.npz", tables.names)
+    read = NaiveBayes.load((tmp_path / "tables.npz").read_bytes(), tables.names)
     np.testing.assert_array_equal(read.table, tables.table)
     np.testing.assert_array_equal(read.lookup, tables.lookup)
     np.testing.assert_array_equal(read.category, tables.category)

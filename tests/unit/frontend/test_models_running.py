@@ -66,6 +66,14 @@ def test_drift_says_what_changed_and_what_to_do(fresh: RecordedBackend, open_sec
     assert not view.success
 
 
+def test_a_challenger_that_cant_be_loaded_is_told(
+    backend: RecordedBackend, open_section: Callable[[str], AppTest]
+) -> None:
+    change_pod(backend, trouble={"crime-category@challenger": "report.txt: tree 3 is damaged"})
+    text = open_section("running").warning[0].value
+    assert "1 pod can't load the challenger: report.txt: tree 3 is damaged. The champion answers alone" in text
+
+
 def test_several_things_are_listed(backend: RecordedBackend, open_section: Callable[[str], AppTest]) -> None:
     change_pod(
         backend,

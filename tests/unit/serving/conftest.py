@@ -1,9 +1,13 @@
 """Fixtures of the serving tests: a registry in memory, and the application on top of it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from crime.classifier.bundle import CategoryBundle
+from crime.core.model_names import CATEGORY_MODEL
 from crime.core.settings import Settings
 from crime.serving.app import create_app
 from crime.serving.model_manager import ModelManager
@@ -25,6 +29,24 @@ def registry() -> MemoryRegistry:
 def manager(registry: MemoryRegistry) -> ModelManager:
     """A manager that follows the registry alone."""
     return ModelManager(Settings(), registry)
+
+
+@pytest.fixture
+def broken(small_bundle: CategoryBundle, tmp_path: Path) -> Path:
+    """A bundle one of whose files was cut off."""
+    directory = Path(shutil.copytree(small_bundle.directory, tmp_path / "broken"))
+    (directory / "report.txt").write_bytes((directory / "report.txt").read_bytes()[:-100])
+    return directory
+
+
+@pytest.fixture
+def challenged(manager: ModelManager, registry: MemoryRegistry, small_bundle: CategoryBundle) -> ModelManager:
+    """Version 1 is champion, version 2 challenger with a canary share of a quarter."""
+    registry.register(CATEGORY_MODEL, small_bundle.directory, "champion")
+    registry.register(CATEGORY_MODEL, small_bundle.directory, "challenger")
+    registry.set_tags(CATEGORY_MODEL, "2", {"canary": "0.25", "challenger_at": "2026-01-01T00:00:00+00:00"})
+    manager.refresh()
+    return manager
 
 
 @pytest.fixture

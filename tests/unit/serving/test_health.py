@@ -103,12 +103,13 @@ def test_how_far_the_data_are_behind_is_told_on_the_day_it_is_asked(
         assert metric("crime_data_age_days", model="crime-risk") == ages["crime-risk"]["days_behind"] > behind
 
 
-def test_a_bundle_whose_last_day_is_none_does_not_stop_the_metrics(
-    start_app: StartApp, registry: MemoryRegistry, tmp_path: Path
+def test_a_bundle_whose_last_day_is_none_is_refused_and_told(
+    start_app: StartApp, registry: MemoryRegistry, tmp_path: Path, metric: Callable[..., float]
 ) -> None:
     spec = write_forecast(tmp_path / "forecast") / "spec.json"
     spec.write_text(spec.read_text().replace("2020-12-31", "some day"))
     registry.register("crime-risk", spec.parent, "champion")
-    client = start_app()
-    assert client.get("/ready").json()["data"] == {"crime-risk": {"data_until": "some day", "days_behind": None}}
-    assert 'crime_data_age_days{model="crime-risk"} NaN' in client.get("/metrics").text
+    answer = start_app().get("/ready").json()
+    assert answer["data"] == {}
+    assert "data.until: Value error, expected a day" in answer["trouble"]["crime-risk"]
+    assert metric("crime_model_trouble", model="crime-risk") == 1

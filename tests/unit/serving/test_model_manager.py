@@ -11,6 +11,7 @@ import pytest
 from clock import Clock
 from crime.classifier.bundle import CategoryBundle
 from crime.core.errors import RegistryError
+from crime.core.model_names import CHALLENGER_MODEL
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.serving.model_manager import MAX_PAUSE_SECONDS, ModelManager
@@ -27,14 +28,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("crime.serving.model_manager.time", clock)
     return clock
-
-
-@pytest.fixture
-def broken(small_bundle: CategoryBundle, tmp_path: Path) -> Path:
-    """A bundle one of whose files was cut off."""
-    directory = Path(shutil.copytree(small_bundle.directory, tmp_path / "broken"))
-    (directory / "report.txt").write_bytes((directory / "report.txt").read_bytes()[:-100])
-    return directory
 
 
 def versions(manager: ModelManager) -> dict[str, str]:
@@ -242,16 +235,6 @@ def test_following_goes_on_after_a_failure(
     assert [line["event"] for line in lines].count("looking for another champion failed") == 2
 
 
-@pytest.fixture
-def challenged(manager: ModelManager, registry: MemoryRegistry, small_bundle: CategoryBundle) -> ModelManager:
-    """Version 1 is champion, version 2 challenger with a canary share of a quarter."""
-    registry.register(NAME, small_bundle.directory, "champion")
-    registry.register(NAME, small_bundle.directory, "challenger")
-    registry.set_tags(NAME, "2", {"canary": "0.25", "challenger_at": "2026-01-01T00:00:00+00:00"})
-    manager.refresh()
-    return manager
-
-
 def answering(manager: ModelManager, number: str, fields: ReportFields = AREA_ALONE) -> str:
     model = manager.answering(number, fields)
     assert model is not None
@@ -321,6 +304,7 @@ def test_a_canary_share_that_is_none_is_no_challenger(
     registry.set_tags(NAME, "2", {"canary": canary})
     manager.refresh()
     assert manager.challenger is None
+    assert "ValueError" in manager.trouble[CHALLENGER_MODEL]
 
 
 def test_a_trial_counts_although_the_clock_went_back(

@@ -13,7 +13,7 @@ from crime.training.classifier.facts import counted_reports, fingerprint
 
 def test_each_report_is_counted_once(small_reports: Reports, tmp_path: Path) -> None:
     counted_reports(small_reports).save(tmp_path)
-    counted = CountedReports.load(tmp_path)
+    counted = CountedReports.load((tmp_path / "counts.npz").read_bytes())
     assert counted.by_day
     assert sum(counted.totals(counted.area, 22)) == len(small_reports)
     assert counted.totals(counted.category, 7) == np.bincount(small_reports.label, minlength=7).tolist()

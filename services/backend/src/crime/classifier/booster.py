@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from crime.classifier.tree_check import TreeText
 from crime.core.cpu import available_cpus
 from crime.core.memory import release_free_memory
 
@@ -44,26 +45,14 @@ def _call(name: str, *arguments: Any) -> None:
 class Booster:
     """A multiclass model. `predict_one` is not safe to call from two threads at once; the other methods are."""
 
-    def __init__(self, path: Path, classes: int, features: int):
-        """Load LightGBM's text file.
-
-        Raises `RuntimeError` if it can't be read, `ValueError` if it has another number of features.
-        """
-        self.classes, self.features = classes, features
+    def __init__(self, trees: TreeText, classes: int):
+        """Load LightGBM's text of trees of so many categories, as it was checked. Raises `RuntimeError`."""
+        self.classes, self.features = classes, trees.features
         self._handle = ctypes.c_void_p()
         rounds = ctypes.c_int()
-        _call(
-            "LGBM_BoosterCreateFromModelfile",
-            str(path).encode(),
-            ctypes.byref(rounds),
-            ctypes.byref(self._handle),
-        )
+        _call("LGBM_BoosterLoadModelFromString", trees.text, ctypes.byref(rounds), ctypes.byref(self._handle))
         release_free_memory()
-        width = ctypes.c_int()
-        _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(width))
-        if width.value != features:
-            raise ValueError(f"{path.name} has {width.value} features, its spec says {features}")
-        self._row = np.zeros(features, np.float32)
+        self._row = np.zeros(self.features, np.float32)
         self._answer = np.zeros(classes)
         self._written = ctypes.c_int64()
         self._fast = ctypes.c_void_p()
@@ -74,7 +63,7 @@ class Booster:
             0,
             -1,
             _FLOAT32,
-            features,
+            self.features,
             b"num_threads=1",
             ctypes.byref(self._fast),
         )

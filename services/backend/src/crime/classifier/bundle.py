@@ -9,6 +9,7 @@ The model that answers was trained on all reports. A bundle also carries its jud
 way but only on the reports before the held-out ones: its answers to these are the figures in the spec.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +17,21 @@ from typing import NamedTuple
 import numpy as np
 
 from crime.classifier.booster import Booster
-from crime.classifier.counted_reports import CountedReports
+from crime.classifier.counted_reports import COUNTS_FILE, CountedReports
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.limits import TrainingLimits
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS, NaiveBayes
-from crime.classifier.spec import CategorySpec
-from crime.core.bundle_files import check_hashes, read_spec
+from crime.classifier.spec import (
+    GOLDEN_REPORTS,
+    HELD_OUT_FILE,
+    JUDGED_PREFIX,
+    MONTHLY_COUNTS_FILE,
+    NAIVE_BAYES_FILE,
+    CategorySpec,
+    JudgedModel,
+)
+from crime.classifier.tree_check import TreeText, check_trees
+from crime.core.bundle_files import BundleFiles, read_spec
 from crime.core.days import day_number
 from crime.core.errors import BundleError
 from crime.features.definitions import ReportFields, describe_feature, feature_columns
@@ -30,12 +40,9 @@ from crime.features.encoder import FeatureEncoder
 from crime.features.vocabulary import Vocabulary
 from crime.reports.categories import CATEGORIES, CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS, DetailLevel
-from crime.reports.sources import FIELD_OF_NAME
+from crime.reports.sources import FIELD_OF_NAME, REQUIRED_FIELDS
 
-NAIVE_BAYES_FILE, HELD_OUT_FILE = "evidence.npz", "held_out.npz"
-JUDGED_PREFIX = "judged_"  # before the names of the judged model's files
 ROWS_PER_BLOCK = 5_000  # reports at a time, so that their matrix stays in the processor's cache
-GOLDEN_REPORTS = 20  # held-out reports whose answers `verify` compares
 GOLDEN_TOLERANCE = 1e-6  # of a probability: processors round differently
 
 
@@ -67,39 +74,34 @@ class CategoryBundle:
     held_out: the newest reports that the judged model's training did not see.
     """
 
-    def __init__(self, directory: Path, version: str | None = None, judged: bool = False):
-        """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`.
-
-        `judged`: with the judged model in place of the one that answers, where the bundle has one.
-        """
+    def __init__(self, directory: Path, version: str | None = None):
+        """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`."""
         self.directory = directory
         spec = read_spec(directory, CategorySpec)
         if spec.categories != CATEGORIES:
             raise BundleError(f"{directory}: its categories are not this release's")
         self.spec = spec.model_copy(update={"version": version}) if version else spec
-        model, prefix = (spec.judged, JUDGED_PREFIX) if judged and spec.judged else (spec, "")
+        systems = frozenset(system for system, rows in spec.data.systems.items() if rows)
+        self.limits = TrainingLimits(day_number(spec.data.first_day), day_number(spec.data.until), systems)
+        files = _Files(directory, spec)
+        if spec.judged:  # gates and explanations load it later
+            files.naive_bayes(JUDGED_PREFIX, spec.judged)
+            for level in DETAIL_LEVELS:
+                files.trees(JUDGED_PREFIX, spec.judged, level)
+        self._load(files, "", spec)
+        self.counts, self.held_out = files.counts(), files.held_out()
+
+    def _load(self, files: "_Files", prefix: str, model: CategorySpec | JudgedModel) -> None:
+        """Load one of the bundle's models, whose files have this prefix."""
         features = model.features
-        try:
-            check_hashes(directory, spec.sha256)
-            vocabularies = {field: Vocabulary(entries) for field, entries in model.vocabularies.items()}
-            self.encoder = FeatureEncoder(features, vocabularies)
-            self.report_fields = [name for name in REPORT_FIELDS if name in self._fields_read(features)]
-            self.names = [*features, *NAIVE_BAYES_INPUTS]
-            self.columns = {level: np.array(level_inputs(features, level)) for level in DETAIL_LEVELS}
-            self.inputs_by_column = {level: self._by_column(columns) for level, columns in self.columns.items()}
-            self.naive_bayes = NaiveBayes.load(directory / f"{prefix}{NAIVE_BAYES_FILE}", features)
-            self.boosters = {
-                level: Booster(directory / f"{prefix}{level}.txt", len(CATEGORY_NAMES), len(self.columns[level]))
-                for level in DETAIL_LEVELS
-            }
-            systems = frozenset(system for system, rows in spec.data.systems.items() if rows)
-            self.limits = TrainingLimits(day_number(spec.data.first_day), day_number(spec.data.until), systems)
-            self.counts = CountedReports.load(directory)
-            self.held_out = HeldOutReports.load(directory / HELD_OUT_FILE)
-        except BundleError:
-            raise
-        except (OSError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
-            raise BundleError(f"no model bundle in {directory}: {error}") from error
+        vocabularies = {field: Vocabulary(entries) for field, entries in model.vocabularies.items()}
+        self.encoder = FeatureEncoder(features, vocabularies)
+        self.report_fields = [name for name in REPORT_FIELDS if name in self._fields_read(features)]
+        self.names = [*features, *NAIVE_BAYES_INPUTS]
+        self.columns = {level: np.array(level_inputs(features, level)) for level in DETAIL_LEVELS}
+        self.inputs_by_column = {level: self._by_column(columns) for level, columns in self.columns.items()}
+        self.naive_bayes = files.naive_bayes(prefix, model)
+        self.boosters = {level: files.booster(prefix, model, level) for level in DETAIL_LEVELS}
 
     @property
     def name(self) -> str:
@@ -112,8 +114,16 @@ class CategoryBundle:
         return self.spec.version
 
     def judged(self) -> "CategoryBundle":
-        """This bundle with its judged model. A bundle of an earlier release is judged by the model that answers."""
-        return CategoryBundle(self.directory, self.version, judged=True)
+        """This bundle with its judged model. A bundle of an earlier release is judged by the model that answers.
+
+        Raises `BundleError` if files changed since it was loaded.
+        """
+        judged, files = copy(self), _Files(self.directory, self.spec)
+        if self.spec.judged:
+            judged._load(files, JUDGED_PREFIX, self.spec.judged)
+        else:
+            judged._load(files, "", self.spec)
+        return judged
 
     @property
     def judged_until(self) -> int:
@@ -176,6 +186,10 @@ class CategoryBundle:
 
     def verify(self) -> None:
         """Raise `BundleError` unless the golden reports get the answers that training stored. Also a warm-up."""
+        try:
+            self.spec.check_measured(len(self.held_out))
+        except ValueError as error:
+            raise BundleError(f"{self.name} version {self.version}: {error}") from None
         stored, current = np.array(self.spec.golden), self.golden()
         if stored.shape != current.shape or not np.allclose(current, stored, atol=GOLDEN_TOLERANCE):
             raise BundleError(f"{self.name} version {self.version} does not give the answers it was stored with")
@@ -192,3 +206,44 @@ class CategoryBundle:
 def level_inputs(features: list[str], level: DetailLevel) -> list[int]:
     """Which inputs the model of a detail level sees: its features, and all naive Bayes inputs, which come last."""
     return feature_columns(features, level) + list(range(len(features), len(features) + len(NAIVE_BAYES_INPUTS)))
+
+
+class _Files(BundleFiles):
+    """The files of a bundle, each checked when it is read. All methods raise `BundleError`, which names the file."""
+
+    def __init__(self, directory: Path, spec: CategorySpec):
+        super().__init__(directory, spec.sha256)
+
+    def naive_bayes(self, prefix: str, model: CategorySpec | JudgedModel) -> NaiveBayes:
+        with self.reading(f"{prefix}{NAIVE_BAYES_FILE}") as content:
+            return NaiveBayes.load(content, model.features)
+
+    def trees(self, prefix: str, model: CategorySpec | JudgedModel, level: DetailLevel) -> TreeText:
+        with self.reading(f"{prefix}{level}.txt") as content:
+            trees = check_trees(content, len(CATEGORY_NAMES))
+            if (inputs := len(level_inputs(model.features, level))) != trees.features:
+                raise BundleError(f"has {trees.features} features, its spec says {inputs}")
+            if trees.trees != model.rounds[level] * len(CATEGORY_NAMES):
+                raise BundleError(f"has {trees.trees} trees, its spec says {model.rounds[level]} rounds")
+            return trees
+
+    def booster(self, prefix: str, model: CategorySpec | JudgedModel, level: DetailLevel) -> Booster:
+        trees = self.trees(prefix, model, level)
+        try:
+            return Booster(trees, len(CATEGORY_NAMES))
+        except RuntimeError as error:
+            raise BundleError(f"{self.directory / f'{prefix}{level}.txt'}: {error}") from None
+
+    def counts(self) -> CountedReports:
+        if COUNTS_FILE in self.expected:
+            with self.reading(COUNTS_FILE) as content:
+                return CountedReports.load(content)
+        with self.reading(MONTHLY_COUNTS_FILE) as content:
+            return CountedReports.load_months(content)
+
+    def held_out(self) -> HeldOutReports:
+        with self.reading(HELD_OUT_FILE) as content:
+            held_out = HeldOutReports.load(content)
+            if missing := [key for key in REQUIRED_FIELDS if np.isnan(held_out.fields[key]).any()]:
+                raise BundleError(f"{missing[0]}: is not known of every report")
+            return held_out

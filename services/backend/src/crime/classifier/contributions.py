@@ -74,6 +74,8 @@ def _divide(shap: np.ndarray, columns: dict[str, np.ndarray]) -> list[tuple[str,
     An input moved the score of its own category up or down. Its values go to the columns that moved the input in the
     same direction, in proportion to how far; if no column did, they are divided equally.
     """
+    if not columns:  # none has a value that naive Bayes knows
+        return []
     same_direction = np.maximum(np.array(list(columns.values())) * np.sign(shap.diagonal()), 0)
     same_direction[:, ~same_direction.any(0)] = 1
     return list(zip(columns, same_direction / same_direction.sum(0) @ shap.T, strict=True))

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from crime.core.days import weekday
+from crime.core import limits
+from crime.core.bundle_arrays import ArrayRule, read_array, read_arrays
+from crime.core.days import FIRST_DAY, LAST_DAY, weekday
+from crime.core.errors import BundleError
+from crime.reports.categories import CATEGORIES, CRIME_CODES
 
-COUNTS_FILE, MONTHLY_COUNTS_FILE = "counts.npz", "counts.npy"
+COUNTS_FILE = "counts.npz"
 HOURS_PER_SHIFT = 8
 # columns of `counts.npz` with the smallest kind of number that holds them: a report takes 12 bytes of memory
 STORED = {
@@ -23,6 +27,17 @@ STORED = {
     "district": np.uint16,
     "code": np.uint16,
 }
+MAX_AREA, MAX_DISTRICT = 21, 9_999
+RULES = {
+    "codes": ArrayRule("text", ("codes",)),
+    "day": ArrayRule("integer", ("reports",), FIRST_DAY, LAST_DAY),
+    "hour": ArrayRule("integer", ("reports",), 0, 23),
+    "area": ArrayRule("integer", ("reports",), 0, MAX_AREA),
+    "category": ArrayRule("integer", ("reports",), 0, len(CATEGORIES) - 1),
+    "district": ArrayRule("integer", ("reports",), 0, MAX_DISTRICT),
+    "code": ArrayRule("integer", ("reports",), 0, len(CRIME_CODES) - 1),
+}
+MONTHLY_BOUNDS = (12 * (2199 - 1970), MAX_AREA, len(CATEGORIES) - 1, 6, 23)  # of the columns of `counts.npy`
 
 
 @dataclass(frozen=True)
@@ -56,15 +71,26 @@ class CountedReports:
         return cls(weekday=weekday(stored["day"]).astype(np.uint8), codes=tuple(codes), **stored)
 
     @classmethod
-    def load(cls, directory: Path) -> "CountedReports":
-        """Read what `save` wrote, or the months of an earlier release.
+    def load(cls, content: bytes) -> "CountedReports":
+        """Read what `save` wrote. Raises `BundleError`."""
+        arrays = read_arrays(content, RULES, {"reports": limits.COUNTED_REPORTS, "codes": len(CRIME_CODES)})
+        codes = arrays.pop("codes").tolist()
+        if not len(arrays["day"]):
+            raise BundleError("counts no reports")
+        if arrays["code"].max() >= len(codes) or len(set(codes)) < len(codes):
+            raise BundleError("code: names crime codes that are not there, or there twice")
+        if unknown := set(codes) - {f"{crime.system}:{crime.code}" for crime in CRIME_CODES}:
+            raise BundleError(f"codes: no crime code {min(unknown)[:60]!r}")
+        return cls.of_rows(arrays, codes)
 
-        Raises `OSError`, `KeyError` or `ValueError` if the file is damaged.
-        """
-        if (directory / COUNTS_FILE).exists():
-            with np.load(directory / COUNTS_FILE, allow_pickle=False) as file:
-                return cls.of_rows(file, file["codes"].tolist())
-        month, area, category, day_of_week, hour, size = np.load(directory / MONTHLY_COUNTS_FILE, allow_pickle=False).T
+    @classmethod
+    def load_months(cls, content: bytes) -> "CountedReports":
+        """Read `counts.npy` of an earlier release. Raises `BundleError`."""
+        rule = ArrayRule("integer", ("cells", 6), 0, 10**9)
+        table = read_array(content, "counts", rule, {"cells": limits.COUNTED_REPORTS})
+        if not len(table) or (table[:, :5].max(0) > MONTHLY_BOUNDS).any():
+            raise BundleError("counts: a month, area, category, weekday or hour is none")
+        month, area, category, day_of_week, hour, size = table.T
         day = month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int32)
         return cls(day, day_of_week, hour, area, category, size=size)
 

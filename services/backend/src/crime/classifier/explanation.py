@@ -124,6 +124,7 @@ class Explainer:
         drawn = pool.draw(self._code_probabilities(self._system_alone(known.system)), OTHERS, np.zeros(0, int))
         label = pool.label[drawn]
         weights = base_rates[label] / np.bincount(label, minlength=len(base_rates))[label]
+        weights = weights if weights.sum() > 0 else np.ones(len(drawn))  # none is of a category that has a base rate
         missing = self._required(known)
         rows = masked(self.model, pool.features[drawn], known.columns)
         rows[:, missing] = pool.features[np.ix_(drawn, missing)]

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from crime.core.bundle_arrays import ArrayRule, read_arrays
+from crime.core.errors import BundleError
 from crime.features.definitions import MO_PREFIX, describe_feature, is_mo_feature
 from crime.reports.categories import CATEGORIES, CRIME_CODES, crime_code_index
 from crime.reports.sources import CIRCUMSTANCES
@@ -36,6 +38,8 @@ PROBABILITY_FLOOR = 1e-4  # added to a category's probability before its logarit
 TEMPER = 0.8  # exponent of likelihoods where codes are told apart: dependent fields count twice; docs/method.md
 ROWS_PER_BLOCK = 2048  # reports at a time, so that a block's sums stay in the processor's cache
 NOT_KNOWN_ROW, PRIOR_ROW, MO_KNOWN_ROW = 0, 1, 2  # rows of the table that stand for no single value
+# of a table that is read: rows, logarithms, and the prior's sum beside 1
+MAX_ROWS, MAX_LOG, MAX_SHARE_ERROR = 8_000, 1e4, 1e-3
 
 
 def binned_features(names: Sequence[str]) -> list[str]:
@@ -90,13 +94,34 @@ class NaiveBayes:
         np.savez_compressed(path, **arrays)
 
     @classmethod
-    def load(cls, path: Path, names: Sequence[str]) -> "NaiveBayes":
-        """Read what `save` wrote. Raises `OSError`, `ValueError` or `KeyError` if the file is damaged."""
-        with np.load(path, allow_pickle=False) as arrays:
-            index = crime_code_index()
-            keys = arrays["codes"].tolist() if "codes" in arrays else None
-            codes = None if keys is None else np.array([index[system, code] for system, code in keys])
-            return cls(names, arrays["table"], arrays["lookup"], arrays["category"], codes)
+    def load(cls, content: bytes, names: Sequence[str]) -> "NaiveBayes":
+        """Read what `save` wrote, for a model with these features. Raises `BundleError`."""
+        binned, mo_count = len(binned_features(names)), sum(map(is_mo_feature, names))
+        rules = {
+            "table": ArrayRule("number", ("rows", "codes"), -MAX_LOG, MAX_LOG),
+            "lookup": ArrayRule("integer", (binned, VALUE_LIMIT + 1), NOT_KNOWN_ROW, MAX_ROWS),
+            "category": ArrayRule("integer", ("codes",), 0, len(CATEGORIES) - 1),
+            "codes": ArrayRule("text", ("codes", 2), required=False),
+        }
+        arrays = read_arrays(content, rules, {"rows": MAX_ROWS, "codes": len(CRIME_CODES)})
+        table, lookup, category = arrays["table"], arrays["lookup"], arrays["category"]
+        if not len(category) or (np.diff(category) < 0).any():
+            raise BundleError("category: expected those of crime codes, ascending")
+        first_mo_row = len(table) - mo_count
+        if first_mo_row <= MO_KNOWN_ROW or (lookup >= first_mo_row).any():
+            raise BundleError("lookup: names rows that the table has not")
+        if np.isin(lookup, (PRIOR_ROW, MO_KNOWN_ROW)).any() or lookup[:, VALUE_LIMIT].any():
+            raise BundleError("lookup: a value has a row that is of none")
+        if table[NOT_KNOWN_ROW].any():
+            raise BundleError("table: what is not known adds something")
+        if abs(np.exp(table[PRIOR_ROW].astype(float)).sum() - 1) > MAX_SHARE_ERROR:
+            raise BundleError("table: the prior is no shares")
+        index = crime_code_index()
+        keys = arrays["codes"].tolist() if "codes" in arrays else []
+        if unknown := [f"{system}:{code}" for system, code in keys if (system, code) not in index]:
+            raise BundleError(f"codes: no crime code {unknown[0][:60]!r}")
+        codes = np.array([index[system, code] for system, code in keys]) if keys else None
+        return cls(names, table, lookup, category, codes)
 
     def category_shares(self) -> np.ndarray:
         """(7,) each category's share of the reports that the tables were estimated from."""

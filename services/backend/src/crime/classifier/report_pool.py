@@ -57,10 +57,12 @@ class ReportPool:
         The sample is systematic: it has no randomness, and categories have their shares but for one report. Empty if
         no report has such values.
         """
-        weights = self.codes @ (codes / np.maximum(self.codes.sum(0), CODE_FLOOR))
-        weights = np.where(np.isnan(self.features[:, columns]).any(1), 0, weights)
-        if not weights.sum() > 0:
+        has_values = ~np.isnan(self.features[:, columns]).any(1)
+        if not has_values.any():
             return np.zeros(0, int)
+        weights = self.codes @ (codes / np.maximum(self.codes.sum(0), CODE_FLOOR)) * has_values
+        if not weights.sum() > 0:  # no report is of a code that is likely: each tells as much
+            weights = has_values.astype(float)
         cumulative = np.cumsum(weights / weights.sum())
         drawn: np.ndarray = np.searchsorted(cumulative[:-1], (np.arange(count) + 0.5) / count)
         return drawn

@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+# the days that a bundle may speak of
+FIRST_DAY, LAST_DAY = date(1900, 1, 1).toordinal() - EPOCH_ORDINAL, date(2199, 12, 31).toordinal() - EPOCH_ORDINAL
 DayNumbers = TypeVar("DayNumbers", int, float, "np.ndarray")
 
 

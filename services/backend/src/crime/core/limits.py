@@ -44,7 +44,12 @@ ARROW_BATCH_BYTES = 64 * MIB  # decompressed
 REVIEWED_RECORDS = 1_000_000
 
 # Files of bundles and backups
-BUNDLE_FILE_BYTES = 512 * MIB
+BUNDLE_FILE_BYTES = 64 * MIB  # of one file, as it is stored and unpacked: 1,000,000 reports take 12 MB
+BUNDLE_BYTES = 256 * MIB  # of all files of a bundle
+BUNDLE_FILES = 20
+SPEC_BYTES, SPEC_DEPTH = 4 * MIB, 20  # of `spec.json`, and how deep its lists and objects are nested
+FEATURES = 1_000  # of a category model
+COUNTED_REPORTS = 5_000_000  # that a bundle counts: 65 MB
 BACKUP_BYTES = 8192 * MIB  # unpacked
 BACKUP_FILES = 1_000_000
 BACKUP_INDEX_BYTES = 64 * MIB
@@ -57,3 +62,14 @@ ENTRY_BYTES = 64 * KIB  # one decision
 RECORDED_ROWS = 20_000  # of one file of the prediction log, which has 10,000 at most
 RECORDED_BYTES = 32 * MIB  # of the prediction log that are read back, unpacked
 TOKEN_BYTES = 4 * KIB
+
+# Trees of a category model, in the file of one detail level. `crime tune` tries up to 63 leaves, training 400 rounds.
+TREE_ROUNDS = 1_000
+TREE_LEAVES, TREE_BYTES = 256, 128 * KIB  # of a tree
+TREE_DEPTH = 64
+TREE_STEPS = 100_000_000  # leaves times the square of the depth, over all trees: explaining a report takes 0.1 s then
+
+# The registry's answers
+REGISTRY_SECONDS = 10.0  # for an answer as a whole
+REGISTRY_FILE_SECONDS = 60.0  # for a file, or all files of a bundle
+REGISTRY_ANSWER_BYTES = 16 * MIB  # that is no file

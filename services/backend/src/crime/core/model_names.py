@@ -2,3 +2,4 @@
 
 CATEGORY_MODEL = "crime-category"
 FORECAST_MODEL = "crime-risk"
+CHALLENGER_MODEL = f"{CATEGORY_MODEL}@challenger"  # of its trouble

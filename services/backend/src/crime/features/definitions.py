@@ -8,6 +8,7 @@ for many. No feature may read a column that follows from the answer (`Crm Cd*`, 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -148,6 +149,7 @@ def is_mo_feature(name: str) -> bool:
     return name.startswith(MO_PREFIX) and name not in FIXED_FEATURES
 
 
+@lru_cache(4096)
 def describe_feature(name: str) -> Feature:
     """Looks up a feature by name. Raises `KeyError` for an unknown name."""
     if is_mo_feature(name):

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
-from crime.core.bundle_files import SpecPart
+from crime.core.bundle_files import Count, SpecPart, Text
 from crime.reports.codes import code_names
 from crime.reports.systems import Code, comparable_text
 
@@ -23,6 +24,14 @@ CODED_FIELDS: dict[Coded, str] = {"premis_cd": "premis", "weapon_used_cd": "weap
 MAX_LEARNT = 1_000  # entries learnt in training, the most frequent: a table of nonsense must not fill a bundle
 MAX_REMEMBERED = 10_000  # codes whose number is remembered: more come only from a table of nonsense
 NO_NAMES = ("not specified", "retired duplicate do not use this code")  # several codes of LAPD's have these
+MAX_ENTRIES = 1_499  # of a vocabulary that is read: naive Bayes has tables of so many values
+MAX_NAMES = 10_000  # of one entry
+
+
+def _code_key(key: str) -> str:
+    if not Code.from_key(key).code:
+        raise ValueError(f"expected a code as legacy:501, got {key[:40]!r}")
+    return key
 
 
 class VocabularyEntry(SpecPart):
@@ -31,10 +40,10 @@ class VocabularyEntry(SpecPart):
     `reports`: how many training reports have it.
     """
 
-    name: str
-    codes: list[str]
-    texts: list[str]
-    reports: int = 0
+    name: Text
+    codes: Annotated[list[Annotated[Text, AfterValidator(_code_key)]], Field(max_length=MAX_LEARNT)]
+    texts: Annotated[list[Text], Field(max_length=MAX_NAMES)]
+    reports: Count = 0
 
 
 class Vocabulary:

@@ -4,21 +4,25 @@
 `week.npz` what it says of the latest weeks.
 """
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
-from crime.core.bundle_files import check_hashes, read_spec
+from crime.core import limits
+from crime.core.bundle_files import BundleFiles, Count, Text, read_spec
 from crime.core.days import weekday
 from crime.core.errors import BundleError
-from crime.forecaster.arrays import Cut, ForecastArrays
-from crime.forecaster.spec import ForecastSpec
+from crime.core.strict_json import parse_json
+from crime.features.windows import Entity
+from crime.forecaster.arrays import HORIZON_DAYS, MAX_PLACES, Cut, ForecastArrays
+from crime.forecaster.spec import ARRAYS_FILE, FEATURES_FILE, WEEK_FILE, ForecastSpec
 from crime.forecaster.week import WeekArrays
 from crime.reports.categories import CATEGORIES
 from crime.reports.places import PlaceKind
 
-ARRAYS_FILE, FEATURES_FILE, WEEK_FILE = "forecast.npz", "online.json", "week.npz"
 INTERVAL_BOUNDS = ("low80", "high80", "low95", "high95")
 
 
@@ -31,17 +35,17 @@ class ForecastBundle:
     def __init__(self, directory: Path, version: str | None = None):
         """Load the bundle in `directory` as the registry's `version`, or the one in its spec. Raises `BundleError`."""
         self.spec = read_spec(directory, ForecastSpec)
-        try:
-            check_hashes(directory, self.spec.sha256)
-            arrays = ForecastArrays.read(directory / ARRAYS_FILE)
-            self.grid, self.places = arrays.grid, arrays.places
-            self.online: dict[str, dict[str, dict[str, int]]] = json.loads((directory / FEATURES_FILE).read_text())
-            self.week = WeekArrays.read(directory / WEEK_FILE) if WEEK_FILE in self.spec.sha256 else None
-            self.horizon = self.places["city"].mean.shape[1]
-        except BundleError:
-            raise
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"no forecast in {directory}: {error}") from error
+        files = BundleFiles(directory, self.spec.sha256)
+        with files.reading(ARRAYS_FILE) as content:
+            arrays = ForecastArrays.read(content)
+        self.grid, self.places = arrays.grid, arrays.places
+        with files.reading(FEATURES_FILE) as content:
+            self.online = read_features(content)
+        self.week: WeekArrays | None = None
+        if WEEK_FILE in self.spec.sha256:
+            with files.reading(WEEK_FILE) as content:
+                self.week = WeekArrays.read(content, self.places)
+        self.horizon = HORIZON_DAYS
         self.version = version or self.spec.version
         self.origin = self.spec.origin
 
@@ -50,10 +54,7 @@ class ForecastBundle:
         return self.spec.model
 
     def verify(self) -> None:
-        """Raise `BundleError` unless every forecast is finite and not negative."""
-        for kind, places in self.places.items():
-            if not (np.isfinite(places.mean).all() and (places.mean >= 0).all()):
-                raise BundleError(f"{self.name} version {self.version}: not every {kind}'s forecast is 0 or more")
+        """Nothing is left to verify: all that a forecast says is checked when it is read."""
 
     def index_of(self, kind: PlaceKind, id_: int) -> int:
         """Index of a place in its `PlaceForecasts`; raises `KeyError` if the table had no report of it."""
@@ -127,3 +128,24 @@ def _part(split: np.ndarray, shift: int | None, category: str | None) -> np.ndar
     chosen = split if shift is None else split[:, [shift]]
     chosen = chosen if category is None else chosen[..., [list(CATEGORIES).index(category)]]
     return np.asarray(chosen.sum((1, 2)))
+
+
+_FEATURES: TypeAdapter[Any] = TypeAdapter(
+    dict[
+        Entity,
+        Annotated[
+            dict[Annotated[str, Field(pattern="^[0-9]{1,4}$")], Annotated[dict[Text, Count], Field(max_length=100)]],
+            Field(max_length=MAX_PLACES),
+        ],
+    ]
+)
+
+
+def read_features(content: bytes) -> Mapping[str, Mapping[str, dict[str, int]]]:
+    """The latest features by kind of place and number. Raises `BundleError`."""
+    try:
+        parse_json(content, limits.SPEC_DEPTH)
+        features: Mapping[str, Mapping[str, dict[str, int]]] = _FEATURES.validate_json(content, strict=True)
+        return features
+    except ValueError as error:
+        raise BundleError(f"is no table of features: {str(error)[:300]}") from None

@@ -1,12 +1,26 @@
 """What a forecast bundle's `spec.json` holds, in the order in which it is written."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from crime.core.bundle_files import BundleSpec, SpecPart, TableFacts, Versions
+from crime.core.bundle_files import (
+    BundleSpec,
+    Count,
+    Day,
+    DayNumber,
+    Finite,
+    Hashes,
+    SpecPart,
+    TableFacts,
+    Text,
+    Versions,
+    check_names,
+)
+from crime.features.windows import Entity
 from crime.reports.places import PlaceKind
 
+ARRAYS_FILE, FEATURES_FILE, WEEK_FILE = "forecast.npz", "online.json", "week.npz"
 StepLength = Literal["day", "week"]  # of a backtest
 
 
@@ -19,19 +33,19 @@ class MethodScores(SpecPart):
     inside the 80 % and the 95 % interval.
     """
 
-    deviance: float
-    pinball: float
-    hit5: float
-    pai5: float
-    pei5: float
-    hit10: float
-    pai10: float
-    pei10: float
-    hit20: float
-    pai20: float
-    pei20: float
-    coverage80: float
-    coverage95: float
+    deviance: Finite
+    pinball: Finite
+    hit5: Finite
+    pai5: Finite
+    pei5: Finite
+    hit10: Finite
+    pai10: Finite
+    pei10: Finite
+    hit20: Finite
+    pai20: Finite
+    pei20: Finite
+    coverage80: Finite
+    coverage95: Finite
 
 
 class BacktestSummary(SpecPart):
@@ -44,11 +58,11 @@ class BacktestSummary(SpecPart):
 
     by: PlaceKind
     every: StepLength
-    origins: int
-    methods: dict[str, MethodScores]
-    chosen: str
-    gain: float
-    reached: float | None = None
+    origins: Count
+    methods: Annotated[dict[Text, MethodScores], Field(max_length=50)]
+    chosen: Text
+    gain: Finite
+    reached: Finite | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The summary as JSON, without `reached` where it is not known."""
@@ -61,10 +75,10 @@ class HistoryFacts(SpecPart):
     `share`: of all reports, where the table is a random draw; the forecast is of all reports.
     """
 
-    reports: int
-    share: float = 1.0
-    first_day: str = Field(validation_alias="from", serialization_alias="from")
-    until: str
+    reports: Count
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    first_day: Day = Field(validation_alias="from", serialization_alias="from")
+    until: Day
 
 
 class ForecastData(TableFacts, HistoryFacts):
@@ -74,12 +88,22 @@ class ForecastData(TableFacts, HistoryFacts):
 class ForecastSpec(BundleSpec):
     """`origin` and `past_origin` are day numbers: of this forecast, and of the latest one in its backtest."""
 
-    origin: int
-    past_origin: int
-    backtest: dict[PlaceKind, BacktestSummary]
+    origin: DayNumber
+    past_origin: DayNumber
+    backtest: dict[Entity, BacktestSummary]
     data: ForecastData
     versions: Versions
-    sha256: dict[str, str]
+    sha256: Hashes
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "ForecastSpec":
+        check_names(self.sha256, (ARRAYS_FILE, FEATURES_FILE), (WEEK_FILE,))
+        if wrong := [kind for kind, summary in self.backtest.items() if summary.by != kind]:
+            raise ValueError(f"the backtest of {wrong[0]} is of another kind of place")
+        if self.data.first_day > self.data.until:
+            raise ValueError("data begins after it ends")
+        return self
 
     def as_json(self) -> dict[str, Any]:
-        return self.model_dump(by_alias=True, exclude_none=True)
+        exclude = None if "format" in self.model_fields_set else {"format"}
+        return self.model_dump(by_alias=True, exclude_none=True, exclude=exclude)

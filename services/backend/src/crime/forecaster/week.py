@@ -4,20 +4,25 @@ It is computed when the forecast is made. Bundles of earlier releases have none.
 Of the 8 kinds of report the first is all reports, and the others are the categories in their order.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
+from crime.core.bundle_arrays import ArrayRule, read_arrays
 from crime.core.days import EPOCH_ORDINAL
+from crime.core.errors import BundleError
+from crime.forecaster.arrays import MAX_PLACES, PlaceForecasts
 from crime.reports.categories import CATEGORIES
+from crime.reports.places import PLACE_KINDS, PlaceKind
 
 Period = Literal["week", "four_weeks", "year_to_date"]
 PERIODS: tuple[Period, ...] = get_args(Period)
 KINDS = (None, *CATEGORIES)  # of report; None: all
-YEAR_WEEKS = 52
+YEAR_WEEKS, MAX_UNUSUAL = 52, 100_000
 Span = tuple[int, int]  # first and last day
 
 
@@ -70,10 +75,39 @@ class WeekArrays:
     looked_at: np.ndarray  # (2,)
 
     @classmethod
-    def read(cls, path: Path) -> "WeekArrays":
-        """Read what `write` wrote. Raises `OSError`, `KeyError` or `ValueError` if the file is damaged."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**{field.name: file[field.name] for field in fields(cls)})
+    def read(cls, content: bytes, places: Mapping[PlaceKind, PlaceForecasts]) -> "WeekArrays":
+        """Read what `write` wrote, of a forecast of these places. Raises `BundleError`."""
+        arrays = read_arrays(content, RULES, {"places": MAX_PLACES, "unusual": MAX_UNUSUAL})
+        ids, days = arrays["ids"].tolist(), arrays["days"]
+        if ids != [0, *places["area"].ids.tolist()]:
+            raise BundleError("ids: expected the city and the areas of the forecast")
+        if not np.isfinite(np.where(days > 0, arrays["corrected"], 0)).all():
+            raise BundleError("corrected: not every value is a finite number")
+        p = arrays["ratio"][3]
+        if not (np.isnan(p) | ((p >= 0) & (p <= 1))).all():
+            raise BundleError("ratio: p is no probability")
+        known = {(PLACE_KINDS.index(kind), id_) for kind, found in places.items() for id_ in found.ids.tolist()}
+        for kind, id_, category, length in arrays["unusual_place"].tolist():
+            if (kind, id_) not in known or category >= len(KINDS) or length not in (7, 14):
+                raise BundleError(f"unusual_place: {kind}, {id_}, {category}, {length} is no place of the forecast")
+        return cls(**arrays)
 
     def write(self, path: Path) -> None:
         np.savez_compressed(path, allow_pickle=False, **vars(self))
+
+
+_CELLS = ("places", len(KINDS))
+RULES = {
+    "ids": ArrayRule("integer", ("places",), 0, 21),
+    "days": ArrayRule("integer", (len(PERIODS), 3), 0, 366),
+    "reports": ArrayRule("integer", (*_CELLS, len(PERIODS), 3), 0, 1e9),
+    "corrected": ArrayRule("number", (3, *_CELLS, len(PERIODS), 3), 0, 1e12, finite=False),
+    "ratio": ArrayRule("number", (4, *_CELLS, len(PERIODS), 2), 0, finite=False),
+    "marked": ArrayRule("flag", (*_CELLS, len(PERIODS), 2)),
+    "week_reports": ArrayRule("integer", (*_CELLS, YEAR_WEEKS), 0, 1e9),
+    "week_range": ArrayRule("number", (3, *_CELLS, YEAR_WEEKS), 0, 1e12, finite=False),
+    "unusual_place": ArrayRule("integer", ("unusual", 4), 0, 9_999),
+    "unusual_count": ArrayRule("number", ("unusual", 5), 0, 1e12),
+    "unusual_alarm": ArrayRule("flag", ("unusual",)),
+    "looked_at": ArrayRule("integer", (2,), 0, 1e9),
+}

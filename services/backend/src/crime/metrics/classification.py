@@ -1,10 +1,11 @@
 """Scores of predicted categories. Only `score_predictions` needs scikit-learn, the rest numpy alone."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from crime.core.bundle_files import SpecPart
+from crime.core.bundle_files import Share, SpecPart
 from crime.reports.categories import CATEGORIES
 
 CALIBRATION_BINS = 15  # as in Guo et al. (2017)
@@ -20,9 +21,9 @@ def log_losses(probabilities: np.ndarray, label: np.ndarray) -> np.ndarray:
 class CalibrationBin(SpecPart):
     """Mean confidence and accuracy of the predictions in one bin, and their share of all predictions."""
 
-    confidence: float
-    accuracy: float
-    share: float
+    confidence: Share
+    accuracy: Share
+    share: Share
 
 
 def calibration_bins(probabilities: np.ndarray, label: np.ndarray) -> list[CalibrationBin]:
@@ -66,9 +67,10 @@ class Scores:
     calibration: list[CalibrationBin]
 
     def short(self) -> dict[str, float]:
-        """The five scores that models are compared by, rounded to 6 decimals."""
+        """The five scores that models are compared by, rounded to 6 decimals; without an AUC where there is none."""
         names = ("accuracy", "weighted_f1", "macro_auc", "log_loss", "ece")
-        return {name: round(getattr(self, name), 6) for name in names}
+        scores = {name: round(getattr(self, name), 6) for name in names}
+        return {name: score for name, score in scores.items() if math.isfinite(score)}
 
 
 def score_predictions(probabilities: np.ndarray, label: np.ndarray) -> Scores:

@@ -9,11 +9,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from crime.core.bundle_files import SpecPart
+from crime.core import bundle_files
+from crime.core.bundle_files import SpecPart, Text
 from crime.reports.schema import DETAIL_LEVELS
 
 # PSI_THRESHOLD and ALPHA were chosen by experiment, the others set by judgement: docs/method.md
@@ -34,8 +36,8 @@ class ReferenceCounts(SpecPart):
     `features`: by watched feature, of the training reports. `predicted`: by detail level, of the predicted categories.
     """
 
-    features: dict[str, Counts]
-    predicted: dict[str, Counts]
+    features: Annotated[dict[Text, bundle_files.Counts], Field(max_length=100)]
+    predicted: Annotated[dict[Text, bundle_files.Counts], Field(max_length=20)]
 
 
 def watched_values(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -91,8 +91,11 @@ class EmbeddedRegistry:
             row = database.execute(query, (name, version)).fetchone()
         if row is None:
             raise ModelNotFoundError(f"{name} version {version}", str(self), training_command(name))
-        location = row["storage_location"]
-        return Path(unquote(urlparse(location).path) if location.startswith("file:") else location) / BUNDLE_PATH
+        location = str(row["storage_location"])
+        try:
+            return Path(unquote(urlparse(location).path) if location.startswith("file:") else location) / BUNDLE_PATH
+        except ValueError as error:
+            raise RegistryError(f"{name} version {version} is stored at no place, {location!r}: {error}") from None
 
     def tags(self, name: str, version: str) -> dict[str, str]:
         """Tags of a version. Raises `RegistryError`."""

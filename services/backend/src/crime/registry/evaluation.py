@@ -24,6 +24,7 @@ from crime.metrics.classification import (
     log_losses,
 )
 from crime.registry.gates import MIN_UNSEEN_REPORTS, unseen_reports
+from crime.registry.kinds import CATEGORY
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.codes import code_names
 from crime.reports.schema import DETAIL_LEVELS
@@ -99,7 +100,7 @@ def evaluate_bundles(bundles: tuple[tuple[Path, str, int], ...]) -> Evaluation:
     The last number of each tells its content apart from another one in the same directory. Raises `BundleError` and
     `EvaluationError`.
     """
-    return evaluate_versions([CategoryBundle(directory, version) for directory, version, _ in bundles])
+    return evaluate_versions([CATEGORY.open(directory, version) for directory, version, _ in bundles])
 
 
 def evaluate_versions(models: Sequence[CategoryBundle]) -> Evaluation:

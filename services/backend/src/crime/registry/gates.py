@@ -14,8 +14,9 @@ from time import perf_counter
 
 import numpy as np
 
-from crime.classifier.bundle import JUDGED_PREFIX, CategoryBundle
+from crime.classifier.bundle import CategoryBundle
 from crime.classifier.held_out import HeldOutReports
+from crime.classifier.spec import JUDGED_PREFIX
 from crime.features.detail_levels import mask_above
 from crime.forecaster.bundle import ForecastBundle
 from crime.metrics.classification import calibration_bins, calibration_error, log_losses
@@ -229,7 +230,11 @@ def first_forecast_gates(model: ForecastBundle) -> list[Gate]:
 def size_gate(directory: Path, champion_directory: Path, champion: str) -> Gate:
     """Compares the bytes of the two bundles that every pod keeps in memory: without the judged models."""
     size, champion_size = (
-        sum(file.stat().st_size for file in bundle.iterdir() if not file.name.startswith(JUDGED_PREFIX))
+        sum(
+            file.stat().st_size
+            for file in bundle.iterdir()
+            if file.is_file() and not file.name.startswith(JUDGED_PREFIX)
+        )
         for bundle in (directory, champion_directory)
     )
     reason = f"{size / 1e6:.1f} MB against version {champion}'s {champion_size / 1e6:.1f} MB"

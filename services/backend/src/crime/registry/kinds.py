@@ -74,11 +74,16 @@ class ModelKind(Generic[ModelT]):
     run_record: Callable[[ModelT], RunRecord]
 
     def open(self, directory: Path, version: str | None = None) -> ModelT:
-        """Load and verify a version. Raises `BundleError`."""
-        model = self.load(directory, version)
-        if model.name != self.name:
-            raise BundleError(f"{directory} holds {model.name}, not {self.name}")
-        model.verify()
+        """Load and verify a version. Raises `BundleError`, whatever is in the directory."""
+        try:
+            model = self.load(directory, version)
+            if model.name != self.name:
+                raise BundleError(f"{directory} holds {model.name}, not {self.name}")
+            model.verify()
+        except BundleError:
+            raise
+        except Exception as error:  # what a check overlooks must end neither a serving process nor a decision
+            raise BundleError(f"no model bundle in {directory}: {type(error).__name__}: {error}") from error
         return model
 
 

@@ -7,6 +7,7 @@ from crime.core.file_store import FileStore
 from crime.core.model_names import CATEGORY_MODEL
 from crime.core.settings import Settings
 from crime.registry.embedded import EmbeddedRegistry
+from crime.registry.kinds import CATEGORY
 from crime.registry.protocol import CHAMPION, Registry
 from crime.registry.served import ServedRegistry
 
@@ -28,9 +29,9 @@ def load_champion(settings: Settings) -> CategoryBundle:
     Raises `RegistryError` or `BundleError`.
     """
     if settings.model_dir:
-        return CategoryBundle(settings.model_dir)
+        return CATEGORY.open(settings.model_dir)
     version, directory = find_version(open_registry(settings), CATEGORY_MODEL)
-    return CategoryBundle(directory, version)
+    return CATEGORY.open(directory, version)
 
 
 def open_file_store(settings: Settings, registry: Registry | None = None) -> FileStore | None:

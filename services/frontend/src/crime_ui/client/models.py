@@ -8,6 +8,7 @@ from crime_ui.client.answers_models import AuditEntry, Challenger, Decision, Eva
 from crime_ui.client.transport import BackendDown, Refused, send, unreadable_entries
 
 CATEGORY_MODEL, FORECAST_MODEL = "crime-category", "crime-risk"
+CHALLENGER_MODEL = f"{CATEGORY_MODEL}@challenger"  # of the trouble with it
 EVALUATION_SECONDS = 60
 DECISION_SECONDS = 120  # a promotion scores held-out reports with both versions
 

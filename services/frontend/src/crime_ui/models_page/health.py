@@ -10,7 +10,7 @@ import streamlit as st
 from crime_ui.client import cached
 from crime_ui.client.answers import DataAge
 from crime_ui.client.answers_models import Drift, EstimatedWeek, Pod, WeekOfPerformance
-from crime_ui.client.models import CATEGORY_MODEL
+from crime_ui.client.models import CATEGORY_MODEL, CHALLENGER_MODEL
 from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, ngettext, number, percent
 from crime_ui.literal import literal, refusal_text
@@ -78,12 +78,20 @@ def _pods_findings(pods: Sequence[Pod]) -> list[Finding]:
     trouble = {(name, why) for pod in pods for name, why in pod["trouble"].items()}
     for name, why in sorted(trouble):
         count = sum(pod["trouble"].get(name) == why for pod in pods)
-        wrong = ngettext(
-            "{count} pod can't load the champion of “{model}”: {why}.",
-            "{count} pods can't load the champion of “{model}”: {why}.",
-            count,
-        ).format(count=number(count), model=literal(names.get(name, name)), why=refusal_text(why.rstrip(".")))
-        advice = _("What they loaded last keeps answering; if this stays, roll back or promote another version.")
+        if name == CHALLENGER_MODEL:
+            wrong = ngettext(
+                "{count} pod can't load the challenger: {why}.", "{count} pods can't load the challenger: {why}.", count
+            )
+            advice = _("The champion answers alone; withdraw the challenger, or try another version.")
+        else:
+            wrong = ngettext(
+                "{count} pod can't load the champion of “{model}”: {why}.",
+                "{count} pods can't load the champion of “{model}”: {why}.",
+                count,
+            )
+            advice = _("What they loaded last keeps answering; if this stays, roll back or promote another version.")
+        model, reason = literal(names.get(name, name)), refusal_text(why.rstrip("."))
+        wrong = wrong.format(count=number(count), model=model, why=reason)
         found.append(Finding(wrong, advice))
     versions = sorted({pod["serving"].get(CATEGORY_MODEL, _("none")) for pod in pods})
     if len(versions) > 1:

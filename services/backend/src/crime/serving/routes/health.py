@@ -40,8 +40,8 @@ async def health() -> dict[str, str]:
 async def ready(request: Request) -> JSONResponse:
     """Ready for requests: a category model is loaded and the process is not draining.
 
-    `trouble` says why a registry's champion can't be loaded; the last good version answers meanwhile. `data` tells the
-    last day of the reports that each model was made from, and how many days that is behind today.
+    `trouble` says why a registry's champion or challenger can't be loaded; the last good version answers meanwhile.
+    `data` tells the last day of the reports that each model was made from, and how many days that is behind today.
     """
     state = state_of(request)
     models, model = state.models, state.models.category_model

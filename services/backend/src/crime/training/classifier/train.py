@@ -8,12 +8,22 @@ from typing import NamedTuple
 import lightgbm
 import numpy as np
 
-from crime.classifier.bundle import HELD_OUT_FILE, JUDGED_PREFIX, NAIVE_BAYES_FILE, CategoryBundle
+from crime.classifier.bundle import CategoryBundle
 from crime.classifier.counted_reports import COUNTS_FILE
 from crime.classifier.held_out import HeldOutReports
 from crime.classifier.naive_bayes import NAIVE_BAYES_INPUTS
-from crime.classifier.spec import CategoryData, CategorySpec, JudgedModel, VocabularyEntries
-from crime.core.bundle_files import Versions, file_hashes, write_spec
+from crime.classifier.spec import (
+    HELD_OUT_FILE,
+    JUDGED_FILES,
+    JUDGED_PREFIX,
+    MODEL_FILES,
+    NAIVE_BAYES_FILE,
+    CategoryData,
+    CategorySpec,
+    JudgedModel,
+    VocabularyEntries,
+)
+from crime.core.bundle_files import SPEC_FORMAT, Versions, file_hashes, write_spec
 from crime.core.errors import DataError
 from crime.core.executors import Executor, LocalExecutor
 from crime.core.memory import release_free_memory
@@ -23,7 +33,7 @@ from crime.features.detail_levels import detail_levels, mask_above
 from crime.metrics.classification import Scores, score_predictions
 from crime.metrics.drift import ReferenceCounts, count_watched_values, drift_reference
 from crime.reports.categories import CATEGORIES
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.systems import SYSTEMS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
@@ -140,13 +150,13 @@ def _build_table(
 class _Trees:
     """Rounds by detail level, and each input's share of the gain in the model for whole reports."""
 
-    rounds: dict[str, int]
+    rounds: dict[DetailLevel, int]
     gain: dict[str, float]
 
 
 def _fit_trees(directory: Path, prefix: str, table: TrainingTable, executor: Executor, progress: Progress) -> _Trees:
     """Train and write the model of each detail level."""
-    rounds: dict[str, int] = {}
+    rounds: dict[DetailLevel, int] = {}
     gain = dict.fromkeys([*table.names, *NAIVE_BAYES_INPUTS], 0.0)
     models = executor.map(fit_level, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share))
     for level, text in zip(DETAIL_LEVELS, models, strict=True):
@@ -169,11 +179,11 @@ def _draft(
     victim: bool,
 ) -> CategorySpec:
     """The spec without what is measured."""
-    names = [NAIVE_BAYES_FILE, *(f"{level}.txt" for level in DETAIL_LEVELS)]
-    files = [*names, *(JUDGED_PREFIX + name for name in names), COUNTS_FILE, HELD_OUT_FILE]
+    files = [*MODEL_FILES, *JUDGED_FILES, COUNTS_FILE, HELD_OUT_FILE]
     return CategorySpec(
         model=CATEGORY_MODEL,
         version="unregistered",
+        format=SPEC_FORMAT,
         features=table.names,
         vocabularies=vocabularies,
         victim=victim,

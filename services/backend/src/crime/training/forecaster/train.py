@@ -8,14 +8,15 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from crime.core.bundle_files import Versions, file_hashes, write_spec
+from crime.core.bundle_files import SPEC_FORMAT, Versions, file_hashes, write_spec
 from crime.core.days import day_text, weekday
 from crime.core.errors import DataError
 from crime.core.model_names import FORECAST_MODEL
 from crime.core.progress import Progress, no_progress
-from crime.forecaster.arrays import CUTS, HORIZON_DAYS, PERIOD_DAYS, Cut, ForecastArrays, PlaceForecasts
-from crime.forecaster.bundle import ARRAYS_FILE, FEATURES_FILE, WEEK_FILE, ForecastBundle
-from crime.forecaster.spec import BacktestSummary, ForecastData, ForecastSpec
+from crime.features.windows import Entity
+from crime.forecaster.arrays import CUTS, HORIZON_DAYS, PERIOD_DAYS, RECENT_DAYS, Cut, ForecastArrays, PlaceForecasts
+from crime.forecaster.bundle import ForecastBundle
+from crime.forecaster.spec import ARRAYS_FILE, FEATURES_FILE, WEEK_FILE, BacktestSummary, ForecastData, ForecastSpec
 from crime.reports.history import EventHistory
 from crime.reports.places import PLACE_KINDS, PlaceKind
 from crime.reports.tally import Tally
@@ -27,7 +28,6 @@ from crime.training.forecaster.scores import summarise
 from crime.training.forecaster.shares import shift_category_counts, shift_category_shares, sum_cut
 from crime.training.forecaster.this_week import week_arrays
 
-RECENT_DAYS = 91  # days of reports shown before the forecast
 # of sums over 7 and 28 days: errors of 22 % of what is expected, and counts a tenth more scattered than Poisson's;
 # set by judgement, as docs/method.md says
 SUM_PRIOR = IntervalModel(a=0.1, b=0.05)
@@ -47,7 +47,7 @@ def train_forecast(
     forecaster = Forecaster(history, kinds)
     places: dict[PlaceKind, PlaceForecasts] = {}
     past_origins: list[int] = []
-    summaries: dict[PlaceKind, BacktestSummary] = {}
+    summaries: dict[Entity, BacktestSummary] = {}
     for index, kind in enumerate(kinds):
 
         def kind_progress(step: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
@@ -67,6 +67,7 @@ def train_forecast(
     spec = ForecastSpec(
         model=FORECAST_MODEL,
         version="unregistered",
+        format=SPEC_FORMAT,
         origin=history.last,
         past_origin=past_origins[-1],
         backtest=summaries,
