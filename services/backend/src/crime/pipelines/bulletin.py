@@ -10,6 +10,7 @@ from crime.core.errors import BundleError, ModelNotFoundError
 from crime.core.model_names import FORECAST_MODEL
 from crime.forecaster.bundle import ForecastBundle
 from crime.forecaster.week import KINDS, PERIODS, Period, WeekArrays, period_spans
+from crime.registry.kinds import FORECAST
 from crime.registry.lookup import find_version
 from crime.registry.protocol import Registry
 from crime.reports.categories import CATEGORIES
@@ -35,9 +36,9 @@ def forecast_of_week(registry: Registry, day: str | None) -> ForecastBundle:
     """
     if day is None:
         version, directory = find_version(registry, FORECAST_MODEL)
-        return _with_weeks(ForecastBundle(directory, version))
+        return _with_weeks(FORECAST.open(directory, version))
     for one in registry.versions(FORECAST_MODEL):
-        bundle = ForecastBundle(registry.bundle(FORECAST_MODEL, one.version), one.version)
+        bundle = FORECAST.open(registry.bundle(FORECAST_MODEL, one.version), one.version)
         if 0 <= day_number(day) - bundle.origin < 7:
             return _with_weeks(bundle)
     raise ModelNotFoundError(f"{FORECAST_MODEL} of the week of {day}", str(registry), "crime forecast --data")
