@@ -9,7 +9,7 @@ import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, score_columns, score_reports
 from crime.core.errors import DataError
-from crime.serving.formats import arrow
+from crime.core import limits
 from crime.serving.formats.arrow import answer_arrow, open_arrow
 
 COLUMNS: dict[str, list[Any]] = {
@@ -72,7 +72,7 @@ def test_what_is_no_table_is_refused(body: bytes, score: ScoreBlock) -> None:
 
 
 def test_a_record_batch_fits_into_memory(score: ScoreBlock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrow, "MAX_BATCH_ROWS", 2)
+    monkeypatch.setattr(limits, "ARROW_BATCH_ROWS", 2)
     assert len(answer(stream(pa.table(COLUMNS), 2), score)) == 3
     with pytest.raises(DataError, match="3 rows in one record batch: at most 2"):
         answer(stream(pa.table(COLUMNS), 3), score)

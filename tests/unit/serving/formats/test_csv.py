@@ -9,8 +9,9 @@ from functools import partial
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, score_columns, score_reports
+from crime.core import limits
 from crime.core.errors import ColumnsError, DataError, DateOrderError
-from crime.serving.formats.csv import MAX_LINE_CHARACTERS, CsvTable, answer_csv, csv_lines, open_csv
+from crime.serving.formats.csv import CsvTable, answer_csv, csv_lines, open_csv
 from crime.serving.row_notes import NOTE_COLUMNS
 
 HEADER = ["DATE OCC", "TIME OCC", "AREA", "Mocodes"]
@@ -83,9 +84,50 @@ def test_bytes_that_are_not_utf8_are_windows_1252() -> None:
     assert list(csv_lines(io.BytesIO("é".encode() + b" \x92 \x81\r\nb"))) == ["é ’ \ufffd\r\n", "b"]
 
 
-def test_a_line_without_an_end_is_refused() -> None:
-    with pytest.raises(DataError, match="characters or more"):
-        list(csv_lines(io.BytesIO(b"AREA\n" + b"0" * MAX_LINE_CHARACTERS)))
+def test_a_row_that_is_too_long_is_refused_and_the_table_goes_on(
+    pieces: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ROW_CHARACTERS", 200)
+    good, many_cells, long_cell = "01/22/2020,1200,3,0344\n", "a," * 1_000 + "\n", "x" * 500 + ',1,"2\n3",4\n'
+    many_lines = '"' + "a,\n" * 100 + '",1200,3,\n'
+    text = ",".join(HEADER) + "\n" + good + many_cells + good + long_cell + many_lines + good
+    found = answer(text.encode(), pieces, 10)
+    long = "a row of more than 200 characters"
+    assert [row["error"] for row in found] == ["", long, "", long, long, ""]
+    assert [row["DATE OCC"] for row in found] == ["01/22/2020", "", "01/22/2020", "", "", "01/22/2020"]
+
+
+def test_a_quote_that_is_never_closed_ends_the_table(pieces: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ROW_CHARACTERS", 20_000)
+    found = answer(table(ROWS[:1] * 600) + b'"' + b"1,2,3\n" * 10_000, pieces, 300)
+    assert [row["error"] for row in found[:-1]] == [""] * 600
+    told = "the table ends here: a row of more than 20,000 characters, whose quotes are never closed"
+    assert found[-1]["error"] == told
+
+
+def test_a_table_has_no_more_columns_than_the_limit(pieces: Answer) -> None:
+    names = [f"c{number}" for number in range(limits.COLUMNS - len(HEADER))]
+    assert answer(table([ROWS[0] + [""] * len(names)], HEADER + names), pieces)[0]["error"] == ""
+    with pytest.raises(DataError, match="the table has more than 1,000 columns"):
+        answer(table([], [*HEADER, *names, "x"]), pieces)
+    with pytest.raises(DataError, match="the header has more than 262,144 characters"):
+        answer(table([], [*HEADER, "x" * limits.ROW_CHARACTERS]), pieces)
+
+
+@pytest.mark.parametrize(("limit", "value"), [("BLOCK_CELLS", 12), ("BLOCK_CHARACTERS", 60), ("BLOCK_ROWS", 3)])
+def test_a_block_ends_at_the_first_of_its_limits(
+    limit: str, value: int, pieces: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, limit, value)
+    csv_table = open_csv(io.BytesIO(table(ROWS[:1] * 10)))
+    blocks = [piece.count("\n") for piece in pieces(csv_table, 0)]
+    assert (sum(blocks), max(blocks[1:])) == (11, 3)
+
+
+def test_a_row_of_many_cells_is_answered_without_them(pieces: Answer) -> None:
+    found = answer(table([ROWS[0], ["1"] * 100_000, ROWS[1]]), pieces, 10)
+    assert [row["error"] for row in found] == ["", "expected 4 cells, found 100000", ""]
+    assert list(found[1].values())[:5] == ["1", "1", "1", "1", ""]
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"x,y\n1,2\n", b'DATE OCC,TIME OCC,AREA\n"' + b"0" * 200_000])

@@ -17,18 +17,25 @@ out, err = Console(), Console(stderr=True)
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Print errors that a user can act on as one line, and exit with the error's code."""
+    """Print errors that a user can act on, such as a full disk, as one line, and exit with the error's code."""
+    from sqlite3 import OperationalError
+
     from crime.core.errors import CrimeError
 
     try:
         yield
-    except (CrimeError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        err.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+    except (CrimeError, OSError, OperationalError) as error:
+        err.print("[red]error:[/]", _one_line(str(error)), highlight=False, soft_wrap=True)
         raise typer.Exit(error.exit_code if isinstance(error, CrimeError) else 1) from None
 
 
 def print_warning(message: str) -> None:
-    err.print("[yellow]warning:[/]", Text(message), highlight=False, soft_wrap=True)
+    err.print("[yellow]warning:[/]", _one_line(message), highlight=False, soft_wrap=True)
+
+
+def _one_line(text: str) -> Text:
+    """The text, which may have names out of files in it, without line ends, terminal codes and markup."""
+    return Text("".join(character if character.isprintable() else " " for character in text))
 
 
 @contextmanager

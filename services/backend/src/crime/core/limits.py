@@ -20,6 +20,7 @@ SLOW_SECONDS = 20.0
 BODY_BYTES = 32 * KIB  # that holds no table: a report takes 2 KiB
 UPLOAD_BYTES = 200 * MIB  # of a table, as it is sent, and out of its Content-Encoding
 UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
+ZIP_DIRECTORY_BYTES = MIB  # a zip's list of files, about 60 bytes each
 LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole
 LIST_BYTES_PER_REPORT, LIST_VALUES_PER_REPORT = 1024, 48  # on average
 
@@ -41,6 +42,9 @@ BLOCK_CELLS = 500_000
 BLOCK_CHARACTERS = 4 * MIB
 ARROW_BATCH_ROWS = 100_000
 ARROW_BATCH_BYTES = 64 * MIB  # decompressed
+ARROW_METADATA_BYTES = MIB  # of one message: the schema, or where a batch's buffers are
+ARROW_VALUES = 1_000_000  # of one column of a batch: those of lists together, or a dictionary's
+ARROW_DEPTH = 16  # of nested columns
 REVIEWED_RECORDS = 1_000_000
 
 # Files of bundles and backups

@@ -155,7 +155,7 @@ def good_reports(
     cases: set[tuple[str, int]] = set()
     any_accepted = False
     for batch in read_blocks(path, tally):
-        first_row = tally.rows - len(tally.misshapen) + 1
+        first_row = tally.rows - tally.misshapen_rows + 1
         reports = parse_block(batch, tally, labelled, fields and {*fields, "dr_no", "caseno"})
         duplicates = _reject_duplicates(reports, numbers, first_row, tally)
         late = _reject_future(reports, first_row, tally) if labelled and not tally.simulated else duplicates[:0]

@@ -1,9 +1,9 @@
 """Which format a table has, told by its first bytes."""
 
-import zipfile
 from typing import IO, Literal
 
 from crime.core.errors import DataError
+from crime.reports.zips import ZIP_ERRORS, open_zip
 
 Format = Literal["csv", "json", "parquet", "arrow", "workbook"]
 FORMAT_NAMES: dict[Format, str] = {
@@ -59,9 +59,9 @@ def format_of(file: IO[bytes]) -> Format:
 
 def _is_workbook(file: IO[bytes]) -> bool:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_zip(file) as archive:
             return not WORKBOOK_MEMBERS.isdisjoint(archive.namelist())
-    except (zipfile.BadZipFile, ValueError):
+    except ZIP_ERRORS:
         return False
     finally:
         file.seek(0)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from crime.core import limits
 from crime.core.errors import ColumnsError, DataError
 from crime.reports.parsing import locate_columns
 
@@ -53,14 +54,16 @@ def _with_values(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tu
 def csv_header(lines: Iterable[str], mapping: Mapping[str, str] | None = None) -> CsvHeader:
     """The header of a CSV table from its first lines; `mapping` as in `locate_columns`.
 
-    Raises `DataError` if it is not an LAPD table's.
+    Raises `DataError` if it is not an LAPD table's, or has too many columns.
     """
     rows, delimiters = [], []
     for line in islice(lines, MAX_ROWS_BEFORE + 1):
         delimiters.append(max(DELIMITERS, key=line.count))
         try:
-            rows.append(next(csv.reader([line], delimiter=delimiters[-1]), []))
+            rows.append(next(csv.reader([line], delimiter=delimiters[-1]), [])[: limits.COLUMNS + 1])
         except csv.Error as error:
             raise DataError(f"no header of column names: {error}") from None
     row = header_row(rows, mapping)
+    if len(rows[row]) > limits.COLUMNS:
+        raise DataError(f"the table has more than {limits.COLUMNS:,} columns")
     return CsvHeader(row + 1, delimiters[row], rows[row])

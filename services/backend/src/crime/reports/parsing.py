@@ -70,7 +70,7 @@ def parse_columns(
     `DataError` if a required column is missing, or if it is not told whether dates have the day or the month first; of
     a payload, the month is first.
     """
-    first_row = tally.rows - len(tally.misshapen) + 1
+    first_row = tally.rows - tally.misshapen_rows + 1
     is_payload = reading == "payload"
     if not is_payload:
         columns = {**columns, **_month_first_columns(columns, tally), **_coordinate_columns(columns)}

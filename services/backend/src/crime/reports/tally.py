@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from crime.reports.column_cells import ColumnCells
+from crime.reports.spreadsheet import escape_formulas
 from crime.reports.systems import System
 from crime.reports.table_dates import TableDates
 
 MAX_EXAMPLES = 3  # of each reason
+MAX_REASONS = 1_000  # a reason may name a value, so that a table can have as many as rows
+OTHER_REASONS = "another reason"
+MAX_MISSHAPEN = 10_000  # whose numbers are kept: those of the block in hand, as a rule
 MAX_EXAMPLE_CHARACTERS = 80  # of an example; the rest is cut off
 
 
@@ -21,10 +25,10 @@ MAX_EXAMPLE_CHARACTERS = 80  # of an example; the rest is cut off
 class Tally:
     """Rows read, cells repaired (by kind), rows rejected (by reason).
 
-    `examples` holds up to three (row number, cell) per reason. `misshapen`: numbers of the rows with a wrong number of
-    cells. `merged`: offenses that are one report with another of the same case and category. `systems`: rows by report
+    `examples` holds up to three (row number, cell) per reason. `misshapen_rows`: those with a wrong number of
+    cells, of which `misshapen` holds the numbers of the latest. `merged`: offenses that are one report with another of the same case and category. `systems`: rows by report
     system. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
-    they are in the table, with the reason in front. `unread`: names of columns that no report has. `dates`: how the
+    they are in the table, formulas escaped, with the reason in front. `unread`: names of columns that no report has. `dates`: how the
     table writes its dates, as `day_first` says or, if it is None, as the rows do. `cells`: of each column by name.
     `row_repairs`, if it is a list, receives for each repaired column of a block the rows (n,), as their numbers in the
     block, and their repairs (n,), None where there is none.
@@ -40,6 +44,7 @@ class Tally:
     dates: TableDates = field(init=False, compare=False)
     cells: dict[str, ColumnCells] = field(default_factory=dict, compare=False)
     misshapen: list[int] = field(default_factory=list)
+    misshapen_rows: int = 0
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
@@ -70,6 +75,7 @@ class Tally:
         The example is numbered among all rows.
         """
         if len(self.examples.get(reason, ())) < MAX_EXAMPLES:
+            row += self.misshapen_rows - len(self.misshapen)
             for number in self.misshapen:
                 row += number <= row
         self._count(reason, row, cell)
@@ -77,10 +83,15 @@ class Tally:
     def reject_misshapen(self, reason: str, number: int, text: str) -> None:
         """Count a row with a wrong number of cells. `number` is its number among all rows, from 1."""
         self.rows += 1
+        self.misshapen_rows += 1
         self.misshapen.append(number)
+        if len(self.misshapen) > MAX_MISSHAPEN:
+            del self.misshapen[: MAX_MISSHAPEN // 2]
         self._count(reason, number, text)
 
     def _count(self, reason: str, number: int, text: str) -> None:
+        if reason not in self.rejected and len(self.rejected) >= MAX_REASONS:
+            reason = OTHER_REASONS
         self.rejected[reason] += 1
         examples = self.examples.setdefault(reason, [])
         if len(examples) < MAX_EXAMPLES:
@@ -91,8 +102,9 @@ class Tally:
         if self.rejects:
             is_new = self.rejects not in self._started
             self._started.add(self.rejects)
+            safe = map(escape_formulas, [["reason", *names], *rows] if is_new else rows)
             with self.rejects.open("w" if is_new else "a", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([["reason", *names], *rows] if is_new else rows)
+                csv.writer(file).writerows(safe)
 
     def as_dict(self) -> dict[str, Any]:
         """The counts as they are written to a bundle's `spec.json`."""

@@ -6,6 +6,7 @@ nanoarrow reads neither string views nor compressed dictionaries; its error says
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
@@ -17,37 +18,54 @@ from crime.reports.parsing import locate_columns, parse_columns
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.sources import READ_COLUMNS
 from crime.reports.tally import Tally
+from crime.serving.formats.arrow_messages import CheckedStream
 
-MAX_BATCH_ROWS = 100_000  # a record batch is in memory as a whole
+NESTED_TYPES = frozenset(
+    ("STRUCT", "SPARSE_UNION", "DENSE_UNION", "MAP", "RUN_END_ENCODED", "LIST", "LARGE_LIST", "FIXED_SIZE_LIST")
+)
+LIST_TYPES = frozenset(("LIST", "LARGE_LIST", "FIXED_SIZE_LIST"))
 ARROW_TYPE = "application/vnd.apache.arrow.stream"
 
 
+@dataclass(frozen=True)
+class ArrowStream:
+    """`arrays`: a `nanoarrow.ArrayStream` of what `checked` lets pass."""
+
+    arrays: Any
+    checked: CheckedStream
+
+    def data_error(self, error: Exception) -> DataError:
+        """Why nanoarrow could not read on."""
+        return self.checked.error or DataError(f"the Arrow stream can't be read: {error}")
+
+
 @contextmanager
-def open_arrow(file: IO[bytes]) -> Iterator[Any]:
-    """The stream as a `nanoarrow.ArrayStream`. Raises `DataError` if it is no Arrow stream."""
+def open_arrow(file: IO[bytes]) -> Iterator[ArrowStream]:
+    """Raises `DataError` if the file is no Arrow stream."""
     import nanoarrow
     from nanoarrow._utils import NanoarrowException
     from nanoarrow.ipc import InputStream
 
+    checked = CheckedStream(file)
     try:
-        with InputStream.from_readable(file) as stream, nanoarrow.ArrayStream(stream) as arrays:
-            yield arrays
+        with InputStream.from_readable(checked) as stream, nanoarrow.ArrayStream(stream) as arrays:
+            yield ArrowStream(arrays, checked)
     except NanoarrowException as error:
-        raise DataError(f"not an Arrow stream that can be read: {error}") from None
+        raise checked.error or DataError(f"not an Arrow stream that can be read: {error}") from None
 
 
-def column_names(arrays: Any) -> list[str]:
-    """The names of an `ArrayStream`'s columns. Raises `DataError`."""
+def column_names(stream: ArrowStream) -> list[str]:
+    """The names of a stream's columns. Raises `DataError`."""
     from nanoarrow._utils import NanoarrowException
 
     try:
-        return [field.name for field in arrays.schema.fields]
-    except NanoarrowException as error:
-        raise DataError(f"the Arrow stream can't be read: {error}") from None
+        return [field.name for field in stream.arrays.schema.fields]
+    except (NanoarrowException, UnicodeDecodeError) as error:
+        raise stream.data_error(error) from None
 
 
-def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
-    """An Arrow stream of the columns `ANSWER_COLUMNS`: a record batch for each one of `arrays`, an `ArrayStream`.
+def answer_arrow(stream: ArrowStream, score: ScoreBlock) -> Iterator[bytes]:
+    """An Arrow stream of the columns `ANSWER_COLUMNS`: a record batch for each one of `stream`.
 
     Raises `DataError` if it is no LAPD table.
     """
@@ -55,13 +73,11 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
     from nanoarrow.ipc import StreamWriter
 
     try:
-        positions = locate_columns(column_names(arrays))
+        positions = locate_columns(column_names(stream))
         positions = {key: position for key, position in positions.items() if key in READ_COLUMNS}
         out, is_empty = io.BytesIO(), True
         with StreamWriter.from_writable(out) as writer:
-            for batch in arrays:
-                if len(batch) > MAX_BATCH_ROWS:
-                    raise DataError(f"{len(batch):,} rows in one record batch: at most {MAX_BATCH_ROWS:,}")
+            for batch in stream.arrays:
                 columns = {key: encode_cells(key, _cells(batch, position)) for key, position in positions.items()}
                 scored = score(parse_columns(columns, len(batch), Tally(), reading="payload"))
                 writer.write_array(_answer_batch(scored), write_schema=None)
@@ -71,16 +87,31 @@ def answer_arrow(arrays: Any, score: ScoreBlock) -> Iterator[bytes]:
                 raise DataError("the Arrow stream has no rows")
         yield _take(out)
     except NanoarrowException as error:
-        raise DataError(f"the Arrow stream can't be read: {error}") from None
+        raise stream.data_error(error) from None
 
 
 def _cells(batch: Any, position: int) -> list[Any]:
     """The cells of a column. Raises `DataError` for what has no place in a report, such as a map."""
     try:
-        cells: list[Any] = batch.child(position).to_pylist()
+        column = batch.child(position)
+        if not _is_plain(column.schema):
+            raise TypeError(f"it is of the type {column.schema.type.name.lower()}")
+        cells: list[Any] = column.to_pylist()
     except Exception as error:  # nanoarrow and Python's dates raise many kinds
         raise DataError(f"column {position + 1} of the Arrow stream can't be read: {error}") from None
+    if len(cells) != len(batch):
+        raise DataError(f"column {position + 1} of the Arrow stream has {len(cells):,} cells in {len(batch):,} rows")
     return cells
+
+
+def _is_plain(schema: Any) -> bool:
+    """Whether cells are single values, or lists of them. Others can be far larger in Python than their buffers are."""
+    kind = schema.type.name
+    if kind == "DICTIONARY":
+        return schema.value_type.type.name not in NESTED_TYPES
+    if kind in LIST_TYPES:
+        return schema.value_type.type.name not in NESTED_TYPES | {"DICTIONARY"}
+    return kind not in NESTED_TYPES
 
 
 def _answer_batch(scored: ScoredReports) -> Any:

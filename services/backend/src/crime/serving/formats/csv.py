@@ -14,10 +14,11 @@ import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock
+from crime.core import limits
 from crime.core.errors import DataError, DateOrderError
 from crime.reports.archives import UNREADABLE_ERRORS
 from crime.reports.formats import FORMAT_NAMES, format_of
-from crime.reports.header import CsvHeader, csv_header
+from crime.reports.header import MAX_ROWS_BEFORE, CsvHeader, csv_header
 from crime.reports.parsing import learn_dates, locate_columns, parse_columns
 from crime.reports.spreadsheet import escape_formulas
 from crime.reports.table import EncodedColumn, Reports, encode_column
@@ -26,10 +27,8 @@ from crime.serving.row_notes import NOTE_COLUMNS, row_notes
 from crime.serving.translation import translate_notes
 
 NOTES = ("error", "warnings", "repaired")  # columns that people read
-BLOCK_ROWS = 5_000  # scored at a time: bounds the memory that an upload takes
 PROBE_ROWS = 500  # looked at together before the answer begins
 ADDED_COLUMNS = (*ANSWER_COLUMNS, *NOTE_COLUMNS)
-MAX_LINE_CHARACTERS = 1 << 20  # a small gzip file can hold a line of many gigabytes
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,11 @@ def open_csv(file: IO[bytes], day_first: bool | None = None, mapping: Mapping[st
         advice = "Use the page or `crime predict`, or save it as CSV"
         raise DataError(f"{FORMAT_NAMES[kind]}: this server reads tables as CSV, or as Arrow streams. {advice}")
     with closing(csv_lines(file)) as lines:
-        table = CsvTable(file, csv_header(lines, mapping), Tally(day_first=day_first), mapping or {})
+        first_lines = list(islice(lines, MAX_ROWS_BEFORE + 1))
+    header = csv_header(first_lines, mapping)
+    if len(first_lines[header.lines - 1]) > limits.ROW_CHARACTERS:
+        raise DataError(f"the header has more than {limits.ROW_CHARACTERS:,} characters")
+    table = CsvTable(file, header, Tally(day_first=day_first), mapping or {})
     trial, is_readable = Tally(day_first=False), False
     for block in _blocks(table, PROBE_ROWS):
         columns = block.columns()
@@ -68,7 +71,7 @@ def open_csv(file: IO[bytes], day_first: bool | None = None, mapping: Mapping[st
         if is_settled := table.tally.dates.is_settled:
             trial.dates = table.tally.dates
         is_readable = bool(_parse(columns, block, trial).accepted.any()) or is_readable
-        if is_readable and is_settled and len(block.rows) == PROBE_ROWS:
+        if is_readable and is_settled and block.is_full:
             return table
     table.tally.dates.check()
     if not is_readable:
@@ -79,26 +82,24 @@ def open_csv(file: IO[bytes], day_first: bool | None = None, mapping: Mapping[st
 
 def _parse(columns: dict[str, EncodedColumn], block: "_Block", tally: Tally, labelled: bool = False) -> Reports:
     """The block's whole rows; the others are counted."""
-    for row in block.rows:
-        if len(row) != block.width:
-            tally.reject_misshapen(f"expected {block.width} cells, found {len(row)}", tally.rows + 1, "")
+    first = tally.rows + 1
+    for index, problem in block.problems.items():
+        tally.reject_misshapen(problem, first + index, "")
     return parse_columns(columns, len(block.whole), tally, labelled, reading="reject")
 
 
 def csv_lines(file: IO[bytes]) -> Generator[str]:
     """Lines of a CSV file in UTF-8 or, with its byte order mark, UTF-16, from the start; the file stays open.
 
-    Bytes that are not UTF-8 are read as Windows-1252, which spreadsheets write. Raises `DataError` for a line of more
-    than a million characters.
+    Bytes that are not UTF-8 are read as Windows-1252, which spreadsheets write. A line of more than `ROW_CHARACTERS`
+    comes in pieces, of which the last alone has a line end.
     """
     file.seek(0)
     encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     file.seek(0)
     text = io.TextIOWrapper(file, encoding, "crime-cp1252", newline="")
     try:
-        while line := text.readline(MAX_LINE_CHARACTERS):
-            if len(line) == MAX_LINE_CHARACTERS:
-                raise DataError(f"a line of {MAX_LINE_CHARACTERS:,} characters or more")
+        while line := text.readline(limits.ROW_CHARACTERS + 1):
             yield line
     finally:
         text.detach()
@@ -113,12 +114,16 @@ codecs.register_error("crime-cp1252", _decode_cp1252)
 
 
 def answer_csv(
-    table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int = BLOCK_ROWS, language: str = "en"
+    table: CsvTable,
+    score: ScoreBlock,
+    champion: CategoryBundle,
+    block_rows: int | None = None,
+    language: str = "en",
 ) -> Iterator[str]:
     """The table's own columns followed by `ADDED_COLUMNS`, in pieces: the header and a block, then block by block.
 
-    `language`: of the columns that people read. Rows with the wrong number of cells are kept, with an `error`. A table
-    that can't be read on, or with a column that is not what its name says, ends with a row whose `error` says why.
+    `language`: of the columns that people read. Rows with the wrong number of cells are kept, with an `error`; of a
+    row of more than `ROW_CHARACTERS` the error alone. `block_rows`: `limits.BLOCK_ROWS` if not given. A table that can't be read on, or with a column that is not what its name says, ends with a row whose `error` says why.
     Raises `DataError` if that is in the first block.
     """
     blocks = _answered_blocks(table, score, champion, block_rows, language)
@@ -139,7 +144,7 @@ def _only_error(message: str) -> list[str]:
 
 
 def _answered_blocks(
-    table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int, language: str
+    table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int | None, language: str
 ) -> Iterator[str]:
     text, width = _Buffer(), len(table.header.names)
     write = csv.writer(text, lineterminator="\n").writerow
@@ -153,45 +158,42 @@ def _answered_blocks(
         for name in NOTES if language != "en" else ():
             added[name] = [translate_notes(text, language) for text in added[name]]
         answers = zip(*added.values(), strict=True)
-        for row in block.rows:
-            if len(row) == width:
-                answer: Iterable[object] = next(answers)
-            else:
-                answer = _only_error(f"expected {width} cells, found {len(row)}")
-            write([*_resize(escape_formulas(row), width), *answer])
+        for index, row in enumerate(block.rows):
+            problem = block.problems.get(index)
+            answer: Iterable[object] = next(answers) if problem is None else _only_error(problem)
+            write([*escape_formulas(row), *answer])
         yield text.take()
     if rest := text.take():  # of a table without rows
         yield rest
     table.tally.check_columns()
 
 
-def labelled_blocks(table: CsvTable, block_rows: int = BLOCK_ROWS) -> Iterator[tuple[list[int], Reports]]:
+def labelled_blocks(table: CsvTable, block_rows: int | None = None) -> Iterator[tuple[list[int], Reports]]:
     """Blocks of reports with their crime codes, and the number of each in the table, from 1. Raises `DataError`."""
     for block in _blocks(table, block_rows):
         first = table.tally.rows + 1
-        numbers = [first + index for index, row in enumerate(block.rows) if len(row) == block.width]
+        numbers = [first + index for index in range(len(block.rows)) if index not in block.problems]
         yield numbers, _parse(block.columns(), block, table.tally, labelled=True)
     table.tally.check_columns()
 
 
-def _resize(row: list[str], length: int) -> list[str]:
-    return (row + [""] * (length - len(row)))[:length]
-
-
 @dataclass(frozen=True)
 class _Block:
-    """Rows of a table, of which those that are `whole` have a cell in each of the table's columns."""
+    """Rows of a table, each with a cell for each of its columns; those that did not have them are `problems` by index.
+
+    `is_full`: more rows may follow.
+    """
 
     table: CsvTable
     rows: list[list[str]]
-
-    @property
-    def width(self) -> int:
-        return len(self.table.header.names)
+    problems: dict[int, str]
+    is_full: bool = False
 
     @cached_property
     def whole(self) -> list[list[str]]:
-        return [row for row in self.rows if len(row) == self.width]
+        if not self.problems:
+            return self.rows
+        return [row for index, row in enumerate(self.rows) if index not in self.problems]
 
     def columns(self) -> dict[str, EncodedColumn]:
         """The whole rows' columns by key."""
@@ -201,21 +203,80 @@ class _Block:
         }
 
 
-def _blocks(table: CsvTable, size: int) -> Iterator[_Block]:
-    """Blocks of `size` rows; empty lines are left out."""
+def _blocks(table: CsvTable, size: int | None = None) -> Iterator[_Block]:
+    """Blocks of `size` rows, or less where these have many cells or characters; empty lines are left out."""
+    size, width = size or limits.BLOCK_ROWS, len(table.header.names)
+    size = min(size, max(1, limits.BLOCK_CELLS // width))
     with closing(csv_lines(table.file)) as lines:
         rows: list[list[str]] = []
-        try:
-            for row in csv.reader(islice(lines, table.header.lines, None), delimiter=table.header.delimiter):
-                if row:
-                    rows.append(row)
-                if len(rows) == size:
-                    yield _Block(table, rows)
-                    rows = []
-        except csv.Error as error:
-            raise DataError(f"not a CSV table: {error}") from error
+        problems: dict[int, str] = {}
+        source = _RowLines(islice(lines, table.header.lines, None))
+        for row in source.rows(table.header.delimiter):
+            if row is None:
+                problems[len(rows)] = f"a row of more than {limits.ROW_CHARACTERS:,} characters"
+                row = [""] * width
+            elif len(row) != width:
+                problems[len(rows)] = f"expected {width} cells, found {len(row)}"
+                row = (row + [""] * (width - len(row)))[:width]
+            rows.append(row)
+            if len(rows) == size or source.characters >= limits.BLOCK_CHARACTERS:
+                yield _Block(table, rows, problems, is_full=True)
+                rows, problems, source.characters = [], {}, 0
         if rows:
-            yield _Block(table, rows)
+            yield _Block(table, rows, problems)
+
+
+class _LongRowError(Exception):
+    """A row has more than `ROW_CHARACTERS`."""
+
+
+class _RowLines(Iterator[str]):
+    """The lines of a table for `csv.reader`, which gets no more of one row than `ROW_CHARACTERS`.
+
+    `characters`: of all rows since somebody set it to 0.
+    """
+
+    def __init__(self, lines: Iterator[str]):
+        self._lines, self._line = lines, ""
+        self.characters = self._row_start = 0
+
+    def __next__(self) -> str:
+        self._line = next(self._lines)
+        self.characters += len(self._line)
+        if self.characters - self._row_start > limits.ROW_CHARACTERS:
+            raise _LongRowError
+        return self._line
+
+    def rows(self, delimiter: str) -> Iterator[list[str] | None]:
+        """Rows that are not empty; None for one that is too long. Raises `DataError` if that one never ends."""
+        csv.field_size_limit(max(csv.field_size_limit(), limits.ROW_CHARACTERS))  # of the process; a row's limit holds
+        reader = csv.reader(self, delimiter=delimiter)
+        while True:
+            self._row_start = self.characters
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except _LongRowError:
+                self._skip_row()
+                yield None
+            except csv.Error as error:
+                raise DataError(f"not a CSV table: {error}") from error
+            else:
+                if row:
+                    yield row
+
+    def _skip_row(self) -> None:
+        """Go to the end of the row that is too long: the first line end outside quotes."""
+        in_quotes = self.characters - len(self._line) > self._row_start  # else its first line would have ended it
+        line: str | None = self._line
+        while line is not None:
+            in_quotes ^= line.count('"') % 2 == 1
+            if line.endswith(("\n", "\r")) and not in_quotes:
+                return
+            line = next(self._lines, None)
+        if in_quotes:
+            raise DataError(f"a row of more than {limits.ROW_CHARACTERS:,} characters, whose quotes are never closed")
 
 
 class _Buffer:

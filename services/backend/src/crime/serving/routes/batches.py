@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoreBlock
+from crime.core import limits
 from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.reports.sources import FIELDS, SOURCES
@@ -172,7 +173,7 @@ def _answer_csv(
     headers = {"Content-Disposition": 'attachment; filename="predictions.csv"'}
 
     def pieces(stack: ExitStack) -> Iterator[str]:
-        table = open_csv(stack.enter_context(open_unpacked(file)), day_first, mapping)
+        table = open_csv(stack.enter_context(open_unpacked(file, limits.UNPACKED_BYTES)), day_first, mapping)
         headers.update(not_read(table.unmapped_names))
         return answer_csv(table, score, champion, language=language)
 

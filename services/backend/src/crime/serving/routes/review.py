@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.review.served import RunningReview
+from crime.core import limits
 from crime.core.errors import DataError
 from crime.monitoring.review_decisions import ReviewDecision, ReviewDecisions
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
@@ -48,7 +49,7 @@ async def review(
 def _review_table(champion: CategoryBundle, file: IO[bytes], top: int, day_first: bool | None) -> Review:
     running = RunningReview(champion, top)
     try:
-        with file, open_unpacked(file) as unpacked:
+        with file, open_unpacked(file, limits.UNPACKED_BYTES) as unpacked:
             table = open_csv(unpacked, day_first)
             for numbers, reports in labelled_blocks(table):
                 running.add(reports, np.array(numbers, int))
