@@ -45,6 +45,11 @@ ARROW_BATCH_BYTES = 64 * MIB  # decompressed
 ARROW_METADATA_BYTES = MIB  # of one message: the schema, or where a batch's buffers are
 ARROW_VALUES = 1_000_000  # of one column of a batch: those of lists together, or a dictionary's
 ARROW_DEPTH = 16  # of nested columns
+COMMAND_BYTES = 1280 * MIB  # of memory, for reading one block of a table by a command
+WORKBOOK_BYTES = 1900 * MIB  # of memory, for a workbook, which is in it as a whole
+COMMAND_BLOCK_BYTES = 256 * MIB  # of a block's text, which is then parsed
+PARQUET_FOOTER_BYTES = 64 * MIB  # it takes some ten times as much once read
+JSON_LINE_BYTES = MIB
 REVIEWED_RECORDS = 1_000_000
 
 # Files of bundles and backups

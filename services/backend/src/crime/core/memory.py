@@ -1,7 +1,13 @@
-"""Returning freed memory to the operating system."""
+"""Returning freed memory to the operating system, and bounding what a piece of work may take."""
 
 import ctypes
-from contextlib import suppress
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+STATUS = Path("/proc/self/status")
 
 
 def release_free_memory() -> None:
@@ -11,3 +17,23 @@ def release_free_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def limited_memory(more_bytes: int) -> Iterator[None]:
+    """Let the process have so much more memory than now: what asks for more fails, as a rule with `MemoryError`.
+
+    Does nothing where the system does not tell how much there is now: anywhere but on Linux.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    try:
+        used = int(re.findall(r"VmData:\s*(\d+) kB", STATUS.read_text())[0]) << 10
+    except (OSError, IndexError):
+        yield
+        return
+    limit = min(used + more_bytes, *(bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY), 1 << 62)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

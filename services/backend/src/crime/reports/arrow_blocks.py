@@ -1,9 +1,11 @@
 """Read Parquet, Feather and Arrow streams; every column becomes text, as in a CSV table."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crime.core import limits
 from crime.core.errors import DataError
 from crime.reports.parsing import locate_columns
 from crime.reports.schema import column_key
@@ -22,9 +24,25 @@ def read_parquet_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
     """Yield the rows of a Parquet file in batches of text columns. Raises `DataError` if it is no LAPD table."""
     from pyarrow import parquet
 
+    _check_footer(path)
     file = parquet.ParquetFile(path)
+    _check_columns(file.schema_arrow.names)
     locate_columns(file.schema_arrow.names)
     yield from map(as_text, file.iter_batches(BLOCK_ROWS))
+
+
+def _check_footer(path: Path) -> None:
+    """Raise `DataError` for a Parquet file that says more of itself than could be read: before it is parsed."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - 8, 0))
+        length = int.from_bytes(file.read(4), "little")
+    if length > limits.PARQUET_FOOTER_BYTES:
+        raise DataError(f"{path.name} can't be read: a footer of {length:,} bytes, or it is damaged")
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    if len(names) > limits.COLUMNS:
+        raise DataError(f"{len(names):,} columns: at most {limits.COLUMNS:,}")
 
 
 def read_folder_blocks(folder: Path) -> Iterator["pa.RecordBatch"]:
@@ -36,12 +54,15 @@ def read_folder_blocks(folder: Path) -> Iterator["pa.RecordBatch"]:
     from pyarrow import dataset
 
     paths = [str(part) for part in _parts(folder)]
+    for path in paths:
+        _check_footer(Path(path))
     files = dataset.dataset(paths, format="parquet", partitioning="hive", partition_base_dir=str(folder))
     try:
         schemas = [fragment.physical_schema for fragment in files.get_fragments()]
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"a part of the folder is damaged: {error}") from None
     files = files.replace_schema(pa.unify_schemas([files.schema, *schemas], promote_options="permissive"))
+    _check_columns(files.schema.names)
     spellings: dict[str, str] = {}
     for name in files.schema.names:
         if (other := spellings.setdefault(column_key(name), name)) != name:
@@ -79,6 +100,7 @@ def read_arrow_blocks(path: Path) -> Iterator["pa.RecordBatch"]:
             file.seek(0)
             opened = ipc.open_stream(file)
             batches = iter(opened)
+        _check_columns(opened.schema.names)
         locate_columns(opened.schema.names)
         for batch in batches:
             for first in range(0, len(batch), BLOCK_ROWS):

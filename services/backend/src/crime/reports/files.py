@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crime.core import limits
 from crime.core.days import day_text, today
 from crime.core.errors import DataError
-from crime.core.memory import release_free_memory
+from crime.core.memory import limited_memory, release_free_memory
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.reports.arrow_blocks import read_arrow_blocks, read_folder_blocks, read_parquet_blocks
 from crime.reports.cells import cell_text
@@ -52,32 +53,52 @@ def read_blocks(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
 
 
 def _open_batches(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
+    """The file's rows as they are read, within bounds of memory. Raises `DataError`."""
     import pyarrow as pa
 
-    try:
-        if path.is_dir():
-            yield from read_folder_blocks(path)
-            return
-        with path.open("rb") as raw:
-            kind = format_of(raw)
-            if kind == "parquet":
-                yield from read_parquet_blocks(path)
-            elif kind == "arrow":
-                yield from read_arrow_blocks(path)
-            elif kind == "workbook":
-                yield from read_workbook_blocks(raw)
-            else:
-                with open_unpacked(raw) as stream:
-                    kind = format_of(stream)
-                    if kind == "json":
-                        yield from read_json_blocks(stream)
-                    elif kind == "csv":
-                        yield from read_csv_blocks(stream, tally)
-                    else:
-                        raise DataError(f"{FORMAT_NAMES[kind]} inside an archive: unpack it first")
-    except (*UNREADABLE_ERRORS, pa.ArrowException, UnicodeDecodeError, OverflowError, OSError) as error:
+    if path.exists() and not path.is_dir() and not path.is_file():  # opening a pipe would wait for its other end
+        raise DataError(f"{path.name} is neither a file nor a folder")
+    batches = _read_batches(path, tally)
+    while True:
         after = f" after {tally.rows:,} rows" if tally.rows else ""
-        raise DataError(f"{path.name} can't be read{after}: {error}") from error
+        try:
+            with limited_memory(limits.COMMAND_BYTES):
+                batch = next(batches, None)
+        except MemoryError as error:
+            reason = str(error) or "it asked for more"
+            limit = f"a block of it takes more than {limits.COMMAND_BYTES >> 20:,} MB of memory"
+            raise DataError(f"{path.name} can't be read{after}: {limit} ({reason})") from None
+        except (*UNREADABLE_ERRORS, pa.ArrowException, UnicodeDecodeError, OverflowError, OSError) as error:
+            raise DataError(f"{path.name} can't be read{after}: {error}") from error
+        if batch is None:
+            return
+        if batch.nbytes > limits.COMMAND_BLOCK_BYTES:
+            size = f"{batch.nbytes:,} bytes of text in {len(batch):,} rows"
+            raise DataError(f"{path.name} can't be read{after}: {size}")
+        yield batch
+
+
+def _read_batches(path: Path, tally: Tally) -> Iterator["pa.RecordBatch"]:
+    if path.is_dir():
+        yield from read_folder_blocks(path)
+        return
+    with path.open("rb") as raw:
+        kind = format_of(raw)
+        if kind == "parquet":
+            yield from read_parquet_blocks(path)
+        elif kind == "arrow":
+            yield from read_arrow_blocks(path)
+        elif kind == "workbook":
+            yield from read_workbook_blocks(raw)
+        else:
+            with open_unpacked(raw) as stream:
+                kind = format_of(stream)
+                if kind == "json":
+                    yield from read_json_blocks(stream)
+                elif kind == "csv":
+                    yield from read_csv_blocks(stream, tally)
+                else:
+                    raise DataError(f"{FORMAT_NAMES[kind]} inside an archive: unpack it first")
 
 
 def parse_block(

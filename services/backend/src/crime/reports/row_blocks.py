@@ -1,12 +1,17 @@
 """Read workbooks and JSON; every column becomes text, as in a CSV table."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice, zip_longest
 from typing import IO, TYPE_CHECKING, Any
 
+from crime.core import limits
 from crime.core.errors import DataError
 from crime.reports.arrow_blocks import BLOCK_ROWS
-from crime.reports.header import header_row
+from crime.reports.header import MAX_ROWS_BEFORE, header_row
 from crime.reports.parsing import locate_columns
 from crime.reports.schema import column_key
 from crime.reports.sources import FIELDS
@@ -16,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Records = Iterable[dict[str, Any]]
+BLOCK_BYTES = 16 << 20  # of JSON lines, in a block
+PART_BYTES = 1 << 20
+JSON_VALUE_BYTES = 80  # of memory, or so: a list or an object of one value
 UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -24,18 +32,47 @@ def read_workbook_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
 
     Raises `DataError` if no sheet is one, or several are.
     """
-    from python_calamine import CalamineError, CalamineWorkbook
+    arguments = [str(file.fileno()), str(MAX_ROWS_BEFORE + 1), str(limits.WORKBOOK_BYTES)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "crime.reports.workbook_rows", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[file.fileno()],
+    ) as reader:
+        try:
+            name, row, names = _table_sheet(_read(reader))
+            assert reader.stdin
+            pickle.dump((name, row + 1), reader.stdin)
+            reader.stdin.flush()
+            blocks = iter(partial(_read, reader, at_end=[]), [])
+            yield from _batches(names, chain.from_iterable(blocks))
+        finally:
+            reader.kill()
 
+
+def _read(reader: "subprocess.Popen[bytes]", at_end: Any = None) -> Any:
+    """What the reading process writes next, or `at_end`. Raises `DataError` for an error, also if it has died."""
+    assert reader.stdout
     try:
-        workbook = CalamineWorkbook.from_filelike(file)
-        sheets = {name: workbook.get_sheet_by_name(name).to_python() for name in workbook.sheet_names}
-    except CalamineError as error:
-        raise DataError(f"the workbook can't be read: {error}") from None
+        content = pickle.load(reader.stdout)
+    except (EOFError, pickle.UnpicklingError):
+        if at_end is None or reader.wait():
+            limit = f"it is damaged, or takes more than {limits.WORKBOOK_BYTES >> 20:,} MB of memory"
+            raise DataError(f"the workbook can't be read: {limit}. Save it as CSV") from None
+        return at_end
+    if isinstance(content, str):
+        raise DataError(f"the workbook can't be read: {content}")
+    return content
+
+
+def _table_sheet(heads: dict[str, list[list[str]]]) -> tuple[str, int, list[str]]:
+    """Of the first rows of each sheet: the name of the one that is a table, its header's row and its columns' names."""
     headers: dict[str, int] = {}
     problems: list[str] = []
-    for name, rows in sheets.items():
+    for name, rows in heads.items():
         try:
-            headers[name] = header_row([str(cell).strip() for cell in row] for row in rows)
+            headers[name] = header_row(rows)
         except DataError as error:
             problems.append(f"sheet {name!r}: {error}")
     if not headers:
@@ -43,8 +80,7 @@ def read_workbook_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
     if len(headers) > 1:
         raise DataError(f"several sheets are LAPD tables: {', '.join(map(repr, headers))}. Keep one")
     ((name, row),) = headers.items()
-    names = [str(cell).strip() for cell in sheets[name][row]]
-    yield from _batches(names, (cells for cells in sheets[name][row + 1 :] if any(cell != "" for cell in cells)))
+    return name, row, heads[name][row]
 
 
 def read_json_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
@@ -56,32 +92,62 @@ def read_json_blocks(file: IO[bytes]) -> Iterator["pa.RecordBatch"]:
 
     begin = len(UTF8_MARK) if file.read(len(UTF8_MARK)) == UTF8_MARK else 0
     file.seek(begin)
-    filled = islice((line.lstrip() for line in file if line.strip()), 2)
+    filled = islice((line.lstrip() for line in _lines(file) if line.strip()), 2)
     is_lines = [line[:1] for line in filled] == [b"{", b"{"]
     file.seek(begin)
     try:
         if is_lines:
-            names = list(dict.fromkeys(chain.from_iterable(_json_lines(file))))  # of all lines: keys may come late
+            names = _names(_json_lines(file))
             file.seek(begin)
             records: Records = _json_lines(file)
         else:
-            records = _records_of(from_json(file.read()))
-            names = list(dict.fromkeys(chain.from_iterable(records)))
+            records = _records_of(from_json(_read_document(file)))
+            names = _names(records)
         locate_columns(names)
-        yield from _batches(names, ([record.get(name) for name in names] for record in records))
+        position = file.tell if is_lines else lambda: 0
+        yield from _batches(names, ([record.get(name) for name in names] for record in records), position)
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise DataError(f"not a JSON table: {error}") from None
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines; of those that are longer than `JSON_LINE_BYTES`, pieces."""
+    return iter(partial(file.readline, limits.JSON_LINE_BYTES + 1), b"")
 
 
 def _json_lines(file: IO[bytes]) -> Iterator[dict[str, Any]]:
     from pydantic_core import from_json
 
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(_lines(file), 1):
+        if len(line) > limits.JSON_LINE_BYTES:
+            raise DataError(f"line {number}: more than {limits.JSON_LINE_BYTES:,} bytes")
         if line.strip():
             record = from_json(line)
             if not isinstance(record, dict):
                 raise DataError(f"line {number}: expected a report: an object with LAPD's column names")
             yield record
+
+
+def _names(records: Records) -> list[str]:
+    """The names of all records, since some may come late. Raises `DataError` if they are too many."""
+    names: dict[str, None] = {}
+    for record in records:
+        names.update(dict.fromkeys(record))
+        if len(names) > limits.COLUMNS:
+            raise DataError(f"the table has more than {limits.COLUMNS:,} columns")
+    return list(names)
+
+
+def _read_document(file: IO[bytes]) -> bytes:
+    """A document that is parsed as a whole, of which each value takes far more memory than text. Raises `DataError`."""
+    parts, memory = [], 0
+    for part in iter(partial(file.read, PART_BYTES), b""):
+        is_wide = not part.isascii() or b"\\u" in part  # such a character takes four bytes, and so do those around it
+        memory += len(part) * (5 if is_wide else 2) + JSON_VALUE_BYTES * sum(map(part.count, (b",", b"[", b"{")))
+        if memory > limits.COMMAND_BYTES:
+            raise DataError("so large a JSON document takes too much memory: write it as lines, a report each")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _records_of(content: Any) -> list[dict[str, Any]]:
@@ -120,14 +186,30 @@ def _named(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[dict[str
     return [dict(zip(names, row, strict=False)) for row in rows]
 
 
-def _batches(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator["pa.RecordBatch"]:
-    """Put rows into batches of text columns. Of columns with the same name only the first is kept."""
+def _batches(
+    names: Sequence[str], rows: Iterable[Sequence[Any]], position: Callable[[], int] = lambda: 0
+) -> Iterator["pa.RecordBatch"]:
+    """Put rows into batches of text columns. Of columns with the same name only the first is kept.
+
+    `position`: how many bytes of the file were read.
+    """
     import pyarrow as pa
 
     positions = {column_key(name): position for position, name in reversed(list(enumerate(names)))}
     chosen = sorted(positions.values())
-    iterator = iter(rows)
-    while block := list(islice(iterator, BLOCK_ROWS)):
-        columns = [[typed_text(row[position]) if position < len(row) else None for row in block] for position in chosen]
+    for block in _row_blocks(rows, position):
+        columns = [[typed_text(row[place]) if place < len(row) else None for row in block] for place in chosen]
         arrays = [pa.array(column, pa.string()).cast(pa.binary()) for column in columns]
-        yield pa.RecordBatch.from_arrays(arrays, [names[position] for position in chosen])
+        yield pa.RecordBatch.from_arrays(arrays, [names[place] for place in chosen])
+
+
+def _row_blocks(rows: Iterable[Sequence[Any]], position: Callable[[], int]) -> Iterator[list[Sequence[Any]]]:
+    block: list[Sequence[Any]] = []
+    start = position()
+    for row in rows:
+        block.append(row)
+        if len(block) == BLOCK_ROWS or position() - start > BLOCK_BYTES:
+            yield block
+            block, start = [], position()
+    if block:
+        yield block

@@ -59,7 +59,7 @@ def column_names(stream: ArrowStream) -> list[str]:
     from nanoarrow._utils import NanoarrowException
 
     try:
-        return [field.name for field in stream.arrays.schema.fields]
+        return [field.name or "" for field in stream.arrays.schema.fields]
     except (NanoarrowException, UnicodeDecodeError) as error:
         raise stream.data_error(error) from None
 

@@ -13,7 +13,11 @@ from crime.core.errors import DataError
 
 CONTINUATION = b"\xff\xff\xff\xff"
 PREFIX_BYTES = 8  # it, and the length of the metadata
-TIMESTAMP, UNION = 10, 14  # `Type` of Schema.fbs
+# `Type` of Schema.fbs: how many buffers a column of each has, without those of its parts. Unions, views and
+# run-end-encoded columns are not read.
+BUFFERS = {1: 0, 2: 2, 3: 2, 4: 3, 5: 3, 6: 2, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 1, 15: 2, 16: 1, 17: 2}
+BUFFERS |= {18: 2, 19: 3, 20: 3, 21: 2}
+INTEGER, TIMESTAMP, STRUCT, LIST_TYPES = 2, 10, 13, (12, 16, 17, 21)
 SCHEMA, DICTIONARY_BATCH, RECORD_BATCH = 1, 2, 3  # `MessageHeader` of Arrow's Message.fbs
 PREFIX, METADATA, BODY, END = "prefix", "metadata", "body", "end"  # what is read next
 NOT_COMPRESSED = -1  # the length before a buffer that is as it is, in a compressed batch
@@ -56,6 +60,9 @@ class _Table:
         start, count = self.vector(slot, 16)
         return list(struct.iter_unpack("<qq", self.data[start : start + 16 * count]))
 
+    def has(self, slot: int) -> bool:
+        return self._field(slot) is not None
+
     def _field(self, slot: int) -> int | None:
         offsets = self.position - _number(self.data, "i", self.position)
         place = 4 + 2 * slot
@@ -82,6 +89,7 @@ class CheckedStream:
         self._next = PREFIX
         self._length = PREFIX_BYTES  # of what is read next
         self._buffers: list[tuple[int, int]] = []  # of the body to come, if it is compressed: offset and length
+        self._schema: _SchemaCheck | None = None
         self._dictionaries: dict[int, int] = {}  # bytes that are held, by id
         self.error: DataError | None = None
 
@@ -126,24 +134,27 @@ class CheckedStream:
             raise DataError("the Arrow stream is damaged: a message has no header")
         _check_bytes(length)
         self._next, self._length = BODY, length
-        if kind == SCHEMA:
-            _check_schema(header)
+        schema, number = self._schema, header.number(0, "q") if kind == DICTIONARY_BATCH else 0
+        if kind == SCHEMA and schema is None:
+            self._schema = _SchemaCheck(header)
             self._next, self._length = PREFIX, PREFIX_BYTES
-        elif kind == RECORD_BATCH:
-            self._check_batch(header, length, limits.ARROW_BATCH_ROWS)
-        elif kind == DICTIONARY_BATCH and (batch := header.table(1)):
-            self._check_batch(batch, length, limits.ARROW_VALUES)
-            number, is_delta = header.number(0, "q"), header.number(2, "B")
+        elif kind == RECORD_BATCH and schema:
+            self._check_batch(header, schema.batch, length, limits.ARROW_BATCH_ROWS)
+        elif kind == DICTIONARY_BATCH and schema and number in schema.dictionaries and (batch := header.table(1)):
+            self._check_batch(batch, schema.dictionaries[number], length, limits.ARROW_VALUES)
+            is_delta = header.number(2, "B")
             self._dictionaries[number] = length + (self._dictionaries.get(number, 0) if is_delta else 0)
             _check_bytes(sum(self._dictionaries.values()))
         else:
             raise DataError("the Arrow stream holds something else than record batches")
 
-    def _check_batch(self, batch: _Table, body_length: int, max_rows: int) -> None:
-        rows, buffers = batch.number(0, "q"), batch.pairs(2)
+    def _check_batch(self, batch: _Table, size: "_Size", body_length: int, max_rows: int) -> None:
+        rows, nodes, buffers = batch.number(0, "q"), batch.pairs(1), batch.pairs(2)
+        if (len(nodes), len(buffers)) != (size.nodes, size.buffers):
+            raise DataError("the Arrow stream is damaged: a record batch does not have the columns of the schema")
         if not 0 <= rows <= max_rows:
             raise DataError(f"{rows:,} rows in one record batch: at most {max_rows:,}")
-        for values, _ in batch.pairs(1):
+        for values, _ in nodes:
             if not 0 <= values <= limits.ARROW_VALUES:
                 raise DataError(f"{values:,} values in one column of a record batch: at most {limits.ARROW_VALUES:,}")
         for offset, length in buffers:
@@ -158,29 +169,63 @@ def _check_bytes(length: int) -> None:
         raise DataError(f"{length:,} bytes in one record batch: at most {limits.ARROW_BATCH_BYTES:,}")
 
 
-def _check_schema(schema: _Table) -> None:
-    """Fields may share what is below them: a small flatbuffer can have any number of them, as deep as it likes."""
-    text_bytes = _text_bytes(schema, 2, 0)
-    level, depth, fields = [schema], 0, 0
-    while level:
-        slot = 5 if depth else 1  # of the fields of a field, or of a schema
-        depth, fields = depth + 1, fields + sum(table.vector(slot, 4)[1] for table in level)
-        if depth > limits.ARROW_DEPTH or fields > 2 * limits.COLUMNS:
+class _SchemaCheck:
+    """What a schema has: `fields`, bytes of text, and the nodes and buffers of its batches and, by id, dictionaries.
+
+    Fields may share what is below them: a small flatbuffer can have any number of them, as deep as it likes.
+    """
+
+    def __init__(self, schema: _Table):
+        self.fields = self.text_bytes = 0
+        self.dictionaries: dict[int, _Size] = {}
+        self._count_texts(schema, 2)
+        self.batch = self._sizes(schema, 1, depth=1)
+
+    def _sizes(self, table: _Table, slot: int, depth: int) -> "_Size":
+        """The nodes and buffers of all fields below a schema or field together."""
+        self.fields += table.vector(slot, 4)[1]
+        if depth > limits.ARROW_DEPTH or self.fields > 2 * limits.COLUMNS:
             raise DataError(f"the Arrow stream has more than {limits.COLUMNS:,} columns, or nested ones too deep")
-        level = [field for table in level for field in table.tables(slot)]
-        for field in level:
-            text_bytes = _text_bytes(field, 6, text_bytes + field.vector(0, 1)[1])
-            if field.number(2, "B") in (TIMESTAMP, UNION) and (kind := field.table(3)):
-                text_bytes += kind.vector(1, 1)[1]  # the time zone, or the types' numbers
+        sizes = [self._size(field, depth) for field in table.tables(slot)]
+        return _Size(sum(size.nodes for size in sizes), sum(size.buffers for size in sizes))
+
+    def _size(self, field: _Table, depth: int) -> "_Size":
+        self.text_bytes += field.vector(0, 1)[1]
+        self._count_texts(field, 6)
+        kind, details, children = field.number(2, "B"), field.table(3), field.vector(5, 4)[1]
+        if kind not in BUFFERS or details is None:
+            raise DataError("the Arrow stream has a column of a type that is not read here, such as a view or union")
+        if kind != STRUCT and children != (kind in LIST_TYPES):
+            raise DataError("the Arrow stream is damaged: a column has parts that its type does not have")
+        if kind == TIMESTAMP:
+            self.text_bytes += details.vector(1, 1)[1]  # the time zone
+        dictionaries = len(self.dictionaries)
+        below = self._sizes(field, 5, depth + 1)
+        size = _Size(1 + below.nodes, BUFFERS[kind] + below.buffers)
+        encoding = field.table(4)
+        if encoding is None:
+            return size
+        number = encoding.number(0, "q")
+        if number in self.dictionaries or len(self.dictionaries) > dictionaries or not encoding.has(1):
+            raise DataError("the Arrow stream has a dictionary of two columns, within another or without indices")
+        self.dictionaries[number] = size
+        return _Size(1, BUFFERS[INTEGER])
+
+    def _count_texts(self, table: _Table, slot: int) -> None:
+        """Count the keys and values of a field's or schema's own metadata."""
+        self.text_bytes += 4 * table.vector(slot, 4)[1]
+        _check_metadata_bytes(self.text_bytes)
+        for pair in table.tables(slot):
+            if not (pair.has(0) and pair.has(1)):
+                raise DataError("the Arrow stream is damaged: its metadata lack a key or value")
+            self.text_bytes += pair.vector(0, 1)[1] + pair.vector(1, 1)[1]
+        _check_metadata_bytes(self.text_bytes)
 
 
-def _text_bytes(table: _Table, slot: int, so_far: int) -> int:
-    """`so_far` and the length of all keys and values of a field's or schema's own metadata."""
-    _check_metadata_bytes(so_far + 4 * table.vector(slot, 4)[1])
-    pairs = table.tables(slot)
-    total = so_far + 4 * len(pairs) + sum(pair.vector(0, 1)[1] + pair.vector(1, 1)[1] for pair in pairs)
-    _check_metadata_bytes(total)
-    return total
+@dataclass(frozen=True)
+class _Size:
+    nodes: int
+    buffers: int
 
 
 def _check_metadata_bytes(length: int) -> None:
