@@ -82,3 +82,23 @@ def test_a_stream_without_a_row_is_refused(score: ScoreBlock) -> None:
     empty = pa.table({name: pa.array([], pa.string()) for name in ("DATE OCC", "TIME OCC", "AREA")})
     with pytest.raises(DataError, match="the Arrow stream has no rows"):
         answer(stream(empty), score)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pa.array([[[1]]] * 2), pa.array([{"a": 1}] * 2), pa.DictionaryArray.from_arrays(pa.array([0, 0]), pa.array([["0344"]]))],
+    ids=["list of lists", "struct", "dictionary of lists"],
+)
+def test_a_nested_column_is_refused_where_it_is_read(column: pa.Array, score: ScoreBlock) -> None:
+    table = pa.table(COLUMNS).slice(0, 2)
+    assert len(answer(stream(table.append_column("geometry", column)), score)) == 2
+    with pytest.raises(DataError, match=r"column 5 of the Arrow stream can't be read"):
+        answer(stream(table.set_column(4, "Premis Cd", column)), score)
+
+
+def test_a_long_value_of_a_dictionary_is_one_text(score: ScoreBlock) -> None:
+    """Were it a text for each row, this would take 100 GB."""
+    value, rows = "x" * 1_000_000, 100_000
+    premises = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+    columns = {"DATE OCC": ["01/02/2020"] * rows, "TIME OCC": [1200] * rows, "AREA": [3] * rows, "Premis Cd": premises}
+    assert answer(stream(pa.table(columns), rows), score)["error"].null_count == 0

@@ -277,11 +277,12 @@ def _reject_rows(block: _Block, cell_errors: dict[int, CellError], encoded: Enco
     cells, index = encoded
     if not cell_errors:
         return
+    texts = {position: _text(cells[position]) for position in cell_errors}  # not for each row: a text may be long
     for row in np.flatnonzero(np.isin(index, list(cell_errors))).tolist():
         if block.errors[row] is None:
-            error, cell = cell_errors[index[row]], cells[index[row]]
+            error = cell_errors[index[row]]
             block.errors[row] = error
-            block.tally.reject(str(error), block.first_row + int(block.rows[row]), _text(cell))
+            block.tally.reject(str(error), block.first_row + int(block.rows[row]), texts[index[row]])
 
 
 def _named_codes(block: _Block, key: str, codes: EncodedColumn | None, names: EncodedColumn | None) -> np.ndarray:
