@@ -23,6 +23,7 @@ UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
 ZIP_DIRECTORY_BYTES = MIB  # a zip's list of files, about 60 bytes each
 LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole
 LIST_BYTES_PER_REPORT, LIST_VALUES_PER_REPORT = 1024, 48  # on average
+LIST_MEMORY_PER_REPORT = 4608  # once parsed, on average, as `serving.bodies` estimates it
 
 # How many at once
 CONNECTIONS = 1_000  # of a process; of more, the client that has kept its connection waiting longest loses it

@@ -1,5 +1,6 @@
 """Request bodies, read within the server's limits, and JSON parsed and written faster than FastAPI does."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import IO, Any, TypeVar
@@ -10,13 +11,16 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 
+from crime.core import limits
 from crime.serving.dependencies import settings_of
 from crime.serving.errors import MAX_PROBLEMS, json_problem
 from crime.serving.spool import TABLE_BODY, SpoolFile
 
-# Limits per report, on average, of a body that is parsed as a whole: its objects take many times the body's size.
-BYTES_PER_REPORT, VALUES_PER_REPORT = 1024, 48
 ROWS_PER_BLOCK = 1_000  # of a JSON list that is written
+# Bytes of memory for a value that ends with it, or for what begins with it, once parsed: measured, and rounded up
+MEMORY_PER_MARK = {b",": 100, b"\n": 100, b"[": 160, b"{": 500}
+# a character of which one makes each character of a text take four bytes
+_wide_character = re.compile(rb"[\xf0-\xff]|\\u[dD][89abAB]").search
 Parsed = TypeVar("Parsed")
 
 
@@ -34,12 +38,17 @@ def table_body(request: Request) -> IO[bytes]:
 def read_list_body(file: IO[bytes], request: Request) -> bytes:
     """A body that is parsed as a whole. Raises 413 if it is too large, before any object is created."""
     reports = settings_of(request).max_batch
-    max_bytes, max_values = reports * BYTES_PER_REPORT, reports * VALUES_PER_REPORT
+    max_bytes, max_values = reports * limits.LIST_BYTES_PER_REPORT, reports * limits.LIST_VALUES_PER_REPORT
     body = file.read(max_bytes + 1)
     if len(body) > max_bytes:
         raise HTTPException(413, f"more than {max_bytes:,} bytes in one list: send a CSV table or Arrow stream")
     if body.count(b",") + body.count(b"\n") > max_values:
         raise HTTPException(413, f"more than {max_values:,} values in one list: send a CSV table or Arrow stream")
+    max_memory = reports * limits.LIST_MEMORY_PER_REPORT
+    memory = len(body) * (4 if _wide_character(body) else 1)
+    memory += sum(size * body.count(mark) for mark, size in MEMORY_PER_MARK.items())
+    if memory > max_memory:
+        raise HTTPException(413, f"more than {max_memory:,} bytes of memory for one list: send a CSV table or fewer rows")
     return body
 
 

@@ -5,7 +5,11 @@ import io
 from itertools import chain, islice
 from typing import Annotated, Any
 
+<<<<<<< HEAD
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, WithJsonSchema, model_validator
+=======
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema, model_validator
+>>>>>>> 6607ca5 (JSON lists are bounded by what they take in memory once parsed; every refusal has a French text)
 
 from crime.core.errors import DataError
 from crime.reports.header import csv_header
@@ -90,7 +94,7 @@ class Split(BaseModel):
     """A table as pandas' `orient="split"` writes it. `data`: a list for each report, of as many cells as `columns`."""
 
     columns: Annotated[list[str], WithJsonSchema(SPLIT_COLUMNS_SCHEMA)]
-    data: Annotated[list[list[Any]], Field(min_length=1)]
+    data: Annotated[list[list[Any]], Field(min_length=1), FailFast()]  # not an error for each of a million rows
 
 
 def _say_one_form(schema: dict[str, Any]) -> None:

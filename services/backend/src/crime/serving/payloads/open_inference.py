@@ -4,7 +4,7 @@ from base64 import b64decode
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, FailFast, Field, WithJsonSchema
 from pydantic_core import from_json
 
 from crime.classifier.scoring import ANSWER_COLUMNS, PROBABILITY_DECIMALS, ScoredReports
@@ -93,8 +93,8 @@ class Inference(BaseModel):
     """
 
     id: str | None = None
-    inputs: Annotated[list[Tensor], Field(min_length=1), WithJsonSchema(INPUTS_SCHEMA)]
-    outputs: list[Wanted] | None = None
+    inputs: Annotated[list[Tensor], Field(min_length=1), FailFast(), WithJsonSchema(INPUTS_SCHEMA)]
+    outputs: list[Wanted] | None = Field(None, max_length=100)
     parameters: dict[str, Any] | None = None
 
 
