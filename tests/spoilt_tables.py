@@ -35,10 +35,10 @@ def parquet_file() -> bytes:
     return file.getvalue()
 
 
-def zip_file(table: bytes, name: str = "reports.csv") -> bytes:
+def zip_file(table: bytes, name: str = "reports.csv", method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip with the table as its one file."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", method) as archive:
         archive.writestr(name, table)
     return file.getvalue()
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import re
 import resource
 import shutil
@@ -10,12 +11,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
+import openpyxl
 import pyarrow as pa
 import pytest
 from bundle_mutations import fit_sizes
@@ -24,9 +27,11 @@ from crime.core.model_names import CHALLENGER_MODEL
 from harness import Backend, Store, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import feather, parquet
 from reports import SMALLEST_REPORT
-from spoilt_tables import HEAD, KINDS, TABLE, spoilt, zip_file
+from spoilt_tables import HEAD, KINDS, LINE, TABLE, spoilt, zip_file
 
+ARROW = "application/vnd.apache.arrow.stream"
 MEMORY_LIMIT = 3 << 30  # bytes of address space for one command, most of it libraries
 TIMEOUT = 10  # seconds
 
@@ -35,7 +40,7 @@ def test_any_bytes_are_answered(backend: Backend) -> None:
     stream = io.BytesIO()
     with pa.ipc.new_stream(stream, (table := pa.table({"DATE OCC": ["2023-01-15"], "AREA": [1]})).schema) as writer:
         writer.write_table(table)
-    kinds = {"text/csv": TABLE, "application/vnd.apache.arrow.stream": stream.getvalue()}
+    kinds = {"text/csv": TABLE, ARROW: stream.getvalue()}
     kinds["application/json"] = json.dumps([SMALLEST_REPORT] * 3).encode()
 
     @settings(max_examples=400, deadline=TIMEOUT * 1000, suppress_health_check=[HealthCheck.too_slow])
@@ -81,6 +86,65 @@ def hostile_files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
     yield "NULs", write("nul.csv", b"\0" * 10_000), "the file is binary"
     yield "an open quote to the end", write("quote.csv", TABLE + b'"' + b"a,b\n" * (30 << 18)), "can't be read"
     yield "a header of a million columns", write("wide.csv", b"a," * 1_000_000 + b"\n1"), "not an LAPD table"
+    yield "a header of ten thousand columns", write("columns.csv", HEAD.encode()[:-1] + b",x" * 10_000), "1,000 columns"
+    os.mkfifo(tmp_path / "pipe.csv")
+    yield "a pipe", tmp_path / "pipe.csv", "neither a file nor a folder"
+    yield "a device", Path("/dev/zero"), "neither a file nor a folder"
+    yield "LZMA in a zip", write("lzma.zip", zip_file(TABLE, method=zipfile.ZIP_LZMA)), "expected deflate"
+    yield from hostile_columns(tmp_path)
+    yield from hostile_documents(tmp_path)
+
+
+def hostile_columns(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
+    """Parquet and Feather of a few kilobytes that hold 100 GB."""
+    rows = 100_000
+    long_text = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * (1 << 20)]))
+    columns = {"DATE OCC": ["01/15/2023"] * rows, "TIME OCC": ["1200"] * rows, "AREA": ["1"] * rows}
+    table = pa.table(columns | {"Mocodes": long_text})
+    for name, options in {"dictionary": {"store_schema": False}, "schema": {}}.items():
+        path = tmp_path / f"{name}.parquet"
+        parquet.write_table(table, path, compression="zstd", **options)
+        yield f"a Parquet {name} of a long text", path, "memory"
+    path = tmp_path / "delta.parquet"
+    short = pa.table(
+        {name: column[:2_000] for name, column in columns.items()} | {"Mocodes": ["x" * (1 << 20)] * 2_000}
+    )
+    parquet.write_table(short, path, use_dictionary=False, column_encoding={"Mocodes": "DELTA_BYTE_ARRAY"})
+    yield "a Parquet file whose texts repeat the one before", path, "memory"
+    path = tmp_path / "wide.parquet"
+    parquet.write_table(pa.table({f"c{number}": [1] for number in range(5_000)}), path)
+    yield "a Parquet file of 5,000 columns", path, "5,000 columns: at most 1,000"
+    path = tmp_path / "long.feather"
+    feather.write_feather(table, path, compression="zstd", chunksize=rows)
+    yield "a Feather dictionary of a long text", path, "memory"
+
+
+def hostile_documents(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
+    """Workbooks and JSON that take gigabytes once they are read."""
+    workbook = openpyxl.Workbook()
+    assert workbook.active
+    workbook.active.append(HEAD.strip().split(","))
+    workbook.active["XFD1048576"] = "x"
+    workbook.save(tmp_path / "far.xlsx")
+    yield "a workbook with a cell in its last corner", tmp_path / "far.xlsx", "memory"
+    with (
+        zipfile.ZipFile(tmp_path / "far.xlsx") as plain,
+        zipfile.ZipFile(tmp_path / "long.xlsx", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
+    ):
+        for name in plain.namelist():
+            before, end, after = plain.read(name).partition(b"</sheetData>")
+            with packed.open(name, "w", force_zip64=True) as member:
+                member.write(before)
+                for _ in range(3_000 if end else 0):
+                    member.write(b'<row><c t="inlineStr"><is><t>' + b"y" * (1 << 20) + b"</t></is></c></row>")
+                member.write(end + after)
+    yield "a workbook that unpacks to 3 GB", tmp_path / "long.xlsx", "memory"
+    _write_bomb(tmp_path / "lists.json", b"[", (b"[" * 150 + b"]" * 150 + b",") * 3_000, 200)
+    yield "JSON of a hundred million lists", tmp_path / "lists.json", "write it as lines"
+    _write_bomb(tmp_path / "text.json", b'[{"AREA":"', b"x" * (1 << 20), 3_000)
+    yield "JSON with a text of 3 GB", tmp_path / "text.json", "write it as lines"
+    _write_bomb(tmp_path / "line.json", b'{"AREA":1}\n{"AREA":"', b"x" * (1 << 20), 3_000)
+    yield "a JSON line of 3 GB", tmp_path / "line.json", "line 2: more than 1,048,576 bytes"
 
 
 def test_hostile_files_end_in_a_clear_error_within_bounds(tmp_path: Path) -> None:
@@ -99,6 +163,80 @@ def test_hostile_files_end_in_a_clear_error_within_bounds(tmp_path: Path) -> Non
         assert "Traceback" not in done.stderr, what
 
 
+def test_a_full_disk_is_one_line_and_nothing_is_left(backend: Backend, tmp_path: Path) -> None:
+    disk, table = tmp_path / "disk", tmp_path / "table.csv"
+    disk.mkdir()
+    table.write_bytes(HEAD.encode() + LINE.encode() * 100_000)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("no small disk can be mounted")
+    try:
+        for ending in ("csv", "parquet", "ndjson"):
+            (disk / "filled").write_bytes(b"x" * 900_000)
+            commands = ["predict", "--data", str(table), "--output", str(disk / f"out.{ending}")]
+            done = subprocess.run(
+                [sys.executable, "-m", "crime.cli", *commands],
+                capture_output=True,
+                text=True,
+                env=os.environ,
+                check=False,
+            )
+            assert done.returncode == 1, done.stderr
+            assert "error:" in done.stderr
+            assert "No space left" in done.stderr
+            assert "Traceback" not in done.stderr
+            assert [path.name for path in disk.iterdir()] == ["filled"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def hostile_tables() -> Iterator[tuple[str, str, bytes, str]]:
+    """Name, media type, body and what the answer must say: tables that are small until they are read."""
+    pack = zlib.compressobj(9, wbits=31)
+    long_row = b"1," * 400_000 + b"\n"
+    rows = [pack.compress(long_row) for _ in range(600)]
+    table = pack.compress(TABLE) + b"".join(rows) + pack.flush()
+    yield "600 rows of 400,000 cells", "text/csv", table, "a row of more than 262,144 characters"
+    cells = gzip.compress(TABLE + (b"1," * 100_000 + b"\n") * 2_000)
+    yield "2,000 rows of 100,000 cells", "text/csv", cells, "expected 6 cells, found 100001"
+    lines = gzip.compress(TABLE + b'"' + b"a,\n" * 1_000 + b'"\n' + b'"' + b"a,\n" * 20_000_000, 1)
+    yield "a quote that is never closed", "text/csv", lines, "the table ends here: a row of more than"
+    short = gzip.compress(TABLE + b"a\n" * 5_000_000, 1)
+    yield "five million rows of one cell", "text/csv", short, "expected 6 cells, found 1"
+    many = gzip.compress(TABLE + b"\n" * (1 << 30), 1)
+    yield "a gigabyte of empty lines", "text/csv", many, "the table ends here: the archive unpacks to more than"
+    for method in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        packed = zip_file(TABLE, method=method)
+        yield f"method {method} in a zip", "text/csv", packed, "expected deflate, as most programs write it"
+    damaged = bytearray(zip_file(TABLE))
+    damaged[60:70] = b"x" * 10
+    yield "a damaged zip", "text/csv", bytes(damaged), ""
+    arrow = io.BytesIO()
+    schema = pa.schema([(name, pa.null()) for name in ("DATE OCC", "TIME OCC", "AREA")])
+    with pa.ipc.new_stream(arrow, schema) as writer:
+        writer.write_batch(pa.record_batch([pa.nulls((1 << 31) - 1)] * 3, schema=schema))
+    yield "two thousand million values without bytes", ARROW, arrow.getvalue(), "rows in one record batch: at most"
+    arrow, text = io.BytesIO(), pa.table({"DATE OCC": ["x" * (2_000 << 20)], "TIME OCC": [1], "AREA": [1]})
+    with pa.ipc.new_stream(arrow, text.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(text)
+    yield "a buffer of 2 GB", ARROW, arrow.getvalue(), "bytes in one record batch: at most"
+
+
+def test_hostile_tables_take_little_memory(backend: Backend) -> None:
+    for what, kind, body, told in hostile_tables():
+        before = _reset_peak_memory(backend)
+        found = False
+        with httpx.stream("POST", f"{backend.url}/predict/batch", content=body, headers={"Content-Type": kind},
+                          timeout=200) as answer:  # fmt: skip
+            assert answer.status_code in (200, 422), what
+            rest = ""
+            for piece in answer.iter_text():
+                rest = rest[-200:] + piece
+                found = found or told in rest
+        assert found, (what, rest[-300:])
+        assert _peak_memory(backend) - before < 100 << 10, (what, (_peak_memory(backend) - before) >> 10)
+    assert httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
+
+
 BODIES: dict[str, tuple[str, bytes]] = {
     "deep JSON": ("/predict", b"[" * 500_000),
     "deep JSON in a list": ("/predict/batch", b"[" + b'{"a":' * 500_000),
@@ -108,6 +246,13 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "a report of 2 MB": ("/predict", json.dumps(SMALLEST_REPORT | {"Mocodes": "0344 " * 400_000}).encode()),
     "numbers beyond any": ("/predict", json.dumps(SMALLEST_REPORT | {"AREA": 1}).replace("1430", "1" * 5000).encode()),
     "not a number": ("/predict", b'{"DATE OCC":"01/15/2023","TIME OCC":NaN,"AREA":Infinity}'),
+    "nested lists": ("/predict/batch", b"[" + (b"[" * 150 + b"]" * 150 + b",") * 150_000 + b"0]"),
+    "nested lists for MLflow": ("/invocations", b'{"inputs":[' + (b"[" * 150 + b"]" * 150 + b",") * 150_000 + b"0]}"),
+    "a million rows that are none": (
+        "/invocations",
+        b'{"dataframe_split":{"columns":["a"],"data":[' + b"0," * 1_500_000 + b"0]}}",
+    ),
+    "a million tensors that are none": ("/v2/models/crime-category/infer", b'{"inputs":[' + b"0," * 1_500_000 + b"0]}"),
     "ten million lines": ("/invocations", b"\n" * 10_000_000),
 }
 
@@ -116,10 +261,12 @@ BODIES: dict[str, tuple[str, bytes]] = {
 def test_hostile_bodies_are_refused_within_bounds(what: str, backend: Backend) -> None:
     path, body = BODIES[what]
     before = _reset_peak_memory(backend)
-    kind = "text/csv" if path == "/invocations" else "application/json"
+    kind = "text/csv" if body[:1] == b"\n" else "application/json"
     answer = httpx.post(f"{backend.url}{path}", content=body, headers={"Content-Type": kind}, timeout=TIMEOUT)
     assert answer.status_code in (413, 422), answer.text[:300]
-    assert answer.json().get("message" if path == "/invocations" else "detail")
+    assert answer.json().get(
+        {"/invocations": "message", "/v2/models/crime-category/infer": "error"}.get(path, "detail")
+    )
     assert _peak_memory(backend) - before < 300 << 10
     assert httpx.post(f"{backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
 

@@ -42,3 +42,35 @@ def test_damage_is_one_of_the_errors_that_readers_expect() -> None:
     for content in (packed[:-5], packed[:20] + b"x" * 30, packed[:12] + b"x" + packed[13:], zipped(a_csv=TABLE)[:-5]):
         with pytest.raises((*UNREADABLE_ERRORS, DataError)):
             unpack(content)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_only_deflate_is_unpacked_from_a_zip(method: int) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a.csv", TABLE)
+    with pytest.raises(DataError, match=f"packed with {zipfile.compressor_names[method]}: expected deflate"):
+        unpack(file.getvalue())
+
+
+@pytest.mark.parametrize("content", [gzip.compress(TABLE) * 3, zipped(a_csv=TABLE * 3)], ids=["members", "zip"])
+def test_what_an_archive_unpacks_to_is_bounded(content: bytes) -> None:
+    size = 3 * len(TABLE)
+    with open_unpacked(io.BytesIO(content), size) as stream:
+        assert len(stream.read()) == size
+        stream.seek(0)
+        assert stream.readline() == b"AREA\n"
+    with (
+        open_unpacked(io.BytesIO(content), size - 1) as stream,
+        pytest.raises(DataError, match="the archive unpacks to more than"),
+    ):
+        stream.read()
+
+
+def test_a_zip_of_very_many_files_is_refused_before_they_are_listed() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(30_000):
+            archive.writestr(str(number), b"")
+    with pytest.raises(DataError, match="the zip holds too many files"):
+        unpack(file.getvalue())

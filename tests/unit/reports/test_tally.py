@@ -34,3 +34,20 @@ def test_the_file_of_rejects_is_written_anew_then_appended_to(tmp_path: Path) ->
 
 def test_without_a_file_rejected_rows_are_only_counted() -> None:
     Tally().write_rejected(["AREA"], [["AREA is blank", ""]])
+
+
+def test_a_table_of_nothing_but_bad_rows_takes_no_memory_for_each() -> None:
+    tally = Tally()
+    for number in range(30_000):
+        tally.reject_misshapen(f"expected 4 cells, found {number}", number + 1, "")
+    assert tally.misshapen_rows == tally.rejected.total() == 30_000
+    assert len(tally.misshapen) <= 10_000
+    assert len(tally.rejected) <= 1_001
+    tally.reject("another", 1, "")
+    assert tally.rejected["another reason"] > 20_000
+
+
+def test_rejected_rows_hold_no_formula(tmp_path: Path) -> None:
+    tally = Tally(tmp_path / "rejects.csv")
+    tally.write_rejected(["a"], [["bad", "=1+1"]])
+    assert (tmp_path / "rejects.csv").read_text().splitlines()[1] == "bad,'=1+1"

@@ -86,7 +86,11 @@ def test_a_stream_without_a_row_is_refused(score: ScoreBlock) -> None:
 
 @pytest.mark.parametrize(
     "column",
-    [pa.array([[[1]]] * 2), pa.array([{"a": 1}] * 2), pa.DictionaryArray.from_arrays(pa.array([0, 0]), pa.array([["0344"]]))],
+    [
+        pa.array([[[1]]] * 2),
+        pa.array([{"a": 1}] * 2),
+        pa.DictionaryArray.from_arrays(pa.array([0, 0]), pa.array([["0344"]])),
+    ],
     ids=["list of lists", "struct", "dictionary of lists"],
 )
 def test_a_nested_column_is_refused_where_it_is_read(column: pa.Array, score: ScoreBlock) -> None:

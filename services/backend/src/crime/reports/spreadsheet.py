@@ -27,8 +27,7 @@ _formula, _number = re.compile(FORMULA).match, re.compile(NUMBER).fullmatch
 def escape_formulas(cells: Iterable[str]) -> list[str]:
     """A row's cells; an apostrophe is put before each formula."""
     return [
-        f"'{cell}" if cell[:1] in _FIRST_CHARACTERS and _formula(cell) and not _number(cell) else cell
-        for cell in cells
+        f"'{cell}" if cell[:1] in _FIRST_CHARACTERS and _formula(cell) and not _number(cell) else cell for cell in cells
     ]
 
 

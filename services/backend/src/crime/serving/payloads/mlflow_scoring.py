@@ -5,11 +5,16 @@ import io
 from itertools import chain, islice
 from typing import Annotated, Any
 
-<<<<<<< HEAD
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, WithJsonSchema, model_validator
-=======
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema, model_validator
->>>>>>> 6607ca5 (JSON lists are bounded by what they take in memory once parsed; every refusal has a French text)
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    SkipValidation,
+    WithJsonSchema,
+    model_validator,
+)
 
 from crime.core.errors import DataError
 from crime.reports.header import csv_header
