@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, score_columns, score_reports
-from crime.core.errors import DataError
 from crime.core import limits
+from crime.core.errors import DataError
 from crime.serving.formats.arrow import answer_arrow, open_arrow
 
 COLUMNS: dict[str, list[Any]] = {

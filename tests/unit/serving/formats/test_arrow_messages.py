@@ -6,7 +6,6 @@ import struct
 import subprocess
 import sys
 from contextlib import suppress
-
 from typing import Any
 
 import pyarrow as pa

@@ -18,6 +18,7 @@ UNREADABLE_ERRORS = (EOFError, csv.Error, zlib.error, gzip.BadGzipFile, zipfile.
 
 TABLE_ENDINGS = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may take gigabytes of memory to unpack
+METHOD_NAMES = {9: "deflate64", zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA", 93: "zstd", 95: "xz"}
 BUFFER_BYTES = 1 << 16
 
 
@@ -79,7 +80,7 @@ def _open_table(raw: IO[bytes]) -> IO[bytes]:
             names = [member.filename for member in members[:5]]
             raise DataError(f"expected one table in the zip, found {len(members)}: {names}")
         if members[0].compress_type not in METHODS:
-            method = zipfile.compressor_names.get(members[0].compress_type, f"method {members[0].compress_type}")
+            method = METHOD_NAMES.get(members[0].compress_type, f"method {members[0].compress_type}")
             raise DataError(f"the zip is packed with {method}: expected deflate, as most programs write it")
         return archive.open(members[0])
     except ZIP_ERRORS as error:

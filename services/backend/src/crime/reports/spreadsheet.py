@@ -9,9 +9,10 @@ if TYPE_CHECKING:
 
 # First and last of each range of characters that show nothing: controls, spaces, zero-width and direction marks
 _INVISIBLE = (
-    "\x00\x20", "\x7f\xa0", "\xad\xad", "\u034f\u034f", "\u061c\u061c", "\u115f\u1160", "\u1680\u1680", "\u17b4\u17b5",
-    "\u180b\u180f", "\u2000\u200f", "\u2028\u202f", "\u205f\u206f", "\u2800\u2800", "\u3000\u3000", "\u3164\u3164",
-    "\ufe00\ufe0f", "\ufeff\ufeff", "\uffa0\uffa0", "\ufff0\ufffb",
+    ("\x00", "\x20"), ("\x7f", "\xa0"), ("\xad", "\xad"), ("\u034f", "\u034f"), ("\u061c", "\u061c"),
+    ("\u115f", "\u1160"), ("\u1680", "\u1680"), ("\u17b4", "\u17b5"), ("\u180b", "\u180f"), ("\u2000", "\u200f"),
+    ("\u2028", "\u202f"), ("\u205f", "\u206f"), ("\u2800", "\u2800"), ("\u3000", "\u3000"), ("\u3164", "\u3164"),
+    ("\ufe00", "\ufe0f"), ("\ufeff", "\ufeff"), ("\uffa0", "\uffa0"), ("\ufff0", "\ufffb"),
 )  # fmt: skip
 _STARTS = "=+@\uff1d\uff0b\uff0d\uff20\u2212-"  # of a formula, also in full width; a spreadsheet may read both
 _CONTROLS = "\t\r\n"  # with which no cell may begin

@@ -48,8 +48,9 @@ def read_list_body(file: IO[bytes], request: Request) -> bytes:
     memory = len(body) * (4 if _wide_character(body) else 1)
     memory += sum(size * body.count(mark) for mark, size in MEMORY_PER_MARK.items())
     if memory > max_memory:
-        needed = f"more than {max_memory:,} bytes of memory for one list: send a CSV table or fewer rows"
-        raise HTTPException(413, needed)
+        raise HTTPException(
+            413, f"more than {max_memory:,} bytes of memory for one list: send a CSV table or fewer rows"
+        )
     return body
 
 

@@ -123,7 +123,8 @@ def answer_csv(
     """The table's own columns followed by `ADDED_COLUMNS`, in pieces: the header and a block, then block by block.
 
     `language`: of the columns that people read. Rows with the wrong number of cells are kept, with an `error`; of a
-    row of more than `ROW_CHARACTERS` the error alone. `block_rows`: `limits.BLOCK_ROWS` if not given. A table that can't be read on, or with a column that is not what its name says, ends with a row whose `error` says why.
+    row of more than `ROW_CHARACTERS` the error alone. A table that can't be read on, or with a column that is not what
+    its name says, ends with a row whose `error` says why. `block_rows`: `limits.BLOCK_ROWS` if not given.
     Raises `DataError` if that is in the first block.
     """
     blocks = _answered_blocks(table, score, champion, block_rows, language)
@@ -146,7 +147,7 @@ def _only_error(message: str) -> list[str]:
 def _answered_blocks(
     table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int | None, language: str
 ) -> Iterator[str]:
-    text, width = _Buffer(), len(table.header.names)
+    text = _Buffer()
     write = csv.writer(text, lineterminator="\n").writerow
     write([*escape_formulas(table.header.names), *ADDED_COLUMNS])
     for block in _blocks(table, block_rows):
