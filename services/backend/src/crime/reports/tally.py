@@ -26,12 +26,13 @@ class Tally:
     """Rows read, cells repaired (by kind), rows rejected (by reason).
 
     `examples` holds up to three (row number, cell) per reason. `misshapen_rows`: those with a wrong number of
-    cells, of which `misshapen` holds the numbers of the latest. `merged`: offenses that are one report with another of the same case and category. `systems`: rows by report
-    system. `simulated`: rows of a simulated city. `rejects`, if given, is a CSV file that receives the rejected rows as
-    they are in the table, formulas escaped, with the reason in front. `unread`: names of columns that no report has. `dates`: how the
-    table writes its dates, as `day_first` says or, if it is None, as the rows do. `cells`: of each column by name.
-    `row_repairs`, if it is a list, receives for each repaired column of a block the rows (n,), as their numbers in the
-    block, and their repairs (n,), None where there is none.
+    cells, of which `misshapen` holds the numbers of the latest. `merged`: offenses that are one report with another
+    of the same case and category. `systems`: rows by report system. `simulated`: rows of a simulated city.
+    `rejects`, if given, is a CSV file that receives the rejected rows as they are in the table, formulas escaped,
+    with the reason in front. `unread`: names of columns that no report has. `dates`: how the table writes its
+    dates, as `day_first` says or, if it is None, as the rows do. `cells`: of each column by name. `row_repairs`, if
+    it is a list, receives for each repaired column of a block the rows (n,), as their numbers in the block, and
+    their repairs (n,), None where there is none.
     """
 
     rejects: Path | None = None
