@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, parquet
 from reports import SMALLEST_REPORT
-from spoilt_tables import HEAD, KINDS, LINE, TABLE, spoilt, zip_file
+from spoilt_tables import HEAD, KINDS, TABLE, spoilt, zip_file
 
 ARROW = "application/vnd.apache.arrow.stream"
 MEMORY_LIMIT = 3 << 30  # bytes of address space for one command, most of it libraries
@@ -163,16 +163,15 @@ def test_hostile_files_end_in_a_clear_error_within_bounds(tmp_path: Path) -> Non
         assert "Traceback" not in done.stderr, what
 
 
-def test_a_full_disk_is_one_line_and_nothing_is_left(backend: Backend, tmp_path: Path) -> None:
-    disk, table = tmp_path / "disk", tmp_path / "table.csv"
+def test_a_full_disk_is_one_line_and_nothing_is_left(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
     disk.mkdir()
-    table.write_bytes(HEAD.encode() + LINE.encode() * 100_000)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False).returncode:
         pytest.skip("no small disk can be mounted")
     try:
-        for ending in ("csv", "parquet", "ndjson"):
+        for ending in ("csv", "csv.gz", "parquet"):
             (disk / "filled").write_bytes(b"x" * 900_000)
-            commands = ["predict", "--data", str(table), "--output", str(disk / f"out.{ending}")]
+            commands = ["twin", "--rows", "50000", "--output", str(disk / f"out.{ending}")]
             done = subprocess.run(
                 [sys.executable, "-m", "crime.cli", *commands],
                 capture_output=True,
@@ -191,19 +190,16 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(backend: Backend, tmp_path:
 
 def hostile_tables() -> Iterator[tuple[str, str, bytes, str]]:
     """Name, media type, body and what the answer must say: tables that are small until they are read."""
-    pack = zlib.compressobj(9, wbits=31)
-    long_row = b"1," * 400_000 + b"\n"
-    rows = [pack.compress(long_row) for _ in range(600)]
-    table = pack.compress(TABLE) + b"".join(rows) + pack.flush()
+    table = gzip.compress(TABLE + (b"1," * 400_000 + b"\n") * 600)
     yield "600 rows of 400,000 cells", "text/csv", table, "a row of more than 262,144 characters"
     cells = gzip.compress(TABLE + (b"1," * 100_000 + b"\n") * 2_000)
     yield "2,000 rows of 100,000 cells", "text/csv", cells, "expected 6 cells, found 100001"
     lines = gzip.compress(TABLE + b'"' + b"a,\n" * 1_000 + b'"\n' + b'"' + b"a,\n" * 20_000_000, 1)
-    yield "a quote that is never closed", "text/csv", lines, "the table ends here: a row of more than"
+    yield "a quote that is never closed", "text/csv", lines, "whose quotes are never closed"
     short = gzip.compress(TABLE + b"a\n" * 5_000_000, 1)
     yield "five million rows of one cell", "text/csv", short, "expected 6 cells, found 1"
     many = gzip.compress(TABLE + b"\n" * (1 << 30), 1)
-    yield "a gigabyte of empty lines", "text/csv", many, "the table ends here: the archive unpacks to more than"
+    yield "a gigabyte of empty lines", "text/csv", many, "the archive unpacks to more than"
     for method in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
         packed = zip_file(TABLE, method=method)
         yield f"method {method} in a zip", "text/csv", packed, "expected deflate, as most programs write it"
