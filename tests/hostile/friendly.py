@@ -1,4 +1,4 @@
-"""A friendly client: one report every 20 ms over a kept connection, until its standard input closes.
+"""A friendly client: a report, or a page, every 20 ms over a kept connection, until its standard input closes.
 
 Run as a script in a process of its own; it ends with a line of JSON: how many were sent, what failed, and the 99th
 percentile of the time to an answer in milliseconds.
@@ -15,20 +15,22 @@ from reports import SMALLEST_REPORT
 PAUSE_SECONDS = 1 / 50
 
 
-def main(url: str) -> None:
-    """Ask `url` until standard input closes."""
+def main(url: str, page: str) -> None:
+    """Ask the backend at `url`, or for a `page` of the page's server, until standard input closes."""
     waiting = threading.Thread(target=sys.stdin.read, daemon=True)
     waiting.start()
     seconds: list[float] = []
     failures: list[str] = []
     with httpx.Client(base_url=url, timeout=10) as client:
-        client.post("/predict", json=SMALLEST_REPORT)
+        report = client.build_request("POST", "/predict", json=SMALLEST_REPORT)
+        request = client.build_request("GET", page) if page else report
+        client.send(request)
         print("ready", flush=True)
         due = time.perf_counter()
         while waiting.is_alive():
             start = time.perf_counter()
             try:
-                answer = client.post("/predict", json=SMALLEST_REPORT)
+                answer = client.send(request)
                 if answer.status_code != 200:
                     failures.append(f"{answer.status_code} {answer.text[:100]}")
             except httpx.HTTPError as error:
@@ -41,4 +43,4 @@ def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

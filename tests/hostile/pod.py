@@ -2,17 +2,19 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from harness import Backend
+from page_alone import PageAlone
 
 ROOT = Path(__file__).parents[2]
 TIMES_USUAL = 5  # how much slower its slowest hundredth may become
@@ -60,32 +62,65 @@ class MemoryLimit:
 
 @dataclass
 class Pod:
-    """A backend under its memory limit. `usual_p99`: of the friendly client without an attack, in milliseconds."""
+    """A backend or a page under its memory limit, which a friendly client asks by POST /predict, or for a `page`.
 
-    backend: Backend
+    `usual_p99`: of that client without an attack, in milliseconds.
+    """
+
+    server: Backend | PageAlone
     limit: int
+    page: str = ""
     usual_p99: float = 0.0
     lines: list[str] = field(default_factory=list)
 
     @property
     def address(self) -> tuple[str, int]:
-        host, port = self.backend.url.removeprefix("http://").split(":")
+        host, port = self.server.url.removeprefix("http://").split(":")
         return host, int(port)
+
+    @property
+    def backend(self) -> Backend:
+        assert isinstance(self.server, Backend)
+        return self.server
+
+    def send_on(self, start: bytes, piece: bytes, size: int) -> tuple[int, bytes]:
+        """Send a piece again and again until the connection is closed, or `size` bytes; how many, and the answer."""
+        with socket.create_connection(self.address, timeout=30) as client:
+            sent, answer = 0, b""
+            with suppress(OSError):
+                client.sendall(start)
+                while sent < size:
+                    client.sendall(piece)
+                    sent += len(piece)
+            with suppress(OSError):
+                while part := client.recv(65536):
+                    answer += part
+        return sent, answer
+
+    @contextmanager
+    def connections(self, count: int, start: bytes) -> Iterator[list[socket.socket]]:
+        """So many connections that have sent `start`."""
+        with ExitStack() as opened:
+            clients = [opened.enter_context(socket.create_connection(self.address, timeout=30)) for _ in range(count)]
+            for client in clients:
+                with suppress(OSError):
+                    client.sendall(start)
+            yield clients
 
     def peak_memory(self) -> int:
         """The most memory that the process held since `forget_peak`, in bytes."""
-        lines = Path(f"/proc/{self.backend.process.pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{self.server.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) << 10
 
     def forget_peak(self) -> None:
-        Path(f"/proc/{self.backend.process.pid}/clear_refs").write_text("5")
+        Path(f"/proc/{self.server.process.pid}/clear_refs").write_text("5")
 
     @contextmanager
     def friendly(self) -> Iterator[dict[str, Any]]:
         """Let the friendly client ask meanwhile; what it has seen is in the dictionary at the end."""
         script = Path(__file__).with_name("friendly.py")
         client = subprocess.Popen(
-            [sys.executable, str(script), self.backend.url],
+            [sys.executable, str(script), self.server.url, self.page],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
@@ -112,7 +147,7 @@ class Pod:
         line = f"{what}: {before >> 20} -> {peak >> 20} MiB, p99 {seen['p99']:.1f} ms of {seen['sent']}"
         print(line)
         self.lines.append(line)
-        assert self.backend.process.poll() is None, "the process died"
+        assert self.server.process.poll() is None, "the process died"
         assert seen["failures"] == []
         assert peak < self.limit
         assert seen["p99"] < TIMES_USUAL * max(self.usual_p99, LEAST_P99), line

@@ -1,11 +1,9 @@
 """Hostile connections: heads and bodies without end, and clients that send or read slowly, or never."""
 
 import gzip
-import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -18,21 +16,6 @@ LINE = b"X-A: " + b"a" * 1_000 + b"\r\n"
 TABLE = b"DATE OCC,TIME OCC,AREA\n" + b"01/15/2023,1430,1\n" * 2_000
 HEAD = b"POST /predict HTTP/1.1\r\nHost: crime\r\nContent-Type: application/json\r\n"
 UPLOAD = b"POST /predict/batch HTTP/1.1\r\nHost: crime\r\nContent-Type: text/csv\r\nContent-Length: "
-
-
-def send_on(pod: Pod, start: bytes, piece: bytes, size: int) -> tuple[int, bytes]:
-    """Send a piece again and again until the connection is closed or `size` is reached: bytes sent, and the answer."""
-    with socket.create_connection(pod.address, timeout=30) as client:
-        sent, answer = 0, b""
-        with suppress(OSError):
-            client.sendall(start)
-            while sent < size:
-                client.sendall(piece)
-                sent += len(piece)
-        with suppress(OSError):
-            while part := client.recv(65536):
-                answer += part
-    return sent, answer
 
 
 ENDLESS = {
@@ -58,26 +41,15 @@ ENDLESS = {
 def test_what_never_ends_is_cut_off(what: str, pod: Pod) -> None:
     start, piece, status = ENDLESS[what]
     with pod.attacked(what):
-        sent, answer = send_on(pod, start, piece, 300 << 20)
+        sent, answer = pod.send_on(start, piece, 300 << 20)
     assert answer.startswith(b"HTTP/1.1 " + status), (sent, answer[:100])
     assert b"x-frame-options: DENY" in answer
 
 
 def test_a_url_of_50_mb_is_414(pod: Pod) -> None:
     with pod.attacked("a URL of 50 MB"):
-        _, answer = send_on(pod, b"GET /" + b"a" * (50 << 20) + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"", 0)
+        _, answer = pod.send_on(b"GET /" + b"a" * (50 << 20) + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"", 0)
     assert answer.startswith(b"HTTP/1.1 414")
-
-
-@contextmanager
-def connections(pod: Pod, count: int, start: bytes) -> Iterator[list[socket.socket]]:
-    """So many connections that have sent `start`."""
-    with ExitStack() as opened:
-        clients = [opened.enter_context(socket.create_connection(pod.address, timeout=30)) for _ in range(count)]
-        for client in clients:
-            with suppress(OSError):
-                client.sendall(start)
-        yield clients
 
 
 def upload(pod: Pod) -> int:
@@ -88,13 +60,13 @@ def upload(pod: Pod) -> int:
 def test_uploads_that_wait_hold_no_place(pod: Pod) -> None:
     with pod.attacked("60 uploads that send a part and wait"):
         part = UPLOAD + b"100000000\r\n\r\n" + TABLE
-        with connections(pod, 60, part):
+        with pod.connections(60, part):
             assert [upload(pod) for _ in range(3)] == [200] * 3
 
 
 def test_half_sent_predictions_hold_no_place(pod: Pod) -> None:
     half = HEAD + b"Content-Length: 60000\r\n\r\n{" + b" " * 50_000
-    with pod.attacked("400 half-sent predictions"), connections(pod, 400, half):
+    with pod.attacked("400 half-sent predictions"), pod.connections(400, half):
         for _ in range(50):
             assert httpx.post(f"{pod.backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
 
@@ -102,7 +74,7 @@ def test_half_sent_predictions_hold_no_place(pod: Pod) -> None:
 def test_slow_bodies_and_heads_lose_their_connections(pod: Pod) -> None:
     drips = {b"GET /": limits.HEAD_SECONDS, HEAD + b"Content-Length: 60000\r\n\r\n{": limits.SLOW_SECONDS}
     for start, seconds in drips.items():
-        with pod.attacked(f"one byte a second for {seconds:g} s"), connections(pod, 1, start) as (client,):
+        with pod.attacked(f"one byte a second for {seconds:g} s"), pod.connections(1, start) as (client,):
             client.settimeout(1)
             answer, begun = b"", time.monotonic()
             while not answer and time.monotonic() - begun < seconds + 10:
@@ -116,13 +88,13 @@ def test_slow_bodies_and_heads_lose_their_connections(pod: Pod) -> None:
 def test_clients_that_do_not_read_their_answers_hold_no_place(pod: Pod) -> None:
     table = TABLE * 20
     whole = UPLOAD + str(len(table)).encode() + b"\r\n\r\n" + table
-    with pod.attacked("10 clients that never read their tables"), connections(pod, 10, whole):
+    with pod.attacked("10 clients that never read their tables"), pod.connections(10, whole):
         assert [upload(pod) for _ in range(3)] == [200] * 3
 
 
 def test_more_connections_than_a_process_takes(pod: Pod) -> None:
     count = limits.CONNECTIONS + 500
-    with pod.attacked(f"{count} idle connections"), connections(pod, count, b""):
+    with pod.attacked(f"{count} idle connections"), pod.connections(count, b""):
         for _ in range(20):
             assert httpx.post(f"{pod.backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
 
@@ -130,7 +102,7 @@ def test_more_connections_than_a_process_takes(pod: Pod) -> None:
 def test_a_flood_of_pipelined_requests(pod: Pod) -> None:
     with pod.attacked("20 connections with endless pipelined requests"), ThreadPoolExecutor(20) as pool:
         flood = [
-            pool.submit(send_on, pod, b"", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 5_000, 40 << 20)
+            pool.submit(pod.send_on, b"", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 5_000, 40 << 20)
             for _ in range(20)
         ]
         assert all(b"HTTP/1.1 200" in answer for _, answer in (one.result() for one in flood))
@@ -145,14 +117,14 @@ def test_an_upload_is_413_when_it_passes_the_limit(pod: Pod) -> None:
     chunk = b"%x\r\n" % len(head) + head + b"\r\n"
     row = b"01/15/2023,1430,1\n" * 5_000
     with pod.attacked("a chunked upload without a length, twice the limit"):
-        sent, answer = send_on(pod, start + chunk, b"%x\r\n" % len(row) + row + b"\r\n", 2 * limits.UPLOAD_BYTES)
+        sent, answer = pod.send_on(start + chunk, b"%x\r\n" % len(row) + row + b"\r\n", 2 * limits.UPLOAD_BYTES)
     assert answer.startswith(b"HTTP/1.1 413"), (sent, answer[:200])
 
 
 def test_clients_that_hang_up_are_counted_apart(pod: Pod) -> None:
     before = len(pod.backend.log())
     with pod.attacked("50 clients that hang up"):
-        with connections(pod, 50, HEAD + b"Content-Length: 1000\r\n\r\n{"):
+        with pod.connections(50, HEAD + b"Content-Length: 1000\r\n\r\n{"):
             time.sleep(0.5)
         wait_until(lambda: 'status="499"} 50' in pod.backend.metrics() or _hung_up(pod, before) >= 50)
     assert 'status="500"' not in pod.backend.metrics()
