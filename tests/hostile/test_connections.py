@@ -65,14 +65,14 @@ def test_uploads_that_wait_hold_no_place(pod: Pod) -> None:
 
 
 def test_half_sent_predictions_hold_no_place(pod: Pod) -> None:
-    half = HEAD + b"Content-Length: 60000\r\n\r\n{" + b" " * 50_000
-    with pod.attacked("400 half-sent predictions"), pod.connections(400, half):
+    half = HEAD + b"Content-Length: 32000\r\n\r\n{" + b" " * 31_000
+    with pod.attacked("900 half-sent predictions"), pod.connections(900, half):
         for _ in range(50):
             assert httpx.post(f"{pod.backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
 
 
 def test_slow_bodies_and_heads_lose_their_connections(pod: Pod) -> None:
-    drips = {b"GET /": limits.HEAD_SECONDS, HEAD + b"Content-Length: 60000\r\n\r\n{": limits.SLOW_SECONDS}
+    drips = {b"GET /": limits.HEAD_SECONDS, HEAD + b"Content-Length: 30000\r\n\r\n{": limits.SLOW_SECONDS}
     for start, seconds in drips.items():
         with pod.attacked(f"one byte a second for {seconds:g} s"), pod.connections(1, start) as (client,):
             client.settimeout(1)
