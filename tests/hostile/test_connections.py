@@ -68,7 +68,7 @@ def test_half_sent_predictions_hold_no_place(pod: Pod) -> None:
     half = HEAD + b"Content-Length: 32000\r\n\r\n{" + b" " * 31_000
     with pod.attacked("900 half-sent predictions"), pod.connections(900, half):
         for _ in range(50):
-            assert httpx.post(f"{pod.backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
+            assert pod.backend.http.post("/predict", json=SMALLEST_REPORT).status_code == 200
 
 
 def test_slow_bodies_and_heads_lose_their_connections(pod: Pod) -> None:
@@ -96,7 +96,7 @@ def test_more_connections_than_a_process_takes(pod: Pod) -> None:
     count = limits.CONNECTIONS + 500
     with pod.attacked(f"{count} idle connections"), pod.connections(count, b""):
         for _ in range(20):
-            assert httpx.post(f"{pod.backend.url}/predict", json=SMALLEST_REPORT).status_code == 200
+            assert pod.backend.http.post("/predict", json=SMALLEST_REPORT).status_code == 200
 
 
 def test_a_flood_of_pipelined_requests(pod: Pod) -> None:
