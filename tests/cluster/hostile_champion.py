@@ -1,19 +1,22 @@
-"""Run inside the registry's pod: register the champion with a tree cut off, right hashes, and make it champion.
+"""Run beside a registry, whose address may be given: register the champion with a tree cut off, and right hashes.
 
-Prints the new version. Promotion would refuse it; whoever may write to the registry need not ask.
+It becomes champion: promotion would refuse it, but whoever may write to the registry need not ask. Prints its version.
 """
 
 import hashlib
 import json
+import sys
+import tempfile
 from pathlib import Path
 
 import mlflow
 
 NAME = "crime-category"
-client = mlflow.MlflowClient("http://127.0.0.1:5000")
+URI = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:5000"
+client = mlflow.MlflowClient(URI)
 champion = client.get_model_version_by_alias(NAME, "champion")
-mlflow.set_tracking_uri("http://127.0.0.1:5000")
-folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}@champion", dst_path="/tmp/hostile"))
+mlflow.set_tracking_uri(URI)
+folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}@champion", dst_path=tempfile.mkdtemp()))
 bundle = folder / "data/bundle"
 tree, spec_file = bundle / "report.txt", bundle / "spec.json"
 tree.write_bytes(tree.read_bytes()[: tree.stat().st_size // 2])
