@@ -84,6 +84,12 @@ def early_reports() -> Path:
     return path
 
 
+def rows_of_sample() -> list[dict[str, str]]:
+    """The embedded sample's cells, row by row."""
+    with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
 def _iso_date(text: str) -> str:
     month, day, year = text.partition(" ")[0].split("/")
     return f"{year}-{month}-{day}"

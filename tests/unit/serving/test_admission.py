@@ -113,9 +113,9 @@ def test_beyond_the_bound_on_open_requests_new_ones_are_refused(
     ("path", "kind", "places"),
     [
         ("/predict/batch", "text/csv; charset=utf-8", limits.TABLES),
-        ("/predict/batch", "application/json", limits.LISTS),  # in memory as a whole
-        ("/invocations", "text/csv", limits.LISTS),
-        ("/v2/models/crime-category/infer", "application/json", limits.LISTS),
+        ("/predict/batch", "application/json", 1),  # in memory as a whole
+        ("/invocations", "text/csv", 1),
+        ("/v2/models/crime-category/infer", "application/json", 1),
     ],
 )
 def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(

@@ -28,8 +28,7 @@ LIST_MEMORY_PER_REPORT = 4608  # once parsed, on average, as `serving.bodies` es
 # How many at once
 CONNECTIONS = 1_000  # of a process; of more, the client that has kept its connection waiting longest loses it
 REQUESTS = 250  # being answered, tables aside: about 75 ms of predictions
-TABLES = 2  # being answered, each with a thread and memory of its own
-LISTS = 1  # of those, that are in memory as a whole
+TABLES = 2  # being answered, read by blocks; one that is in memory as a whole, such as a JSON list, takes all places
 WAITING_TABLES = 16  # whole, on disk; more are refused
 RATED_CLIENTS = 10_000  # whose rate is known; of more, the one seen longest ago is forgotten
 SPOOL_BYTES = 1280 * MIB  # on disk: bodies of tables and answers to them
@@ -37,12 +36,13 @@ SPOOL_MEMORY_BYTES = 32 * KIB  # of each of them, before it goes to disk
 
 # Tables
 COLUMNS = 1_000
+TABLE_LINES = 5_000_000  # of a CSV table, empty ones too: they take time
 ROW_CHARACTERS = 256 * KIB
 BLOCK_ROWS = 5_000  # scored at a time
 BLOCK_CELLS = 500_000
 BLOCK_CHARACTERS = 4 * MIB
 ARROW_BATCH_ROWS = 100_000
-ARROW_BATCH_BYTES = 64 * MIB  # decompressed
+ARROW_BATCH_BYTES = 32 * MIB  # decompressed
 ARROW_METADATA_BYTES = MIB  # of one message: the schema, or where a batch's buffers are
 ARROW_VALUES = 1_000_000  # of one column of a batch: those of lists together, or a dictionary's
 ARROW_DEPTH = 16  # of nested columns
@@ -83,3 +83,10 @@ TREE_STEPS = 100_000_000  # leaves times the square of the depth, over all trees
 REGISTRY_SECONDS = 10.0  # for an answer as a whole
 REGISTRY_FILE_SECONDS = 60.0  # for a file, or all files of a bundle
 REGISTRY_ANSWER_BYTES = 16 * MIB  # that is no file
+
+# Memory of a backend process at most. `scripts/test hostile` measures each; docs/capacity.md has their sum.
+IDLE_MEMORY = 150 * MIB  # after many requests, while a model replaces another
+LIST_MEMORY = 230 * MIB  # of a table that is in memory as a whole
+TABLE_MEMORY = 110 * MIB  # of a table that is read by blocks
+RECORD_MEMORY = 40 * MIB  # of what reads recorded predictions, or counts or evaluates reports
+CONNECTION_MEMORY = 64 * KIB

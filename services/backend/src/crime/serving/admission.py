@@ -59,7 +59,8 @@ class AdmissionControl:
         self.rate_limit = state.settings.rate_limit
         self.buckets: OrderedDict[str, TokenBucket] = OrderedDict()  # by client address, least recently seen first
         self.spool = Spool()
-        self.table_places, self.list_places = asyncio.Semaphore(limits.TABLES), asyncio.Semaphore(limits.LISTS)
+        self.table_places = asyncio.Semaphore(limits.TABLES)
+        self.list_turn = asyncio.Lock()  # of those that take all places, which they gather one by one
         self.tables = 0  # answered, or whole and waiting
         self.apart = 0  # requests that are open but do not count: tables, and those whose body is not here yet
 
@@ -140,9 +141,12 @@ class AdmissionControl:
         forwarding = asyncio.create_task(answer.forward())
         try:
             async with AsyncExitStack() as places:
+                wanted = 1
                 if not _is_read_by_block(scope):
-                    await places.enter_async_context(self.list_places)
-                await places.enter_async_context(self.table_places)
+                    await places.enter_async_context(self.list_turn)
+                    wanted = limits.TABLES
+                for _ in range(wanted):
+                    await places.enter_async_context(self.table_places)
                 scope[BEGAN] = perf_counter()
                 await self.app(scope, receive, answer.write)
         except BaseException:

@@ -239,10 +239,13 @@ class _RowLines(Iterator[str]):
 
     def __init__(self, lines: Iterator[str]):
         self._lines, self._line = lines, ""
-        self.characters = self._row_start = 0
+        self.characters = self._row_start = self._count = 0
 
     def __next__(self) -> str:
         self._line = next(self._lines)
+        self._count += 1
+        if self._count > limits.TABLE_LINES:
+            raise DataError(f"the table has more than {limits.TABLE_LINES:,} lines")
         self.characters += len(self._line)
         if self.characters - self._row_start > limits.ROW_CHARACTERS:
             raise _LongRowError
