@@ -41,6 +41,22 @@ def test_a_broken_challenger_is_told_until_it_is_withdrawn(
     assert metric("crime_model_trouble", model=CHALLENGER_MODEL) == 0
 
 
+def test_a_start_with_a_broken_champion_goes_on_with_the_one_before(
+    manager: ModelManager, registry: MemoryRegistry, small_bundle: CategoryBundle, broken: Path
+) -> None:
+    registry.register(NAME, small_bundle.directory, "previous")
+    registry.register(NAME, broken, "champion")
+    manager.refresh()
+    assert versions(manager) == {NAME: "1"}
+    assert "hash differs" in manager.trouble[NAME]
+    manager.refresh()
+    assert versions(manager) == {NAME: "1"}
+    registry.register(NAME, small_bundle.directory, "champion")
+    manager.refresh()
+    assert versions(manager) == {NAME: "3"}
+    assert NAME not in manager.trouble
+
+
 @pytest.mark.parametrize("fault", [TypeError("a list"), KeyError("version"), RecursionError("deep"), MemoryError()])
 def test_whatever_a_registry_raises_is_told_and_changes_nothing(
     fault: Exception, manager: ModelManager, small_bundle: CategoryBundle, monkeypatch: pytest.MonkeyPatch

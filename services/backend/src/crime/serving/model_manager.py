@@ -7,6 +7,7 @@ import asyncio
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -28,7 +29,7 @@ from crime.features.definitions import ReportFields
 from crime.forecaster.bundle import ForecastBundle
 from crime.forecaster.spec import ForecastSpec
 from crime.registry.kinds import CATEGORY, MODEL_KINDS, Model, ModelKind, ModelT
-from crime.registry.protocol import CHALLENGER, CHAMPION, Registry
+from crime.registry.protocol import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from crime.reports.freshness import days_behind
 from crime.serving.metrics import DATA_AGE, SERVED, SWAPS, TROUBLE
 
@@ -228,7 +229,15 @@ class ModelManager:
             self._mark_healthy(name)
         except Exception as error:  # as above
             self._mark_failed(name, _reason(error))
+            if name not in self.serving:
+                self._load_previous(kind)
         return True
+
+    def _load_previous(self, kind: ModelKind[Any]) -> None:
+        """Where nothing answers, as the champion can't be loaded at a start: the champion before it, if it can."""
+        with suppress(Exception):  # the champion's trouble is told
+            version = self.registry.version(kind.name, PREVIOUS)
+            self._swap(kind.name, self._fetch(kind, version), f"registry {version}")
 
     def _fetch(self, kind: ModelKind[ModelT], version: str) -> ModelT:
         """A version's verified model. A broken version is fetched again after a pause that doubles each time."""
