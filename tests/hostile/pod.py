@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import yaml
@@ -17,7 +18,11 @@ from harness import Backend
 from page_alone import PageAlone
 
 ROOT = Path(__file__).parents[2]
-TIMES_USUAL = 5  # how much slower its slowest hundredth may become
+TIMES_USUAL = 5  # how much slower its slowest hundredth may become under attack
+CONTROL_GROUPS = (
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+    (Path("/sys/fs/cgroup"), "memory.max"),
+)
 ATTACK_SECONDS = 10.0  # at least: 500 requests of the friendly client
 LEAST_P99 = 5.0  # milliseconds, below which scheduling of the machine is all that is measured
 
@@ -37,17 +42,14 @@ class MemoryLimit:
 
     @staticmethod
     def _make(size: int) -> Path | None:
-        for parent, name in (
-            (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
-            (Path("/sys/fs/cgroup"), "memory.max"),
-        ):
-            folder = parent / f"crime-hostile-{os.getpid()}"
-            try:
+        for parent, name in CONTROL_GROUPS:
+            folder = parent / f"crime-hostile-{token_hex(4)}"
+            with suppress(OSError):
                 folder.mkdir()
-                (folder / name).write_text(str(size))
-                return folder
-            except OSError:
-                if folder.exists():
+                try:
+                    (folder / name).write_text(str(size))
+                    return folder
+                except OSError:
                     folder.rmdir()
         return None
 
@@ -72,6 +74,7 @@ class Pod:
     page: str = ""
     usual_p99: float = 0.0
     lines: list[str] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)  # of the friendly client's answers under all attacks
 
     @property
     def address(self) -> tuple[str, int]:
@@ -136,7 +139,7 @@ class Pod:
 
     @contextmanager
     def attacked(self, what: str) -> Iterator[None]:
-        """An attack: the friendly client loses nothing and stays quick, and the process stays within its memory."""
+        """An attack: the friendly client loses nothing, and the process stays within its memory."""
         self.forget_peak()
         before = self.peak_memory()
         with self.friendly() as seen:
@@ -144,10 +147,21 @@ class Pod:
             yield
             time.sleep(max(0.0, ATTACK_SECONDS - (time.monotonic() - start)))
         peak = self.peak_memory()
-        line = f"{what}: {before >> 20} -> {peak >> 20} MiB, p99 {seen['p99']:.1f} ms of {seen['sent']}"
+        took = sorted(seen["milliseconds"])
+        self.milliseconds += took
+        line = f"{what}: {before >> 20} -> {peak >> 20} MiB, p99 {p99(took):.1f} ms of {len(took)}"
         print(line)
         self.lines.append(line)
         assert self.server.process.poll() is None, "the process died"
         assert seen["failures"] == []
         assert peak < self.limit
-        assert seen["p99"] < TIMES_USUAL * max(self.usual_p99, LEAST_P99), line
+
+    def check_speed(self) -> None:
+        """Under all attacks together the friendly client was as quick as it has to be."""
+        under_attack = p99(sorted(self.milliseconds))
+        print(f"usual p99 {self.usual_p99:.1f} ms, under attack {under_attack:.1f} ms of {len(self.milliseconds)}")
+        assert under_attack < TIMES_USUAL * max(self.usual_p99, LEAST_P99)
+
+
+def p99(sorted_values: list[float]) -> float:
+    return sorted_values[int(len(sorted_values) * 0.99)]

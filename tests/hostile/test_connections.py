@@ -151,3 +151,7 @@ def test_a_packed_body_without_end(pod: Pod) -> None:
             headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
             answer = httpx.post(f"{pod.backend.url}{path}", content=bomb, headers=headers, timeout=60)
             assert answer.status_code == 413
+
+
+def test_the_friendly_client_stayed_quick(pod: Pod) -> None:
+    pod.check_speed()

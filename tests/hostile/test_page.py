@@ -52,3 +52,7 @@ def test_uploads_of_nobody(page_pod: Pod) -> None:
     with page_pod.attacked("6 uploads of 190 MB without a session"), ThreadPoolExecutor(6) as pool:
         answers = set(pool.map(upload, range(6)))
     assert answers <= {400, 403, 413, 503, "WriteError", "ReadError"}, answers
+
+
+def test_the_friendly_client_stayed_quick(page_pod: Pod) -> None:
+    page_pod.check_speed()

@@ -29,3 +29,4 @@ def test_a_hostile_champion_changes_no_answer(registry: Mlflow, start_pod: Calla
         wait_until(lambda: "report.txt" in pod.backend.http.get("/ready").json()["trouble"].get("crime-category", ""))
         time.sleep(5)  # in which it is looked at again
         assert pod.backend.http.post("/predict", json=SMALLEST_REPORT).json()["model_version"] == "1"
+    pod.check_speed()

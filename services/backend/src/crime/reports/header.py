@@ -11,6 +11,7 @@ from crime.reports.parsing import locate_columns
 
 MAX_ROWS_BEFORE = 20  # that may stand before the header
 DELIMITERS = ",;\t|"
+csv.field_size_limit(limits.ROW_CHARACTERS)  # of the whole process, whose rows are bounded by themselves
 HEADER_SHARE = 0.8  # of the cells of the fullest row: a header may leave some columns without a name
 
 

@@ -62,7 +62,7 @@ class AdmissionControl:
         self.table_places = asyncio.Semaphore(limits.TABLES)
         self.list_turn = asyncio.Lock()  # of those that take all places, which they gather one by one
         self.tables = 0  # answered, or whole and waiting
-        self.apart = 0  # requests that are open but do not count: tables, and those whose body is not here yet
+        self.whole_tables = 0  # those, and the ones whose answer waits for its client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBE_PATHS:
@@ -91,14 +91,9 @@ class AdmissionControl:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that holds no table, unless too many are open."""
         parts: list[bytes] = []
-        self.apart += 1
-        try:
-            is_whole = await _read_body(scope, receive, parts.append, limits.BODY_BYTES)
-        finally:
-            self.apart -= 1
-        if not is_whole:
+        if not await _read_body(scope, receive, parts.append, limits.BODY_BYTES):
             return
-        if len(self.state.open_requests) - self.apart > limits.REQUESTS:
+        if self.state.open_requests.count - self.whole_tables > limits.REQUESTS:
             raise _refusal("requests", 503, "too many requests at once: try again in a second")
         whole: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
@@ -121,16 +116,16 @@ class AdmissionControl:
             if refuse:
                 refuse("slow", 408, "too slow while others wait: try again in a second")
 
-        self.apart += 1
-        try:
-            with closing(SpoolFile(self.spool, drop)) as body, closing(SpoolFile(self.spool, drop)) as answer:
-                if await _read_body(scope, receive, body.append, self.state.settings.max_upload_bytes):
-                    body.waits_for_client = False
-                    self._check_places()
-                    scope[TABLE_BODY] = body
+        with closing(SpoolFile(self.spool, drop)) as body, closing(SpoolFile(self.spool, drop)) as answer:
+            if await _read_body(scope, receive, body.append, self.state.settings.max_upload_bytes):
+                body.waits_for_client = False
+                self._check_places()
+                scope[TABLE_BODY] = body
+                self.whole_tables += 1
+                try:
                     await self._answer_whole_table(scope, body.receive(receive), SpooledAnswer(answer, send))
-        finally:
-            self.apart -= 1
+                finally:
+                    self.whole_tables -= 1
 
     def _check_places(self) -> None:
         if self.tables >= limits.TABLES + limits.WAITING_TABLES:

@@ -4,6 +4,7 @@ A client beyond a bound is told so, where no answer to it has begun, and its con
 """
 
 import asyncio
+from dataclasses import dataclass
 from heapq import nsmallest
 
 import httptools
@@ -17,11 +18,20 @@ CONNECTION = "crime.connection"  # extension of a request's scope: how to `refus
 MAX_PIPELINED = 16  # requests that wait for the answer to the one before on the same connection
 
 
+@dataclass
+class OpenRequests:
+    """How many requests of all connections are here as a whole and not answered yet."""
+
+    count: int = 0
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection. `look` has to be called about every second: it closes the connection of a client that is too slow.
 
     moved_at: when bytes last came or went, in the event loop's time. credit: seconds that the client may still be slow.
     """
+
+    open_requests = OpenRequests()  # of the process, which has one server
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -31,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_began_at: float | None = None
         self._moved_bytes, self._buffered_bytes, self.credit = 0, 0, limits.SLOW_SECONDS
         self.moved_at = self._looked_at = self.loop.time()
+        self._whole = 0  # requests that are here as a whole and not answered yet
         if len(self.connections) > limits.CONNECTIONS:
             self._make_room()
 
@@ -111,8 +122,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         if not self.is_refused:
             super().on_message_complete()
+            self._count_whole(not self.cycle.response_complete)
 
     # What goes out
+
+    def on_response_complete(self) -> None:
+        self._count_whole(-min(self._whole, 1))
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._count_whole(-self._whole)
+        super().connection_lost(exc)
+
+    def _count_whole(self, change: int) -> None:
+        self._whole += change
+        self.open_requests.count += change
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -59,7 +59,7 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self.drain_seconds = settings.drain_seconds
         self.state: AppState = app.state.backend
-        self.state.open_requests = self.server_state.tasks
+        self.state.open_requests = BoundedProtocol.open_requests
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the socket, and look after the connections from then on."""

@@ -1,12 +1,12 @@
 """The state of the running application."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 from crime.core.settings import Settings
 from crime.monitoring.review_decisions import ReviewDecisions
 from crime.serving.model_manager import ModelManager
 from crime.serving.prediction_service import PredictionService
+from crime.serving.protocol import OpenRequests
 from crime.serving.recorder import Recorder
 from crime.serving.traffic import Traffic
 
@@ -15,7 +15,7 @@ from crime.serving.traffic import Traffic
 class AppState:
     """The application's state, as `app.state.backend`. `draining`: the process is ending and answers its last requests.
 
-    `open_requests`: requests that wait or are being answered; the server puts its own set here.
+    `open_requests`: those of the server, which puts its own here.
     """
 
     settings: Settings
@@ -25,4 +25,4 @@ class AppState:
     review_decisions: ReviewDecisions
     traffic: Traffic = field(default_factory=Traffic)
     draining: bool = False
-    open_requests: set[asyncio.Task[None]] = field(default_factory=set)
+    open_requests: OpenRequests = field(default_factory=OpenRequests)

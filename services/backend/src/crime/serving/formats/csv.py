@@ -60,7 +60,7 @@ def open_csv(file: IO[bytes], day_first: bool | None = None, mapping: Mapping[st
         raise DataError(f"{FORMAT_NAMES[kind]}: this server reads tables as CSV, or as Arrow streams. {advice}")
     with closing(csv_lines(file)) as lines:
         first_lines = list(islice(lines, MAX_ROWS_BEFORE + 1))
-    header = csv_header(first_lines, mapping)
+    header = csv_header((line[: limits.ROW_CHARACTERS] for line in first_lines), mapping)
     if len(first_lines[header.lines - 1]) > limits.ROW_CHARACTERS:
         raise DataError(f"the header has more than {limits.ROW_CHARACTERS:,} characters")
     table = CsvTable(file, header, Tally(day_first=day_first), mapping or {})
@@ -253,7 +253,6 @@ class _RowLines(Iterator[str]):
 
     def rows(self, delimiter: str) -> Iterator[list[str] | None]:
         """Rows that are not empty; None for one that is too long. Raises `DataError` if that one never ends."""
-        csv.field_size_limit(max(csv.field_size_limit(), limits.ROW_CHARACTERS))  # of the process; a row's limit holds
         reader = csv.reader(self, delimiter=delimiter)
         while True:
             self._row_start = self.characters
