@@ -133,6 +133,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._count_whole(-self._whole)
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # after a reset, too: until it ends, it keeps the connection in memory
 
     def _count_whole(self, change: int) -> None:
         self._whole += change
@@ -163,17 +164,17 @@ class BoundedProtocol(HttpToolsProtocol):
         elapsed, self._looked_at = now - self._looked_at, now
         moved, self._moved_bytes = self._moved_bytes, 0
         cycle = self.cycle
-        if self.is_refused:
-            return
-        if self._head_began_at is not None and now - self._head_began_at > limits.HEAD_SECONDS:
-            self.refuse("slow", 408, f"the head of the request took more than {limits.HEAD_SECONDS:g} seconds")
-        elif not self._any_request and now - self.moved_at > limits.IDLE_SECONDS:
-            self.transport.close()
-        elif cycle is not None and (self._body_is_missing or self.flow.write_paused):
+        if cycle is not None and (self._body_is_missing or self.flow.write_paused):
             self.credit = min(limits.SLOW_SECONDS, self.credit + moved / limits.BYTES_PER_SECOND - elapsed)
             if self.credit < 0:
                 rate = limits.BYTES_PER_SECOND >> 10
                 self.refuse("slow", 408, f"less than {rate} KiB a second for {limits.SLOW_SECONDS:g} seconds")
+        elif self.is_refused:
+            return
+        elif self._head_began_at is not None and now - self._head_began_at > limits.HEAD_SECONDS:
+            self.refuse("slow", 408, f"the head of the request took more than {limits.HEAD_SECONDS:g} seconds")
+        elif not self._any_request and now - self.moved_at > limits.IDLE_SECONDS:
+            self.transport.close()
         else:
             self.credit = limits.SLOW_SECONDS
             if cycle is not None and cycle.response_complete and cycle.more_body:  # it was refused, and sends on
@@ -189,9 +190,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def refuse(self, reason: str, status: int, why: str) -> None:
         """Answer an error and close the connection; answers that are on their way to the client are finished first."""
         if self.is_refused:
+            if reason == "slow":  # to read the answers that are finished first
+                self.transport.abort()
             return
         self.is_refused = True
-        self.connections.discard(self)  # it no longer counts
         DROPPED.labels(reason).inc()
         self._unset_keepalive_if_required()
         cycle = self.cycle
@@ -205,6 +207,7 @@ class BoundedProtocol(HttpToolsProtocol):
             else:  # what is refused came after requests that are being answered, of which this is the last
                 cycle.keep_alive = False
                 return
+        self.connections.discard(self)  # it no longer counts
         body = to_json({"detail": why})
         headers = [
             *self.server_state.default_headers,
