@@ -132,3 +132,29 @@ def test_an_answer_without_room_breaks_off(monkeypatch: pytest.MonkeyPatch) -> N
 
     run(work())
     assert [message.get("body") for message in sent[1:]] == [b"x" * 8]  # and no end: the server closes the connection
+
+
+def test_an_answer_that_ends_while_it_is_read_is_sent_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+
+    async def work() -> None:
+        file = SpoolFile(Spool(), no_drop)
+        answer = SpooledAnswer(file, send)
+        read = file.read
+
+        async def read_late(offset: int) -> bytes:
+            """Find nothing, as the bytes are not on disk yet, and tell so once they are."""
+            monkeypatch.setattr(file, "read", read)
+            await answer.write({"type": "http.response.body", "body": b"", "more_body": False})
+            return b""
+
+        monkeypatch.setattr(file, "read", read_late)
+        await answer.write({"type": "http.response.start", "status": 200, "headers": []})
+        await answer.write({"type": "http.response.body", "body": b"all", "more_body": True})
+        await asyncio.wait_for(answer.forward(), 1)
+        assert b"".join(sent) == b"all"
+
+    run(work())

@@ -151,9 +151,11 @@ class SpooledAnswer:
     async def _forward(self) -> None:
         sent = 0
         while self._start is None:
-            await self._wait()
+            self._changed.clear()
+            await self._changed.wait()
         await self._send(self._start)
         while True:
+            self._changed.clear()  # before anything is looked at: what changes meanwhile is looked at again
             is_whole = self._is_whole
             if piece := await self.file.read(sent) if sent < self.file.size else b"":
                 sent += len(piece)
@@ -164,8 +166,4 @@ class SpooledAnswer:
             elif self._is_lost:
                 return
             else:
-                await self._wait()
-
-    async def _wait(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
+                await self._changed.wait()
