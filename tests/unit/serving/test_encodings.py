@@ -102,6 +102,17 @@ def test_a_body_is_bounded_as_it_unpacks(path: str, answering: FastAPI) -> None:
     assert post(answering, path, bomb, "gzip").status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("encoding", "nothing"), [("gzip", gzip.compress(b"", mtime=0)), ("deflate", b"\0\0\0\xff\xff")]
+)
+def test_a_body_that_unpacks_to_nothing_is_bounded_too(encoding: str, nothing: bytes, answering: FastAPI) -> None:
+    async def body() -> AsyncIterator[bytes]:  # whose length is not told
+        for _ in range(limits.BODY_BYTES // len(nothing) + 1):
+            yield nothing
+
+    assert post(answering, "/predict", body(), encoding).status_code == 413
+
+
 def test_an_uploaded_file_is_bounded_as_it_unpacks(answering: FastAPI) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
     body = gzip.compress(head + b" " * (64 * limits.BODY_BYTES) + b"\r\n--x--\r\n")

@@ -171,17 +171,25 @@ async def _read_body(
 ) -> bool:
     """Read a whole body out of its Content-Encoding. Returns False if the client hung up before its end.
 
-    Raises 413 as soon as the body is larger than `limit`, whatever length it tells; 400 and 415 for its encoding.
+    Raises 413 as soon as the body is larger than `limit`, packed or unpacked, whatever length it tells; 400 and 415
+    for its encoding.
     """
     told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     size = int(told) if told.isdigit() and len(told) < 20 else 0
-    receive = unpacked_receive(scope, receive)
-    is_whole, read = False, 0
+    is_whole, sent, read = False, 0, 0
+
+    async def receive_counted() -> Message:
+        nonlocal sent
+        message = await receive()
+        sent += len(message.get("body", b""))
+        return message
+
+    receive_unpacked = unpacked_receive(scope, receive_counted)
     while not is_whole:
-        if max(size, read) > limit:
+        if max(size, sent, read) > limit:
             REFUSED.labels("body").inc()
             raise HTTPException(413, f"the body is larger than {limit:,} bytes")
-        message = await receive()
+        message = await receive_unpacked()
         if message["type"] != "http.request":
             return False
         piece = message.get("body", b"")
@@ -190,5 +198,5 @@ async def _read_body(
             written = write(piece)
             if written is not None:
                 await written
-        is_whole = not message.get("more_body", False) and read <= limit
+        is_whole = not message.get("more_body", False) and max(sent, read) <= limit
     return True
