@@ -4,7 +4,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from crime.core import limits
 from crime.core.errors import DataError
+from crime.reports.cells import PLAIN_PARSERS, parse_cell
 from crime.reports.files import parse_block, read_blocks
 from crime.reports.tally import Tally
 from crime.sample import sample_table
@@ -81,3 +83,23 @@ def test_lines_may_end_as_on_an_old_mac(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(TABLE.replace(b"\n", b"\r"))
     assert (read(path).rows, read(path).rejected_rows) == (50, 0)
+
+
+def test_long_cells_do_not_stay_in_memory() -> None:
+    """What is kept of each report, such as its number, is short however long the cell is."""
+    long = b"7" * 10_000
+    for cells in ([long, b"2"], [long + b" ", b"-2-"]):
+        numbers = PLAIN_PARSERS["dr_no"](cells)
+        kept = [parse_cell("legacy", "dr_no", cell, False).value for cell in cells] if numbers is None else numbers
+        assert [len(number) for number in kept] == [limits.NUMBER_CHARACTERS, len(cells[1])]
+
+
+@pytest.mark.parametrize("separator", [b" ", b", "])
+def test_a_report_has_a_bounded_number_of_mo_codes(separator: bytes) -> None:
+    codes = [b"%04d" % code for code in range(limits.MO_CODES + 1)]
+    for count, error in ((limits.MO_CODES, None), (limits.MO_CODES + 1, "unreadable")):
+        cell = separator.join(codes[:count])
+        parsed = parse_cell("legacy", "mocodes", cell, False)
+        assert (parsed.error and parsed.error.kind) == error
+        plain = PLAIN_PARSERS["mocodes"]([cell])
+        assert plain is None or (error is None and plain.tolist() == [parsed.value])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from crime.core import limits
 from crime.reports.parsers import TABLE_FORMS
 from crime.reports.sources import BLANK_MEANS_NONE, NAME_OF_CODE, SOURCES
 from crime.reports.systems import NONE_RECORDED, System
@@ -115,7 +116,12 @@ def _parse_plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
         texts = joined.decode("ascii").split("\n")
     except (TypeError, UnicodeDecodeError):
         return None
-    if len(texts) != len(cells) or not joined.replace(b"\n", b"").isalnum() or b"" in cells:
+    if (
+        len(texts) != len(cells)
+        or max(map(len, texts)) > limits.NUMBER_CHARACTERS
+        or not joined.replace(b"\n", b"").isalnum()
+        or b"" in cells
+    ):
         return None
     return np.array(texts, object)
 
@@ -125,6 +131,8 @@ def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     try:
         joined = b"\n".join([cell or b"0000" for cell in cells])
     except TypeError:
+        return None
+    if any(cell and len(cell) > 5 * limits.MO_CODES for cell in cells):
         return None
     gaps = np.flatnonzero(np.isin(np.frombuffer(joined + b"\n", np.uint8), (ord(" "), ord("\n"))))
     texts = joined.decode("latin-1").split("\n")

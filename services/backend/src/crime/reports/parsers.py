@@ -7,6 +7,7 @@ that was necessary to read it (None for none). It raises `ValueError` with what 
 import re
 from typing import Any
 
+from crime.core import limits
 from crime.reports.codes import code_names
 from crime.reports.dates import DAY_NUMBER, EXPECTED, SECONDS, check_local_time
 from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code, comparable_text
@@ -178,7 +179,7 @@ def parse_mocodes(text: str) -> Parsed:
 
     Lists are read as pandas, DuckDB, PostgreSQL and JSON write them: `['0344', '1822']`, `{0344,1822}`.
     """
-    if _MO_CODES.fullmatch(text):
+    if len(text) <= 5 * limits.MO_CODES and _MO_CODES.fullmatch(text):
         return tuple(dict.fromkeys(text.split(" "))), None
     codes: dict[str, None] = {}
     plain = _NUMPY_TEXT.sub("", text).translate(_LIST_MARKS)
@@ -194,6 +195,8 @@ def parse_mocodes(text: str) -> Parsed:
         if len(match[1]) < 4 or match[2]:
             repair = repair or "short MO code"
         codes[match[1].zfill(4)] = None
+    if len(codes) > limits.MO_CODES:
+        raise ValueError(EXPECTED_MO_CODES)
     return tuple(codes), repair
 
 
@@ -217,6 +220,7 @@ def parse_letter(text: str) -> Parsed:
 
 def parse_number(text: str) -> Parsed:
     """The number of a report or case, as text; None for one that a spreadsheet has rounded, such as 2.02E+08."""
+    text = text[: limits.NUMBER_CHARACTERS]
     if _ROUNDED.fullmatch(text):
         return None, "number rounded by a spreadsheet, taken as not known"
     return (text.removesuffix(".0"), "decimal point in a number") if text.endswith(".0") else (text, None)
