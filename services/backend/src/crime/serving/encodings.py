@@ -16,12 +16,11 @@ def unpacked_receive(scope: Scope, receive: Receive) -> Receive:
 
     It raises 415 for an encoding that is not known, and 400 for a body that is not in its encoding.
     """
-    for name, value in scope["headers"]:
-        if name == b"content-encoding":
-            encoding = value.decode("latin-1").strip().lower()
-            if encoding not in ("", "identity"):
-                return _messages(receive, encoding).__anext__
-    return receive
+    encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
+    if not encodings:
+        return receive
+    encoding = b", ".join(encodings).decode("latin-1").strip().lower()
+    return receive if encoding in ("", "identity") else _messages(receive, encoding).__anext__
 
 
 async def _messages(receive: Receive, encoding: str) -> AsyncIterator[Message]:

@@ -188,8 +188,8 @@ class ModelManager:
             try:
                 self._swap(name, kind.open(directory, self._image_version(directory)), source)
                 self._mark_healthy(name)
-            except BundleError as error:
-                self._mark_failed(name, str(error))
+            except Exception as error:  # whatever an image holds, the process lives
+                self._mark_failed(name, _reason(error))
 
     def _image_version(self, directory: Path) -> str | None:
         """Version of an image's bundle, with a prefix where the registry has versions of its own.

@@ -32,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     open_requests = OpenRequests()  # of the process, which has one server
+    max_connections = limits.CONNECTIONS  # fewer where the process may open fewer files
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -42,7 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._moved_bytes, self._buffered_bytes, self.credit = 0, 0, limits.SLOW_SECONDS
         self.moved_at = self._looked_at = self.loop.time()
         self._whole = 0  # requests that are here as a whole and not answered yet
-        if len(self.connections) > limits.CONNECTIONS:
+        if len(self.connections) > self.max_connections:
             self._make_room()
 
     def _make_room(self) -> None:
@@ -51,7 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
         Several at once, as it takes long to find them.
         """
         others = [one for one in self.connections if isinstance(one, BoundedProtocol) and one.waits_for_client]
-        longest = nsmallest(limits.CONNECTIONS // 20, others, key=lambda one: one.moved_at)
+        longest = nsmallest(self.max_connections // 20 + 1, others, key=lambda one: one.moved_at)
         for one in longest or [self]:
             one.refuse("connections", 503, "too many connections at once: try again in a second")
 
@@ -173,7 +174,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         elif self._head_began_at is not None and now - self._head_began_at > limits.HEAD_SECONDS:
             self.refuse("slow", 408, f"the head of the request took more than {limits.HEAD_SECONDS:g} seconds")
-        elif not self._any_request and now - self.moved_at > limits.IDLE_SECONDS:
+        elif (cycle is None or cycle.response_complete) and now - self.moved_at > limits.IDLE_SECONDS:
             self.transport.close()
         else:
             self.credit = limits.SLOW_SECONDS

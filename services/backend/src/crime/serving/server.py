@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -34,6 +35,8 @@ SECURITY_HEADERS = [
     ("Referrer-Policy", "no-referrer"),
 ]
 SWITCH_SECONDS = 0.0005  # after which a thread that scores a table lets the event loop go on; Python's are 0.005
+MANY_FILES = 1 << 16  # to open at once; connections that were refused linger for a moment
+OTHER_FILES = 250  # than connections: tables on disk, bundles, the registry
 LAST_REQUEST_SECONDS = 2.0  # in which a connection that was opened before the socket closed must send its request
 
 
@@ -120,8 +123,20 @@ class DrainingServer(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    BoundedProtocol.max_connections = connections_by_files()
     _configure_logging()
     DrainingServer(create_app(settings), settings).run()
+
+
+def connections_by_files() -> int:
+    """How many connections may be open: as many as `limits` say, or fewer where the process may open fewer files.
+
+    Container runtimes often allow 1,024 files and let a process raise that itself.
+    """
+    allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(allowed, MANY_FILES if possible == resource.RLIM_INFINITY else min(possible, MANY_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, possible))
+    return max(1, min(limits.CONNECTIONS, wanted - OTHER_FILES))
 
 
 def _configure_logging() -> None:

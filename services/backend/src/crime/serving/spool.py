@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -25,12 +26,13 @@ class Spool:
 
     def __init__(self) -> None:
         self.used = 0
-        self.files: dict[SpoolFile, None] = {}  # the oldest first
+        self.files: dict[SpoolFile, None] = {}  # as a set that keeps its order
 
     def take(self, file: "SpoolFile", size: int) -> None:
         """Count `size` bytes more of a file. Raises 503 if there is no room, and no slow client to take it from."""
         while self.used + size > limits.SPOOL_BYTES:
-            slowest = next((other for other in self.files if other.waits_for_client and other is not file), None)
+            waiting = [other for other in self.files if other.waits_for_client and other is not file]
+            slowest = min(waiting, key=lambda other: other.moved_at, default=None)
             if slowest is None:
                 raise _no_room()
             slowest.close()
@@ -51,6 +53,7 @@ class SpoolFile:
     def __init__(self, spool: Spool, drop: Callable[[], None]):
         self.spool, self.drop = spool, drop
         self.size = 0
+        self.moved_at = time.monotonic()  # when its client last sent or read a part
         self.waits_for_client = True
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
@@ -63,6 +66,7 @@ class SpoolFile:
             raise _no_room()
         self.spool.take(self, len(content))
         self.size += len(content)
+        self.moved_at = time.monotonic()
         if self._file is None and self.size <= limits.SPOOL_MEMORY_BYTES:
             self._memory += content
         elif content:
@@ -81,6 +85,7 @@ class SpoolFile:
 
     async def read(self, offset: int) -> bytes:
         """The next bytes from `offset` on; empty at the end of what was appended."""
+        self.moved_at = time.monotonic()
         if self._file is None:
             return bytes(self._memory[offset:])
         return await run_in_threadpool(os.pread, self._file.fileno(), PIECE_BYTES, offset)
