@@ -49,6 +49,7 @@ def answer(page: Page) -> str:
 def test_each_page_has_its_own_filters_and_the_area_goes_along(page: Page, services: PageServices, start: str) -> None:
     """Also where nothing was pressed on the page before, which Streamlit treats otherwise."""
     page.goto(f"{services.url}/{start}?area=Hollywood")
+    expect(page.get_by_role("combobox", name="Area")).to_have_value("Hollywood", timeout=SLOW)  # it is drawn
     titles = {"Forecast": "What to expect", "Explore": "Where and when", "This week": "This week"}
     for name in ("Forecast", "Explore", "This week", "Explore", "Forecast"):
         expect(page.get_by_test_id("stStatusWidget")).to_be_hidden(timeout=SLOW)

@@ -373,6 +373,7 @@ def test_a_champion_of_damaged_trees_changes_nothing(
     wait_until(lambda: "report.txt: " in running.http.get("/ready").json()["trouble"].get("crime-category", ""))
     assert running.http.post("/predict", json=SMALLEST_REPORT).json()["model_version"] == good
     assert 'crime_model_trouble{model="crime-category"} 1.0' in running.metrics()
+    plant(copied.mlruns, damaged_copy(store.bundle(), tmp_path / "before", damage), "previous")
     started = start(mlruns=copied.mlruns, refresh_seconds=0.2)
     answer = started.http.get("/ready")
     assert (answer.status_code, started.http.get("/health").status_code) == (503, 200)
