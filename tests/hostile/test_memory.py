@@ -52,7 +52,7 @@ def blocks() -> Iterator[tuple[str, str, bytes]]:
     yield "/predict/batch?record=false", "csv", "\n".join([wide, *[row] * 4_000]).encode()
     long = "01/15/2023,1430,1," + "é" * 200_000
     yield "/predict/batch?record=false", "csv", "\n".join([head + "note", *[long] * 100]).encode()
-    count = 60_000
+    count = 33_000  # as large as a batch may be
     text = [f"{number:0>300}" for number in range(count)]
     columns = {"DATE OCC": ["2023-01-15"] * count, "TIME OCC": [1430] * count, "AREA": [1] * count}
     table = pa.table(columns | {"Mocodes": text, "Premis Desc": text, "Weapon Desc": text})

@@ -19,8 +19,9 @@ from crime.serving.spool import TABLE_BODY, SpoolFile
 ROWS_PER_BLOCK = 1_000  # of a JSON list that is written
 # Bytes of memory for a value that ends with it, or for what begins with it, once parsed: measured, and rounded up
 MEMORY_PER_MARK = {b",": 100, b"\n": 100, b"[": 160, b"{": 500}
-# a character of which one makes each character of a text take four bytes
-_wide_character = re.compile(rb"[\xf0-\xff]|\\u[dD][89abAB]").search
+# a character of which one makes each character of a text take four bytes, as UTF-8 and as JSON escapes it
+_wide_character = re.compile(rb"[\xf0-\xff]").search
+_wide_escape = re.compile(rb"\\u[dD][89abAB]").search
 Parsed = TypeVar("Parsed")
 
 
@@ -45,7 +46,8 @@ def read_list_body(file: IO[bytes], request: Request) -> bytes:
     if body.count(b",") + body.count(b"\n") > max_values:
         raise HTTPException(413, f"more than {max_values:,} values in one list: send a CSV table or Arrow stream")
     max_memory = reports * limits.LIST_MEMORY_PER_REPORT
-    memory = len(body) * (4 if _wide_character(body) else 1)
+    is_wide = (not body.isascii() and _wide_character(body)) or (b"\\u" in body and _wide_escape(body))
+    memory = len(body) * (4 if is_wide else 1)
     memory += sum(size * body.count(mark) for mark, size in MEMORY_PER_MARK.items())
     if memory > max_memory:
         raise HTTPException(
