@@ -174,7 +174,12 @@ async def _read_body(
     Raises 413 as soon as the body is larger than `limit`, packed or unpacked, whatever length it tells; 400 and 415
     for its encoding.
     """
-    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    told, is_packed = b"0", False
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            told = value
+        elif name == b"content-encoding":
+            is_packed = True
     size = int(told) if told.isdigit() and len(told) < 20 else 0
     is_whole, sent, read = False, 0, 0
 
@@ -184,7 +189,7 @@ async def _read_body(
         sent += len(message.get("body", b""))
         return message
 
-    receive_unpacked = unpacked_receive(scope, receive_counted)
+    receive_unpacked = unpacked_receive(scope, receive_counted) if is_packed else receive
     while not is_whole:
         if max(size, sent, read) > limit:
             REFUSED.labels("body").inc()

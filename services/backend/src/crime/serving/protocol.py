@@ -37,8 +37,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.url = b""
-        self.is_refused = self._any_request = False
-        self._unparsed_bytes = self._header_bytes = self._header_lines = 0  # since the head began, or a part of a body
+        self.is_refused = False
+        self._extensions: dict[str, dict[object, object]] = {CONNECTION: {"refuse": self.refuse}}
+        self._unparsed_bytes = 0  # since the head began, or a part of a body
         self._head_began_at: float | None = None
         self._moved_bytes, self._buffered_bytes, self.credit = 0, 0, limits.SLOW_SECONDS
         self.moved_at = self._looked_at = self.loop.time()
@@ -90,25 +91,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.is_refused:
             raise ConnectionAbortedError  # so that the parser stops
         super().on_message_begin()
-        self.scope["extensions"] = {CONNECTION: {"refuse": self.refuse}}
-        self._header_bytes = self._header_lines = 0
+        self.scope["extensions"] = self._extensions
         self._head_began_at = self.moved_at
 
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > limits.URL_BYTES:
-            self._refuse_head()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        self._header_lines += 1
-        if self._header_bytes > limits.HEADER_BYTES or self._header_lines > limits.HEADER_LINES:
-            self._refuse_head()
-        elif not self.is_refused:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        self._head_began_at, self._any_request = None, True
+        self._head_began_at = None
+        # only a head that came in many bytes can have many: adding them up takes time
+        if self._unparsed_bytes > limits.URL_BYTES or len(self.headers) > limits.HEADER_LINES:
+            size = sum(len(name) + len(value) for name, value in self.headers)
+            if (
+                len(self.url) > limits.URL_BYTES
+                or size > limits.HEADER_BYTES
+                or len(self.headers) > limits.HEADER_LINES
+            ):
+                self._refuse_head()
         if len(self.pipeline) >= MAX_PIPELINED:
             self.refuse("pipelined", 503, "too many requests at once on one connection")
         if not self.is_refused:
