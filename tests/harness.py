@@ -77,10 +77,7 @@ def session_folder() -> Path:
 def early_reports() -> Path:
     """The embedded sample's 914 reports of its first 207 days: both models can be trained on them in seconds."""
     path = session_folder() / "early.csv"
-    with sample_table() as sample, gzip.open(sample, "rt", encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines)
-        rows = [row for row in reader if _iso_date(row["DATE OCC"]) <= EARLY_UNTIL]
-    write_table(path, rows)
+    write_table(path, [row for row in rows_of_sample() if _iso_date(row["DATE OCC"]) <= EARLY_UNTIL])
     return path
 
 

@@ -1,7 +1,5 @@
 """Fixtures of the service tests: the model that users get, the embedded sample, and backends as processes."""
 
-import csv
-import gzip
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -13,7 +11,7 @@ from crime.reports.files import load_reports
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.sample import sample_table
-from harness import Backend, Store, start_backend, trained_store
+from harness import Backend, Store, rows_of_sample, start_backend, trained_store
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +34,7 @@ def reports() -> Reports:
 @pytest.fixture(scope="session")
 def rows() -> list[dict[str, str]]:
     """The embedded sample's cells, row by row."""
-    with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
+    return rows_of_sample()
 
 
 @pytest.fixture(scope="session")

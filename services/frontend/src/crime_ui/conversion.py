@@ -34,7 +34,7 @@ def _(text: str) -> str:
 
 
 class UnreadableTable(Exception):
-    """The file can't be turned into a table. `text`: why, with `values` for its fields in braces."""
+    """The file can't be read as a table. `text` is a format string that says why; `values` fill it in."""
 
     def __init__(self, text: str, **values: str | int):
         super().__init__(text.format(**values))
@@ -80,7 +80,7 @@ def _unreadable(error: BaseException) -> UnreadableTable:
 
 
 def rows_of(file: IO[bytes]) -> Iterable[Sequence[Any]] | None:
-    """The rows of a seekable file, the names of its columns first; None if it is none of these formats."""
+    """The rows of a seekable file, column names first. None for any other format, such as CSV."""
     head = file.read(64)
     file.seek(0)
     if head.startswith((PARQUET, ARROW_FILE, ARROW_STREAM)):

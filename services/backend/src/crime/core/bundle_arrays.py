@@ -73,7 +73,7 @@ def read_array(content: bytes, name: str, rule: ArrayRule, longest: Mapping[str,
 
 
 def _bounded_archive(content: bytes) -> bytes:
-    """The archive itself, unless its list of members is so long that reading it would fill the memory."""
+    """The archive's bytes. Raises `BundleError` if its central directory exceeds `MAX_DIRECTORY_BYTES`."""
     end = content[-END_RECORD_BYTES:]
     if not end.startswith(b"PK\x05\x06") or content[-END_RECORD_BYTES - 20 :].startswith(b"PK\x06\x07"):
         raise BundleError("is no archive of arrays")

@@ -127,7 +127,7 @@ def file_hashes(directory: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def check_names(names: Iterable[str], required: Iterable[str], optional: Iterable[str] = ()) -> None:
-    """Raise `ValueError` unless a spec's `sha256` names all files that a kind requires, and none that it has not."""
+    """Raise `ValueError` if `names` lack a required file, or have one that is neither required nor optional."""
     names, required = set(names), set(required)
     if missing := required - names:
         raise ValueError(f"sha256 lacks {', '.join(sorted(missing))}")
@@ -162,7 +162,7 @@ class BundleFiles:
 
 
 def read_file(directory: Path, name: str, most: int) -> bytes:
-    """Content of a regular file inside `directory`, of so many bytes at most. Raises `BundleError`."""
+    """The bytes of a regular file inside `directory`. Raises `BundleError` if there are more than `most`."""
     try:
         path = (directory / name).resolve(strict=True)
         if path.parent != directory.resolve():

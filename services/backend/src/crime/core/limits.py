@@ -27,6 +27,7 @@ LIST_MEMORY_PER_REPORT = 4608  # once parsed, on average, as `serving.bodies` es
 
 # How many at once
 CONNECTIONS = 1_000  # of a process; of more, the client that has kept its connection waiting longest loses it
+PIPELINED = 16  # requests that wait for the answer to the one before on the same connection
 REQUESTS = 250  # being answered, tables aside: about 75 ms of predictions
 TABLES = 2  # being answered, read by blocks; one that is in memory as a whole, such as a JSON list, takes all places
 WAITING_TABLES = 16  # whole, on disk; more are refused

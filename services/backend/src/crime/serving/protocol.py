@@ -15,7 +15,6 @@ from crime.core import limits
 from crime.serving.metrics import DROPPED
 
 CONNECTION = "crime.connection"  # extension of a request's scope: how to `refuse` its client
-MAX_PIPELINED = 16  # requests that wait for the answer to the one before on the same connection
 
 
 @dataclass
@@ -105,7 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 or len(self.headers) > limits.HEADER_LINES
             ):
                 self._refuse_head()
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if len(self.pipeline) >= limits.PIPELINED:
             self.refuse("pipelined", 503, "too many requests at once on one connection")
         if not self.is_refused:
             super().on_headers_complete()

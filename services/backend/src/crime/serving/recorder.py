@@ -143,8 +143,8 @@ class Recorder:
     def drift(self, model: CategoryBundle, asked_at: float) -> DriftReport:
         """Compare the latest predictions with the model's reference, and set the metrics. Raises `RegistryError`.
 
-        Computed once at a time, as it takes 60 MB for a moment, and kept until something is recorded. All who wait
-        meanwhile get the next one. `asked_at`: when this was asked for, by `time.monotonic`.
+        Computed once at a time, and kept until something is recorded. All who wait meanwhile get the next one.
+        `asked_at`: when this was asked for, by `time.monotonic`.
         """
         with self._drift_lock:
             if self._drift and self._drift[0] >= asked_at:

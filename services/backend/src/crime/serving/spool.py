@@ -26,7 +26,7 @@ class Spool:
 
     def __init__(self) -> None:
         self.used = 0
-        self.files: dict[SpoolFile, None] = {}  # as a set that keeps its order
+        self.files: set[SpoolFile] = set()
 
     def take(self, file: "SpoolFile", size: int) -> None:
         """Count `size` bytes more of a file. Raises 503 if there is no room, and no slow client to take it from."""
@@ -58,7 +58,7 @@ class SpoolFile:
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
         self._is_closed = self._is_opened = False
-        spool.files[self] = None
+        spool.files.add(self)
 
     async def append(self, content: bytes) -> None:
         """Raises 503 if there is no room, or once the slow client has lost its place."""
@@ -120,7 +120,7 @@ class SpoolFile:
         if not self._is_closed:
             self._is_closed = True
             self.spool.used -= self.size
-            del self.spool.files[self]
+            self.spool.files.remove(self)
             if self._file:
                 self._file.close()
 

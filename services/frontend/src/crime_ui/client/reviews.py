@@ -120,6 +120,6 @@ def decisions() -> list[Decided]:
 
 
 def decisions_csv() -> tuple[bytes, int]:
-    """Every decision as a CSV table, and how many can't be read. Raises `Refused` while there is no registry."""
+    """All decisions as CSV, and the number of unreadable ones. Raises `Refused` while the registry is unavailable."""
     answer = send("GET", "/review/decisions.csv", optional=True)
     return answer.content, unreadable_entries(answer)

@@ -89,7 +89,7 @@ def unreadable_entries(response: httpx.Response) -> int:
 
 
 def _read(response: httpx.Response) -> None:
-    """Read an answer whole. Raises `Refused` if it is larger than pages can hold."""
+    """The whole body of a response. Raises `Refused` above `limits.ANSWER_BYTES`."""
     pieces, size = [], 0
     for piece in response.iter_bytes():
         pieces.append(piece)
