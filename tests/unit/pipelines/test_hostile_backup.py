@@ -191,6 +191,7 @@ def test_a_source_that_is_no_regular_file_is_refused_at_once(
 @pytest.mark.parametrize(
     "content",
     [b"", b"no gzip", gzip.compress(b""), gzip.compress(b"x" * 2_000), gzip.compress(bytes(512)), bytes(10_000)],
+    ids=["nothing", "text", "gzip of nothing", "gzip of text", "gzip of half an end", "zeros"],
 )
 def test_what_is_no_archive(content: bytes, target: EmbeddedRegistry, tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(content)
