@@ -132,10 +132,10 @@ def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
         joined = b"\n".join([cell or b"0000" for cell in cells])
     except TypeError:
         return None
-    if any(cell and len(cell) > 5 * limits.MO_CODES for cell in cells):
-        return None
     gaps = np.flatnonzero(np.isin(np.frombuffer(joined + b"\n", np.uint8), (ord(" "), ord("\n"))))
     texts = joined.decode("latin-1").split("\n")
+    if max(map(len, texts)) > 5 * limits.MO_CODES:
+        return None
     if joined.translate(None, b"0123456789 \n") or (np.diff(gaps, prepend=-1) != 5).any() or len(texts) != len(cells):
         return None
     # interned: there are some hundred codes, and millions of reports

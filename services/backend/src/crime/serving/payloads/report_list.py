@@ -137,12 +137,16 @@ def _missing(fields: dict[str, np.ndarray]) -> list[list[str]]:
         fields[key] == None if key in OBJECT_FIELDS else np.isnan(fields[key])  # noqa: E711 (elementwise)
         for key in optional
     ]
-    patterns, pattern_of_row = np.unique(np.array([fields["system"], *absent]), axis=1, return_inverse=True)
-    names = []
-    for system, *pattern in patterns.T.tolist():
-        missing = {key for key, is_absent in zip(optional, pattern, strict=True) if is_absent}
-        names.append([REPORT_COLUMNS[key].name for key in OPTIONAL_FIELDS[SYSTEMS[int(system)]] if key in missing])
-    return [names[pattern] for pattern in pattern_of_row.ravel().tolist()]
+    bits = fields["system"].astype(int)  # of a report, which tell its list
+    for is_absent in absent:
+        bits = bits * 2 + is_absent
+    _, first_rows, list_of_row = np.unique(bits, return_index=True, return_inverse=True)
+    lists = []
+    for row in first_rows.tolist():
+        missing = {key for key, is_absent in zip(optional, absent, strict=True) if is_absent[row]}
+        system = SYSTEMS[int(fields["system"][row])]
+        lists.append([REPORT_COLUMNS[key].name for key in OPTIONAL_FIELDS[system] if key in missing])
+    return [lists[number] for number in list_of_row.tolist()]
 
 
 def unknown_codes(columns: Mapping[str, EncodedColumn], fields: Mapping[str, np.ndarray]) -> dict[int, list[str]]:

@@ -1,7 +1,6 @@
 """What of a report is not as it looks, so that its answer says so: fields that are not read, and places that differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from crime.classifier.limits import TrainingLimits
@@ -53,18 +52,19 @@ def list_warnings(
     odd = {
         row for column in columns if float in set(map(type, column)) for row, cell in enumerate(column) if cell != cell
     }
-    names = {name for name in dict.fromkeys(chain.from_iterable(reports)) if column_key(name) not in KNOWN_COLUMNS}
     is_plain: dict[tuple[str, ...], bool] = {}  # by system and names, which most reports share
-    found: list[list[str]] = []
+    to_read: dict[int, System] = {}  # rows that may need a warning
     for row, (report, system) in enumerate(zip(reports, systems, strict=True)):
         form = (system, *report)
         plain = is_plain.get(form)
         if plain is None:
             plain = is_plain[form] = all(column_key(name) in _EXPECTED[system] for name in report)
-        if plain and row not in odd:
-            found.append([])
-        else:
-            found.append(unread_warnings(report, system, len(names) <= MAX_SEARCHED))
+        if not plain or row in odd:
+            to_read[row] = system
+    names = {name for _, *form in is_plain for name in form if column_key(name) not in KNOWN_COLUMNS}
+    found: list[list[str]] = [[] for _ in reports]
+    for row, system in to_read.items():
+        found[row] = unread_warnings(reports[row], system, len(names) <= MAX_SEARCHED)
     return found
 
 
