@@ -119,3 +119,14 @@ def test_a_broken_image_is_parsed_again_only_when_it_changes(
     assert len(read) == 2
     assert versions(manager) == {NAME: "unregistered"}
     assert NAME not in manager.trouble
+
+
+def test_whether_the_registry_answers_is_a_metric(
+    manager: ModelManager, registry: MemoryRegistry, small_bundle: CategoryBundle, metric: Callable[..., float]
+) -> None:
+    registry.register(NAME, small_bundle.directory, "champion")
+    for reachable in (True, False, True):
+        registry.reachable = reachable
+        manager.refresh()
+        assert metric("crime_registry_answers", registry=str(registry)) == reachable
+        assert versions(manager) == {NAME: "1"}

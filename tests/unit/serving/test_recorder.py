@@ -1,5 +1,6 @@
 """The recorder samples fairly, stores what it can, counts what it can't, and adds shadow predictions."""
 
+import asyncio
 import random
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.reports.table import Reports
 from crime.serving.model_manager import ModelManager
-from crime.serving.recorder import Recorder
+from crime.serving.recorder import RECORD_LIMIT, Recorder
 from memory_registry import MemoryRegistry
 
 NAME = "crime-category"
@@ -183,6 +184,45 @@ def test_drift_is_shown_in_the_metrics(
     assert recorder.drift(small_bundle, asked_at).drifted
     assert metric("crime_drift") == 1
     assert metric("crime_drift_psi", feature="area") > 1
+
+
+def test_accuracy_is_shown_in_the_metrics(
+    recorder: Recorder, small_bundle: CategoryBundle, small_reports: Reports, metric: Metric
+) -> None:
+    for report in rows(small_reports, 600):
+        recorder.add(small_bundle.version, small_bundle.predict_one(report), "", report)
+    estimated = recorder.drift(small_bundle, time.monotonic()).estimated
+    right = sum(week.accuracy.expected * week.reports for week in estimated) / 600
+    assert metric("crime_accuracy", kind="estimated") == pytest.approx(right, abs=1e-3)
+    assert 0.3 < metric("crime_accuracy", kind="expected") < 1
+    assert metric("crime_accuracy", kind="measured") == 0
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(float("inf"), 1), (0.0, 3)])
+def test_drift_is_measured_in_the_background_ever_so_often_and_in_turn(
+    seconds: float,
+    times: int,
+    recorder: Recorder,
+    manager: ModelManager,
+    registry: MemoryRegistry,
+    small_bundle: CategoryBundle,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry.register(NAME, small_bundle.directory, "champion")
+    manager.refresh()
+    measured: list[int] = []
+    pauses = iter(range(3))
+
+    async def pause(_: float) -> None:
+        if next(pauses, None) is None:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("crime.serving.recorder.asyncio.sleep", pause)
+    monkeypatch.setattr("crime.core.limits.MEASURE_SECONDS", seconds)
+    monkeypatch.setattr(recorder, "drift", lambda *_: measured.append(int(RECORD_LIMIT.borrowed_tokens)))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(recorder.run())
+    assert measured == [1] * times  # the limit's one place is taken meanwhile
 
 
 def test_drift_is_measured_anew_only_when_something_was_recorded(

@@ -74,6 +74,7 @@ STORED_FILE_BYTES = 16 * MIB  # any of them, packed or unpacked: 10,000 recorded
 ENTRY_BYTES = 64 * KIB  # one decision
 RECORDED_ROWS = 20_000  # of one file of the prediction log, which has 10,000 at most
 RECORDED_BYTES = 32 * MIB  # of the prediction log that are read back, unpacked
+MEASURE_SECONDS = 900.0  # between two measurements of drift and accuracy that nobody asked for
 TOKEN_BYTES = 4 * KIB
 
 # Trees of a category model, in the file of one detail level. `crime tune` tries up to 63 leaves, training 400 rounds.

@@ -5,7 +5,6 @@ Routes on the hot path call the functions; the others declare the annotated type
 
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from fastapi import Depends, HTTPException, Request
 
 from crime.classifier.bundle import CategoryBundle
@@ -89,7 +88,6 @@ async def _settings(request: Request) -> Settings:
     return settings_of(request)
 
 
-RECORD_LIMIT = CapacityLimiter(1)  # of what reads thousands of recorded predictions: waiting takes no thread
 ModelManagerDep = Annotated[ModelManager, Depends(_models)]
 RecorderDep = Annotated[Recorder, Depends(_recorder)]
 ReviewDecisionsDep = Annotated[ReviewDecisions, Depends(_review_decisions)]

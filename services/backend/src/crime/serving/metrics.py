@@ -6,6 +6,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter("crime_requests_total", "Requests answered", ["method", "route", "status"])
 REFUSED = Counter("crime_requests_refused_total", "Requests refused because too many came at once", ["bound"])
+for bound in ("requests", "batches", "client", "body"):
+    REFUSED.labels(bound)  # at 0: Prometheus sees no rate of a counter that begins at its first refusal
 DROPPED = Counter("crime_connections_dropped_total", "Connections closed for what their client did", ["reason"])
 LATENCY = Histogram(
     "crime_request_seconds",
@@ -17,6 +19,7 @@ PREDICTIONS = Counter("crime_predictions_total", "Predictions given", ["category
 SERVED = Gauge("crime_model_info", "1 for the version that answers", ["model", "version"])
 SWAPS = Counter("crime_model_swaps_total", "Versions taken up from the registry without a restart", ["model"])
 TROUBLE = Gauge("crime_model_trouble", "1 while the registry's champion or challenger can't be loaded", ["model"])
+REGISTRY_ANSWERS = Gauge("crime_registry_answers", "1 while the registry answers, 0 while it does not", ["registry"])
 DATA_AGE = Gauge("crime_data_age_days", "Days from the last report that the model was made from to today", ["model"])
 RECORDED = Counter("crime_predictions_recorded_total", "Predictions stored in the prediction log")
 LOST = Counter("crime_predictions_unrecorded_total", "Predictions not stored in the prediction log", ["reason"])
@@ -26,6 +29,11 @@ DRIFT = Gauge(
     ["feature"],
 )
 DRIFTED = Gauge("crime_drift", "1 while a feature or the predictions have drifted")
+ACCURACY = Gauge(
+    "crime_accuracy",
+    "Share of right answers: expected by training, estimated from the latest probabilities, measured by later codes",
+    ["kind"],
+)
 SHADOWED = Counter(
     "crime_shadow_predictions_total",
     "A challenger's predictions of reports that the champion answered, by whether both agree",

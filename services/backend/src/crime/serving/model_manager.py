@@ -31,7 +31,7 @@ from crime.forecaster.spec import ForecastSpec
 from crime.registry.kinds import CATEGORY, MODEL_KINDS, Model, ModelKind, ModelT
 from crime.registry.protocol import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from crime.reports.freshness import days_behind
-from crime.serving.metrics import DATA_AGE, SERVED, SWAPS, TROUBLE
+from crime.serving.metrics import DATA_AGE, REGISTRY_ANSWERS, SERVED, SWAPS, TROUBLE
 
 MAX_PAUSE_SECONDS = 60.0  # longest pause before a broken version is fetched again, or a broken registry asked
 MAX_BROKEN = 16  # versions that are remembered as broken
@@ -174,8 +174,10 @@ class ModelManager:
             if self.settings.model_dir and not self.settings.tracking_uri:
                 self._load_image_models(self.settings.model_dir)
                 return True
-            answered = [self._load_champion(kind) for kind in MODEL_KINDS.values()]
-            return self._load_challenger() and all(answered)
+            champions = [self._load_champion(kind) for kind in MODEL_KINDS.values()]
+            answered = self._load_challenger() and all(champions)
+            REGISTRY_ANSWERS.labels(str(self.registry)).set(answered)
+            return answered
 
     def _load_image_models(self, model_dir: Path) -> None:
         """Load the bundles of the image that have changed since they were tried."""

@@ -1,6 +1,7 @@
 """Collects this pod's predictions and appends them to the prediction log every `record_seconds`."""
 
 import asyncio
+import math
 import random
 import threading
 import time
@@ -10,25 +11,29 @@ from dataclasses import replace
 
 import numpy as np
 import structlog
+from anyio import CapacityLimiter, to_thread
 from fastapi.concurrency import run_in_threadpool
 
 from crime.classifier.bundle import CategoryBundle, Prediction
+from crime.core import limits
 from crime.core.errors import RegistryError
 from crime.core.file_store import FileStore
 from crime.core.memory import release_free_memory
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
+from crime.monitoring.accuracy import recent_accuracy
 from crime.monitoring.challenger import ChallengerComparison, compare_challenger
 from crime.monitoring.drift_report import DriftReport, drift_report
 from crime.monitoring.performance import WeeklyPerformance, read_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import PredictionRecord, RecordedPredictions, stack_fields
 from crime.reports.schema import DETAIL_LEVELS
-from crime.serving.metrics import DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
+from crime.serving.metrics import ACCURACY, DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
 from crime.serving.model_manager import ModelManager
 from crime.serving.unreadable import log_unreadable
 
 MAX_PENDING = 5_000  # predictions held between two flushes; of more, a random sample
+RECORD_LIMIT = CapacityLimiter(1)  # of what reads thousands of recorded predictions: waiting takes no thread
 SAMPLED_OUT = LOST.labels("sampled")
 log = structlog.get_logger()
 
@@ -167,6 +172,9 @@ class Recorder:
         for feature in report.features:
             DRIFT.labels(feature.feature).set(feature.psi)
         DRIFTED.set(report.drifted)
+        ACCURACY.clear()
+        for kind, share in recent_accuracy(model, recorded, performance).items():
+            ACCURACY.labels(kind).set(share)
         return report
 
     def compare_challenger(self) -> ChallengerComparison | None:
@@ -184,13 +192,16 @@ class Recorder:
         )
 
     async def run(self) -> None:
-        """Flush and measure drift every `record_seconds`, until cancelled."""
+        """Flush every `record_seconds`, and measure drift and accuracy ever so often, until cancelled."""
+        measured_at = -math.inf
         while True:
             await asyncio.sleep(self.interval)
             try:
                 await run_in_threadpool(self.flush)
-                if model := self.models.category_model:
-                    await run_in_threadpool(self.drift, model, time.monotonic())
+                now = time.monotonic()
+                if (model := self.models.category_model) and now - measured_at >= limits.MEASURE_SECONDS:
+                    await to_thread.run_sync(self.drift, model, now, limiter=RECORD_LIMIT)
+                    measured_at = now
                 await run_in_threadpool(release_free_memory)  # comparing takes tens of MB
             except Exception as error:  # monitoring must never stop predictions
                 log.error("monitoring failed", why=str(error))

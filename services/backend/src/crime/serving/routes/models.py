@@ -29,7 +29,7 @@ from crime.registry.kinds import Model as LoadedModel
 from crime.registry.promotion import set_challenger, withdraw_challenger
 from crime.registry.protocol import CHAMPION, Registry
 from crime.registry.protocol import ModelVersion as RegistryVersion
-from crime.serving.dependencies import RECORD_LIMIT, ModelManagerDep, RecorderDep, SettingsDep
+from crime.serving.dependencies import ModelManagerDep, RecorderDep, SettingsDep
 from crime.serving.errors import BODY_RESPONSES, Responses
 from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.models import (
@@ -51,6 +51,7 @@ from crime.serving.payloads.models import (
     Who,
     Why,
 )
+from crime.serving.recorder import RECORD_LIMIT
 from crime.serving.unreadable import UNREADABLE_RESPONSES, tell_unreadable
 
 router = APIRouter(tags=["models"])

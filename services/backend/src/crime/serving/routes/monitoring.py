@@ -9,8 +9,9 @@ from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Request
 
 from crime.core.errors import RegistryError
-from crime.serving.dependencies import RECORD_LIMIT, ModelManagerDep, RecorderDep, state_of
+from crime.serving.dependencies import ModelManagerDep, RecorderDep, state_of
 from crime.serving.payloads.monitoring import Drifts, Pod, TrafficMinute
+from crime.serving.recorder import RECORD_LIMIT
 from crime.serving.traffic import latency_buckets, latency_quantiles
 
 router = APIRouter(tags=["monitoring"])
