@@ -19,7 +19,7 @@ COMPONENTS = ("backend", "frontend", "mlflow", "training", "dask")
 EVERY_OBJECT = {
     "frontend": {"ingress": {"enabled": True}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}},
     "dask": {"enabled": True},
-    "monitoring": {"serviceMonitor": True, "dashboard": True},
+    "monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True},
     "networkPolicy": {"enabled": True},
 }
 # a pod setting: what `global` says, what a component says over it, and what its pods then have
