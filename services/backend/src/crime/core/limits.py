@@ -77,6 +77,13 @@ RECORDED_BYTES = 32 * MIB  # of the prediction log that are read back, unpacked
 MEASURE_SECONDS = 900.0  # between two measurements of drift and accuracy that nobody asked for
 TOKEN_BYTES = 4 * KIB
 
+# Sign-in
+JWT_BYTES = 8 * KIB  # of a token that tells who somebody is
+SIGNED_IN = 10_000  # tokens whose check is remembered; of more, the one seen longest ago is checked again
+PROVIDER_SECONDS = 5.0  # for an answer of the provider as a whole
+PROVIDER_ANSWER_BYTES = 256 * KIB
+PROVIDER_KEYS = 100
+
 # Trees of a category model, in the file of one detail level. `crime tune` tries up to 63 leaves, training 400 rounds.
 TREE_ROUNDS = 1_000
 TREE_LEAVES, TREE_BYTES = 256, 128 * KIB  # of a tree

@@ -1,9 +1,9 @@
 """Settings, read from environment variables with the prefix `CRIME_`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from crime.core import limits
@@ -30,7 +30,21 @@ class Settings(BaseSettings):
     record_seconds: Annotated[float, Field(gt=0)] = 120.0  # between writes of recorded predictions
     record_share: Annotated[float, Field(ge=0, le=1)] = 1.0  # of predictions that are recorded
     token_file: Path | None = None  # the bearer token of changing calls, which are off without it
+    oidc_issuer: Annotated[str, Field(pattern="^(https?://[^@?#]+)?$")] = ""  # of sign-in; empty: who asks is not asked
+    oidc_client_id: str = ""  # of the page, whose users send their ID token
+    oidc_audience: str = ""  # of the access tokens of programs, by client credentials; empty: none are taken
+    oidc_roles_claim: str = "groups"
+    oidc_viewer: str = ""  # value of the claim; empty: everybody who is signed in
+    oidc_analyst: str = ""
+    oidc_decider: str = ""
+    oidc_userinfo: bool = True  # ask the provider each half minute; False where its userinfo has no roles
     portal_url: str = "https://data.lacity.org"
     portal_dataset: str = ""  # ids of the datasets to fetch, with blanks or commas between; empty: all of LAPD's
     portal_token: str = ""  # Socrata app token; requests without one are throttled sooner
     portal_page: int = 10_000  # rows per request
+
+    @model_validator(mode="after")
+    def _check_sign_in(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_client_id or self.oidc_audience):
+            raise ValueError("CRIME_OIDC_ISSUER: expected CRIME_OIDC_CLIENT_ID or CRIME_OIDC_AUDIENCE, too")
+        return self

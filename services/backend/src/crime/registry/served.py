@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode, urlparse
 from urllib.request import Request
 
 from crime.core import limits
+from crime.core.bounded_http import Answer, TooLargeError, fetch
 from crime.core.bundle_files import SPEC_FILE
 from crime.core.errors import ModelNotFoundError, RegistryError, UnreadableFileError, VersionGoneError
-from crime.registry.bounded_http import Answer, TooLargeError, fetch
 from crime.registry.kinds import CATEGORY, MODEL_KINDS, training_command
 from crime.registry.protocol import BUNDLE_PATH, CHAMPION, NOT_FOUND_CODES, ModelVersion, RegisteredModel
 

@@ -26,6 +26,7 @@ from crime.serving.routes import (
     catalogue,
     forecasts,
     health,
+    identity,
     kserve,
     mlflow_scoring,
     models,
@@ -53,6 +54,7 @@ ROUTES = (
     week,
     review,
     monitoring,
+    identity,
     health,
 )
 log = structlog.get_logger()
@@ -81,10 +83,20 @@ def create_app(settings: Settings) -> FastAPI:
     if not traced:  # FastAPI makes the span of a request where it finds the route, which DirectPredict skips
         app.add_middleware(DirectPredict, handlers=app.exception_handlers)
     app.add_middleware(AdmissionControl, state=state)
+    if settings.oidc_issuer:
+        _add_doors(app, state)
     app.add_middleware(RequestLog, state=state)
     app.add_middleware(TranslatedAnswers)
     add_error_handlers(app, [route for module in ROUTES for route in module.router.routes])
     return app
+
+
+def _add_doors(app: FastAPI, state: AppState) -> None:
+    from crime.serving.sign_in.doors import Doors
+    from crime.serving.sign_in.tokens import Tokens  # takes 50 ms
+
+    state.tokens = Tokens(state.settings)
+    app.add_middleware(Doors, settings=state.settings, tokens=state.tokens)
 
 
 @asynccontextmanager
@@ -93,7 +105,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await state.models.start()
     gc.collect()
     gc.freeze()  # keep start-up objects out of garbage collection, whose full passes pause requests by 50 ms
-    beside = (state.models.follow(), state.recorder.run(), state.traffic.run())
+    beside = [state.models.follow(), state.recorder.run(), state.traffic.run()]
+    if state.tokens:
+        beside.append(state.tokens.follow())
     tasks = [asyncio.create_task(work) for work in beside]
     yield
     for task in tasks:

@@ -34,6 +34,7 @@ ACCURACY = Gauge(
     "Share of right answers: expected by training, estimated from the latest probabilities, measured by later codes",
     ["kind"],
 )
+PROVIDER_UP = Gauge("crime_sign_in_provider_up", "1 while the sign-in provider's keys can be fetched")
 SHADOWED = Counter(
     "crime_shadow_predictions_total",
     "A challenger's predictions of reports that the champion answered, by whether both agree",

@@ -13,6 +13,7 @@ Number = Annotated[
     Field(json_schema_extra={"pattern": VERSION_PATTERN, "maxLength": MAX_VERSION_CHARACTERS}),
 ]
 Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
+BY = "who decides, which is recorded; required unless sign-in tells who it is, which is then recorded instead"
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 
 
@@ -77,7 +78,7 @@ class Promotion(BaseModel):
     )
 
     version: Number | None = None
-    by: Who
+    by: Who | None = Field(None, description=BY)
     reason: Why
     force: bool = False
 
@@ -99,7 +100,7 @@ class Decision(Told):
 class Rollback(BaseModel):
     """Return to the champion before. `by`: who decides, and `reason`: why; both are recorded."""
 
-    by: Who
+    by: Who | None = Field(None, description=BY)
     reason: Why
 
 
@@ -113,7 +114,7 @@ class Challenge(BaseModel):
 
     version: Number
     canary: Annotated[float, Field(ge=0, le=1)] = 0.0
-    by: Who
+    by: Who | None = Field(None, description=BY)
     reason: Why
 
 

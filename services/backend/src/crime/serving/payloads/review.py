@@ -16,7 +16,7 @@ from crime.reports.categories import CATEGORY_NAMES, CRIME_CODES, crime_code_ind
 from crime.reports.codes import code_names
 from crime.reports.spreadsheet import escape_formulas
 from crime.reports.systems import System
-from crime.serving.payloads.models import Who
+from crime.serving.payloads.models import BY, Who
 
 ReportNumber = Annotated[str, Field(min_length=1, max_length=60, description="as the table has it")]
 CrimeCodeText = Annotated[str, Field(min_length=1, max_length=20)]
@@ -136,7 +136,7 @@ class WantedDecision(BaseModel):
     judgement: Judgement
     right_code: CrimeCodeText | None = Field(None, description="of a record that is wrong, where it was found")
     note: Annotated[str, Field(max_length=1000)] = ""
-    by: Annotated[Who, Field(min_length=1)]
+    by: Annotated[Who, Field(min_length=1)] | None = Field(None, description=BY)
 
     @model_validator(mode="after")
     def _check_codes(self) -> Self:

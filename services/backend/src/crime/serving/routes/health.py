@@ -12,6 +12,7 @@ from crime.reports.freshness import USUAL_LAG_DAYS, days_behind
 from crime.serving.dependencies import state_of
 from crime.serving.errors import REFUSED_RESPONSES
 from crime.serving.model_manager import data_until
+from crime.serving.state import AppState
 
 router = APIRouter(tags=["health"])
 
@@ -36,11 +37,12 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses={503: {"description": "no model, or draining"}})
+@router.get("/ready", responses={503: {"description": "no model, no key of the sign-in provider, or draining"}})
 async def ready(request: Request) -> JSONResponse:
     """Ready for requests: a category model is loaded and the process is not draining.
 
     `trouble` says why a registry's champion or challenger can't be loaded; the last good version answers meanwhile.
+    With sign-in, `sign_in` says why the provider's keys can't be renewed; not ready before they were fetched once.
     `data` tells the last day of the reports that each model was made from, and how many days that is behind today.
     """
     state = state_of(request)
@@ -52,10 +54,21 @@ async def ready(request: Request) -> JSONResponse:
         "data": {name: _age_of(served) for name, served in models.serving.items()},
         "usual_days_behind": USUAL_LAG_DAYS,
     }
-    if state.draining or model is None:
-        why = "draining" if state.draining else models.trouble.get(CATEGORY_MODEL, "no model yet")
+    if state.tokens:
+        status["sign_in"] = state.tokens.trouble or "ok"
+    why = _not_ready(state)
+    if why or model is None:
         return JSONResponse({"status": "not ready", "why": why, **status}, 503)
     return JSONResponse({"status": "ready", "model": CATEGORY_MODEL, "version": model.version, **status})
+
+
+def _not_ready(state: AppState) -> str:
+    """Why no request is welcome yet, or any more; blank if all are."""
+    if state.draining:
+        return "draining"
+    if state.models.category_model is None:
+        return state.models.trouble.get(CATEGORY_MODEL, "no model yet")
+    return state.tokens.trouble if state.tokens and not state.tokens.ready else ""
 
 
 def _age_of(model: Model) -> dict[str, Any]:

@@ -8,17 +8,14 @@ from typing import Annotated, Any
 
 import structlog
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import SPEC_FILE
 from crime.core.errors import BundleError, CrimeError, RegistryError
-from crime.core.limits import TOKEN_BYTES
 from crime.core.model_names import CATEGORY_MODEL
-from crime.core.regular_files import read_bounded
-from crime.core.settings import Settings
 from crime.registry import promotion
 from crime.registry.audit import read_decisions
 from crime.registry.evaluation import Evaluation as EvaluationScores
@@ -29,10 +26,13 @@ from crime.registry.kinds import Model as LoadedModel
 from crime.registry.promotion import set_challenger, withdraw_challenger
 from crime.registry.protocol import CHAMPION, Registry
 from crime.registry.protocol import ModelVersion as RegistryVersion
+from crime.serving.deciders import decided_by
 from crime.serving.dependencies import ModelManagerDep, RecorderDep, SettingsDep
 from crime.serving.errors import BODY_RESPONSES, Responses
+from crime.serving.machine_token import machine_token
 from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.models import (
+    BY,
     Act,
     Challenge,
     Challenged,
@@ -73,26 +73,20 @@ SHOWN_DETAILS = (
 )
 
 
-def _token(settings: Settings) -> str:
-    """The bearer token of changing calls, blank where there is none, or none that can be read."""
-    try:
-        return read_bounded(settings.token_file, TOKEN_BYTES).decode().strip() if settings.token_file else ""
-    except (OSError, ValueError) as error:
-        log.error("the token can't be read", why=str(error))
-        return ""
-
-
 def _require_token(
+    request: Request,
     settings: SettingsDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> None:
     """Raise 401 if the request carries no token or another one, 403 if none is configured.
 
-    The file is read at every call: a mounted Secret may change.
+    With sign-in, tokens and roles were checked before the request came here.
     """
+    if settings.oidc_issuer:
+        return
     if credentials is None:
         raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
-    token = _token(settings)
+    token = machine_token(settings)
     if not token:
         raise HTTPException(403, "calls that change something are off: no token is configured")
     if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
@@ -157,7 +151,7 @@ def model(name: str, manager: ModelManagerDep, settings: SettingsDep) -> Model:
     return Model(
         name=name,
         source=source,
-        promotion_on=bool(_token(settings)),
+        promotion_on=bool(settings.oidc_issuer or machine_token(settings)),
         versions=versions,
         serving=_details(serving) if serving else {},
     )
@@ -235,12 +229,13 @@ def _details(serving: LoadedModel) -> dict[str, Any]:
     dependencies=TOKEN_REQUIRED,
     response_model_exclude_none=True,
 )
-def promote(name: str, manager: ModelManagerDep, wanted: Promotion) -> Decision:
+def promote(name: str, manager: ModelManagerDep, wanted: Promotion, request: Request) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod loads it at once, the others within seconds."""
+    by = decided_by(request, wanted.by)
     version = wanted.version or promotion.latest_version(manager.registry, name)
     warnings = Warnings("promote", name)
-    verdict = promotion.promote(manager.registry, name, version, wanted.by, wanted.reason, wanted.force, warnings.add)
-    log.info("promoted", model=name, version=version, by=wanted.by, why=wanted.reason, forced=not verdict.passed)
+    verdict = promotion.promote(manager.registry, name, version, by, wanted.reason, wanted.force, warnings.add)
+    log.info("promoted", model=name, version=version, by=by, why=wanted.reason, forced=not verdict.passed)
     manager.refresh()
     return Decision(name=name, version=version, gates=_gates(verdict.gates), warning=warnings.text)
 
@@ -251,11 +246,12 @@ def promote(name: str, manager: ModelManagerDep, wanted: Promotion) -> Decision:
     dependencies=TOKEN_REQUIRED,
     response_model_exclude_none=True,
 )
-def rollback(name: str, manager: ModelManagerDep, wanted: Rollback) -> Decision:
+def rollback(name: str, manager: ModelManagerDep, wanted: Rollback, request: Request) -> Decision:
     """Make the previous champion champion again."""
+    by = decided_by(request, wanted.by)
     warnings = Warnings("rollback", name)
-    version = promotion.rollback(manager.registry, name, wanted.by, wanted.reason, warnings.add)
-    log.info("rolled back", model=name, version=version, by=wanted.by, why=wanted.reason)
+    version = promotion.rollback(manager.registry, name, by, wanted.reason, warnings.add)
+    log.info("rolled back", model=name, version=version, by=by, why=wanted.reason)
     manager.refresh()
     return Decision(name=name, version=version, gates=[], warning=warnings.text)
 
@@ -275,14 +271,13 @@ async def challenger(recorder: RecorderDep) -> Challenger:
     dependencies=TOKEN_REQUIRED,
     response_model_exclude_none=True,
 )
-def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenged:
+def challenge(wanted: Challenge, manager: ModelManagerDep, request: Request) -> Challenged:
     """Let a version make shadow predictions and answer its canary share; every pod loads it within seconds."""
+    by = decided_by(request, wanted.by)
     warnings = Warnings("challenge", CATEGORY_MODEL)
-    set_challenger(
-        manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, wanted.by, wanted.reason, warnings.add
-    )
+    set_challenger(manager.registry, CATEGORY_MODEL, wanted.version, wanted.canary, by, wanted.reason, warnings.add)
     manager.refresh()
-    return Challenged(**wanted.model_dump(), warning=warnings.text)
+    return Challenged(**(wanted.model_dump() | {"by": by}), warning=warnings.text)
 
 
 @router.delete(
@@ -291,8 +286,14 @@ def challenge(wanted: Challenge, manager: ModelManagerDep) -> Challenged:
     responses=WRITE_RESPONSES | {200: {"model": Told, "description": "withdrawn, but something went wrong"}},
     dependencies=TOKEN_REQUIRED,
 )
-def withdraw(manager: ModelManagerDep, by: Who, reason: Why) -> Response:
+def withdraw(
+    request: Request,
+    manager: ModelManagerDep,
+    reason: Why,
+    by: Annotated[Who | None, Query(description=BY)] = None,
+) -> Response:
     """Withdraw the challenger: the champion answers alone."""
+    by = decided_by(request, by, "query")
     warnings = Warnings("withdraw", CATEGORY_MODEL)
     withdraw_challenger(manager.registry, CATEGORY_MODEL, by, reason, warnings.add)
     manager.refresh()

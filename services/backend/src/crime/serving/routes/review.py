@@ -13,6 +13,7 @@ from crime.core.errors import DataError
 from crime.monitoring.review_decisions import ReviewDecision, ReviewDecisions
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.serving.bodies import table_body
+from crime.serving.deciders import decided_by
 from crime.serving.dependencies import ReviewDecisionsDep, model_of
 from crime.serving.errors import BODY_RESPONSES, table_problem
 from crime.serving.formats.csv import labelled_blocks, open_csv
@@ -60,9 +61,10 @@ def _review_table(champion: CategoryBundle, file: IO[bytes], top: int, day_first
 
 
 @router.post("/review/decisions", status_code=201, responses=BODY_RESPONSES)
-def decide(wanted: WantedDecision, kept: ReviewDecisionsDep) -> Decided:
+def decide(wanted: WantedDecision, kept: ReviewDecisionsDep, request: Request) -> Decided:
     """Keep what somebody decided about a record. Nothing is changed or removed: the latest decision holds."""
-    return Decided.of(kept.append(**wanted.model_dump()))
+    by = decided_by(request, wanted.by)
+    return Decided.of(kept.append(**(wanted.model_dump() | {"by": by})))
 
 
 @router.get("/review/decisions", responses=UNREADABLE_RESPONSES)

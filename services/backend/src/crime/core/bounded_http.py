@@ -9,7 +9,7 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 STEP_SECONDS = 5.0  # for connecting, and between two bytes
 CHUNK_BYTES = 256 << 10
@@ -29,7 +29,10 @@ class Answer:
 
 
 def fetch(request: Request, most: int, seconds: float) -> Answer:
-    """The answer to a request, within so many seconds and with so many bytes of body at most. Raises `OSError`."""
+    """The answer to a request, within so many seconds and with so many bytes of body at most. Raises `OSError`.
+
+    A redirect is the answer: whoever sent it does not get the request's credentials passed on.
+    """
     deadline = _Deadline(seconds)
     try:
         with _open(request, deadline) as response:
@@ -46,7 +49,7 @@ def fetch(request: Request, most: int, seconds: float) -> Answer:
 
 
 def _open(request: Request, deadline: "_Deadline") -> Any:
-    opener = build_opener(_Handler(deadline), _SecureHandler(deadline))
+    opener = build_opener(_Handler(deadline), _SecureHandler(deadline), _Redirects())
     try:
         return opener.open(request, timeout=min(STEP_SECONDS, deadline.seconds))
     except HTTPError as error:
@@ -104,6 +107,11 @@ def _connection(kind: type[HTTPConnection], deadline: _Deadline, host: str, **op
     connection = kind(host, **options)
     connection._create_connection = deadline.connect  # type: ignore[attr-defined]
     return connection
+
+
+class _Redirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follows none."""
 
 
 class _Handler(HTTPHandler):

@@ -1,0 +1,116 @@
+"""A real OpenID provider for tests (`tests/provider`), whose signing key the tests have: they can forge any token."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from harness import free_port
+
+HERE = Path(__file__).parent / "provider"
+CLIENT, SECRET, AUDIENCE = "crime-page", "page-secret", "crime-api"
+
+
+def missing() -> str:
+    """Why the provider can't run here; blank if it can."""
+    if not shutil.which("node"):
+        return "no Node.js here: scripts/tools installs it"
+    return "" if (HERE / "node_modules").is_dir() else "no OpenID provider here: scripts/tools installs it"
+
+
+def new_key(name: str) -> tuple[rsa.RSAPrivateKey, dict[str, Any]]:
+    """A private key, and it as a JSON Web Key."""
+    private = rsa.generate_private_key(65537, 2048)
+    key: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(private, as_dict=True)
+    return private, key | {"kid": name, "use": "sig", "alg": "RS256"}
+
+
+class Provider:
+    """A provider as a process. `seconds`: how long its tokens are valid."""
+
+    def __init__(self, seconds: int = 600, page: str = "http://127.0.0.1:1", host: str = "127.0.0.1"):
+        self.port, self.seconds, self.page = free_port(), seconds, page
+        self.issuer = f"http://{host}:{self.port}"
+        self.redirect = page + "/oauth2callback"
+        self.private, self.key = new_key("first")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again with the same keys."""
+        settings = {
+            "issuer": self.issuer,
+            "port": self.port,
+            "jwks": {"keys": [self.key]},
+            "seconds": self.seconds,
+            "redirect": self.redirect,
+            "signedOut": self.page,
+        }
+        self.process = subprocess.Popen(
+            ["node", "provider.mjs"],
+            cwd=HERE,
+            env=os.environ | {"PROVIDER": json.dumps(settings)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(200):
+            try:
+                httpx.get(f"{self.issuer}/.well-known/openid-configuration").raise_for_status()
+                return
+            except httpx.HTTPError:
+                time.sleep(0.05)
+        raise TimeoutError("the provider did not start")
+
+    def stop(self) -> None:
+        """End it, as in an outage."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def give(self, name: str, *groups: str) -> None:
+        """Give somebody these groups alone."""
+        httpx.put(f"{self.issuer}/accounts/{name}", json={"groups": groups}).raise_for_status()
+
+    def lock(self, name: str) -> None:
+        """Lock somebody's account."""
+        httpx.put(f"{self.issuer}/accounts/{name}", content="null").raise_for_status()
+
+    def rotate(self) -> None:
+        """Sign with another key from now on, and publish that alone."""
+        self.private, self.key = new_key("second")
+        httpx.put(f"{self.issuer}/keys", json={"keys": [self.key]}).raise_for_status()
+
+    def sign_in(self, name: str) -> dict[str, str]:
+        """Headers of a request by somebody who signs in as the page lets them: by an authorization code."""
+        asked = {"client_id": CLIENT, "response_type": "code", "redirect_uri": self.redirect}
+        with httpx.Client(base_url=self.issuer) as browser:
+            answer = browser.get("/auth", params=asked | {"scope": "openid email profile"})
+            while not answer.headers["location"].startswith(self.redirect):
+                answer = browser.get(answer.headers["location"])
+                if answer.status_code == 200:  # the form
+                    form = {"prompt": "login", "login": name, "password": "any"}
+                    answer = browser.post(str(answer.url), data=form)
+            code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect}
+        tokens = httpx.post(f"{self.issuer}/token", data=form, auth=(CLIENT, SECRET)).raise_for_status().json()
+        return {"Authorization": f"Bearer {tokens['id_token']}", "X-Forwarded-Access-Token": tokens["access_token"]}
+
+    def job(self) -> dict[str, str]:
+        """Headers of a request by a program, by client credentials."""
+        form = {"grant_type": "client_credentials", "scope": "analysts", "resource": "https://crime.example/api"}
+        tokens = httpx.post(f"{self.issuer}/token", data=form, auth=("nightly-job", "job-secret"))
+        return {"Authorization": f"Bearer {tokens.raise_for_status().json()['access_token']}"}
+
+    def forge(self, **claims: Any) -> str:
+        """A token with the provider's own signature, valid but for these claims; None leaves one out."""
+        now = int(time.time())
+        all_claims = {"iss": self.issuer, "aud": AUDIENCE, "sub": "forged", "iat": now, "exp": now + 600} | claims
+        present = {name: value for name, value in all_claims.items() if value is not None}
+        return jwt.encode(present, self.private, "RS256", headers={"kid": self.key["kid"]})
