@@ -19,9 +19,10 @@ COMPONENTS = ("backend", "frontend", "mlflow", "training", "dask")
 EVERY_OBJECT = {
     "frontend": {"ingress": {"enabled": True}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}},
     "dask": {"enabled": True},
-    "monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True},
+    "monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True, "webhookSecret": "webhook"},
     "networkPolicy": {"enabled": True},
 }
+PARTS = {"watch": "training"}  # whose settings a pod has that is not named like them
 # a pod setting: what `global` says, what a component says over it, and what its pods then have
 SETTINGS: dict[str, tuple[Any, Any, Any]] = {
     "env": (
@@ -58,9 +59,9 @@ SETTINGS: dict[str, tuple[Any, Any, Any]] = {
 
 
 # what a value needs beside it to have an effect, or to be accepted
-NO_REGISTRY = {"mlflow": {"enabled": False}, "dask": {"enabled": False}}
+NO_REGISTRY = {"mlflow": {"enabled": False}, "dask": {"enabled": False}, "monitoring": {"webhookSecret": ""}}
 NEEDED: dict[str, dict[str, Any]] = {
-    "mlflow.enabled": {"dask": {"enabled": False}},
+    "mlflow.enabled": {"dask": {"enabled": False}, "monitoring": {"webhookSecret": ""}},
     "global.trackingUri": NO_REGISTRY,
     "global.dask": {"dask": {"enabled": False}},
     "frontend.tiles.attribution": {"frontend": {"tiles": {"url": "https://tiles.example.org/{z}/{x}/{y}"}}},
@@ -199,12 +200,12 @@ def test_each_value_has_an_effect(path: str) -> None:
 def test_a_global_setting_reaches_every_pod_and_a_components_own_goes_over_it(name: str) -> None:
     of_all, own, outcome = SETTINGS[name]
     everywhere = pods({"global": {name: of_all}})
-    assert len(everywhere) == 8
+    assert len(everywhere) == 9
     before = pods()
     for component in COMPONENTS:
         changed = pods({"global": {name: of_all}, component: {name: own}})
         for pod in changed:
-            if component in pod:
+            if component in PARTS.get(pod, pod):
                 assert setting_of(changed[pod], name) == outcome, pod
             else:
                 assert setting_of(changed[pod], name) == setting_of(everywhere[pod], name), pod
@@ -240,6 +241,7 @@ def test_names_that_yaml_takes_for_something_else_stay_text() -> None:
         "frontend": {"tlsSecret": "3", "ingress": {"className": "4", "tls": [{"secretName": "5"}]}},
         "mlflow": {"secret": "6", "persistence": {"storageClassName": "7"}},
         "training": {"secret": "8", "claim": "9"},
+        "monitoring": {"webhookSecret": "10"},
     }
     release = objects(EVERY_OBJECT, odd, release="123")
 
@@ -279,6 +281,7 @@ def test_one_registry_and_a_digest() -> None:
         "test-frontend": frontend,
         "mlflow-deployment": "other.example/crime-mlflow:dev",
         "training": training,
+        "watch": training,
         "dask-scheduler": training,
         "dask-worker": training,
     }

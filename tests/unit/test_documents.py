@@ -38,7 +38,7 @@ def test_every_option_of_a_command_exists(document: str) -> None:
     for name, rest in re.findall(r"crime ([a-z]+)([^`|#\n]*)", (ROOT / document).read_text()):
         if name in commands and name != "features":  # a group: the options are those of `features build`
             options = {option for parameter in commands[name].params for option in parameter.opts}
-            unknown += [f"{name} {option}" for option in re.findall(r" (--[a-z]+)", rest) if option not in options]
+            unknown += [f"{name} {option}" for option in re.findall(r" (--[a-z-]+)", rest) if option not in options]
     assert not unknown
 
 

@@ -8,7 +8,7 @@ from crime.core.errors import CrimeError
 
 def test_all_errors_are_of_one_tree_with_a_status_and_an_exit_code() -> None:
     classes = {error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, Exception)}
-    assert len(classes) == 18
+    assert len(classes) == 19
     for error in classes:
         assert issubclass(error, CrimeError)
         assert 400 <= HTTPStatus(error.status) < 600

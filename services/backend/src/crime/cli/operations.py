@@ -1,4 +1,4 @@
-"""Commands that run the service: retrain, drift, serve."""
+"""Commands that run the service: retrain, drift, watch, serve."""
 
 import json
 from dataclasses import asdict
@@ -85,6 +85,27 @@ def drift(
         print_warning(f"{path} can't be read, and is left out")
     if as_json:
         typer.echo(json.dumps(asdict(report) | {"performance": [week.as_json() for week in report.performance]}))
+
+
+@app.command()
+def watch(
+    webhook_file: Annotated[Path, typer.Option(help="File with the webhook's address, which is a secret.")],
+) -> None:
+    """Tell a Slack-like webhook of drift, new champions and stale data, each event once.
+
+    What could not be told, or not be found out, is tried again by the next run, and the exit code is 1.
+    """
+    with readable_errors():
+        from crime.pipelines.watch import watch
+        from crime.pipelines.webhook import read_address
+
+        watched = watch(Settings(), read_address(webhook_file))
+    for text in watched.told or ["nothing new to tell"]:
+        out.print(text, highlight=False, soft_wrap=True, markup=False)
+    for problem in watched.problems:
+        print_warning(problem)
+    if watched.problems:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -17,9 +17,10 @@ CrimeError                    status  500, exit code 1
 ├── PortalError
 │   └── DatasetGoneError
 ├── AlreadyRunningError
+├── WebhookError
 └── ExecutorError
 
-The last five come from commands only. A cell that can't be read is not an exception: see `reports.table.CellError`.
+The last six come from commands only. A cell that can't be read is not an exception: see `reports.table.CellError`.
 """
 
 from collections.abc import Sequence
@@ -126,6 +127,10 @@ class DatasetGoneError(PortalError):
 
 class AlreadyRunningError(CrimeError):
     """Another retraining works in the same folder."""
+
+
+class WebhookError(CrimeError):
+    """A webhook's address can't be read, or a message did not arrive. The address is a secret, and never told."""
 
 
 class ExecutorError(CrimeError):

@@ -95,6 +95,10 @@ REGISTRY_SECONDS = 10.0  # for an answer as a whole
 REGISTRY_FILE_SECONDS = 60.0  # for a file, or all files of a bundle
 REGISTRY_ANSWER_BYTES = 16 * MIB  # that is no file
 
+# A webhook
+WEBHOOK_SECONDS = 10.0  # for its whole answer
+WEBHOOK_ANSWER_BYTES = MIB
+
 # Memory of a backend process at most. `scripts/test hostile` measures each; docs/capacity.md has their sum.
 IDLE_MEMORY = 150 * MIB  # after many requests, while a model replaces another
 LIST_MEMORY = 230 * MIB  # of a table that is in memory as a whole

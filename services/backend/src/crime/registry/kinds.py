@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from crime.classifier.bundle import CategoryBundle
+from crime.classifier.spec import CategorySpec
 from crime.core.bundle_files import BundleSpec
 from crime.core.errors import BundleError
 from crime.core.model_names import CATEGORY_MODEL, FORECAST_MODEL
 from crime.forecaster.bundle import INTERVAL_BOUNDS, ForecastBundle
+from crime.forecaster.spec import ForecastSpec
 from crime.registry.gates import Gate, category_gates, first_category_gates, first_forecast_gates, forecast_gates
 from crime.reports.categories import CATEGORIES
 from crime.reports.sources import FIELDS
@@ -170,6 +172,11 @@ FORECAST = ModelKind[ForecastBundle](
     run_record=_forecast_run,
 )
 MODEL_KINDS: dict[str, ModelKind[Any]] = {kind.name: kind for kind in (CATEGORY, FORECAST)}
+
+
+def data_until(model: Model) -> str | None:
+    """The last day of the reports that a model was made from; None if its spec tells none."""
+    return model.spec.data.until if isinstance(model.spec, CategorySpec | ForecastSpec) else None
 
 
 def training_command(name: str) -> str:

@@ -17,6 +17,7 @@ from crime.reports.table import Reports
 USUAL_LAG_DAYS = 12
 UPDATE_DAYS = 14  # from one update of the live table to the next
 LONGEST_USUAL_LAG_DAYS = USUAL_LAG_DAYS + UPDATE_DAYS
+STALE_DAYS = 45  # of a model's newest report: the longest usual lag, a week to the next retraining, and time to notice
 FROZEN = "LAPD froze its own codes' table in March 2025: `crime fetch` brings the live one too"
 
 

@@ -20,15 +20,13 @@ import structlog
 from fastapi.concurrency import run_in_threadpool
 
 from crime.classifier.bundle import CategoryBundle
-from crime.classifier.spec import CategorySpec
 from crime.core.bundle_files import BundleSpec, read_spec
 from crime.core.errors import BundleError, CrimeError, ModelNotFoundError, VersionGoneError
 from crime.core.model_names import CATEGORY_MODEL, CHALLENGER_MODEL, FORECAST_MODEL
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.forecaster.bundle import ForecastBundle
-from crime.forecaster.spec import ForecastSpec
-from crime.registry.kinds import CATEGORY, MODEL_KINDS, Model, ModelKind, ModelT
+from crime.registry.kinds import CATEGORY, MODEL_KINDS, Model, ModelKind, ModelT, data_until
 from crime.registry.protocol import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from crime.reports.freshness import days_behind
 from crime.serving.metrics import DATA_AGE, REGISTRY_ANSWERS, SERVED, SWAPS, TROUBLE
@@ -60,11 +58,6 @@ class Challenger:
     model: CategoryBundle
     canary: float
     since: float
-
-
-def data_until(model: Model) -> str | None:
-    """The last day of the reports that a model was made from; None if its spec tells none."""
-    return model.spec.data.until if isinstance(model.spec, CategorySpec | ForecastSpec) else None
 
 
 def _image_source(directory: Path) -> str:

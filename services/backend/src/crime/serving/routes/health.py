@@ -7,11 +7,10 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from crime.core.model_names import CATEGORY_MODEL
-from crime.registry.kinds import Model
+from crime.registry.kinds import Model, data_until
 from crime.reports.freshness import USUAL_LAG_DAYS, days_behind
 from crime.serving.dependencies import state_of
 from crime.serving.errors import REFUSED_RESPONSES
-from crime.serving.model_manager import data_until
 from crime.serving.state import AppState
 
 router = APIRouter(tags=["health"])
