@@ -3,11 +3,15 @@
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from crime.core import limits
-from crime.core.errors import DataError
+from crime.core.errors import DataError, DateOrderError
 from crime.reports.cells import PLAIN_PARSERS, parse_cell
-from crime.reports.files import parse_block, read_blocks
+from crime.reports.coordinates import coordinates_in
+from crime.reports.files import load_reports, parse_block, read_blocks
+from crime.reports.parsing import recorded_labels
+from crime.reports.table_dates import TableDates
 from crime.reports.tally import Tally
 from crime.sample import sample_table
 from hypothesis import HealthCheck, given, settings
@@ -103,3 +107,51 @@ def test_a_report_has_a_bounded_number_of_mo_codes(separator: bytes) -> None:
         assert (parsed.error and parsed.error.kind) == error
         plain = PLAIN_PARSERS["mocodes"]([cell])
         assert plain is None or (error is None and plain.tolist() == [parsed.value])
+
+
+def test_parsed_cells_that_are_kept_are_short() -> None:
+    """Every caller has the same bound: recorded codes were kept in full, 65,536 of them."""
+    cell = "0." + "0" * 10_000
+    for _ in range(2):
+        recorded_labels({"crm_cd": ([cell], np.zeros(1, int))}, np.zeros(1))
+    first, second = (parse_cell("legacy", "crime_code", cell, False) for _ in range(2))
+    assert first is not second
+    assert parse_cell("legacy", "crime_code", "510", False) is parse_cell("legacy", "crime_code", "510", False)
+
+
+def test_reasons_of_rejected_rows_are_short(tmp_path: Path) -> None:
+    """A reason is kept for each different text, and told in the answer."""
+    path = tmp_path / "table.csv"
+    codes = ["0." + "0" * (10_000 + number) for number in range(20)]
+    rows = [LINE.replace("\n", f",{code}\n") for code in ["510"] * 200 + codes]
+    path.write_text(HEAD.replace("\n", ",Crm Cd\n") + "".join(rows))
+    tally = Tally()
+    load_reports(path, tally, labelled=True)
+    assert tally.rejected_rows == len(codes)
+    assert max(map(len, tally.rejected)) < 200
+
+
+def test_a_long_text_is_not_searched_for_coordinates() -> None:
+    """The search took 26 s for one cell of 200 KB, in which nothing else was answered."""
+    place = "(34.05, -118.24)"
+    assert coordinates_in("x" * limits.PLACE_CHARACTERS + place) is None
+    assert coordinates_in("x" * (limits.PLACE_CHARACTERS - len(place)) + place) == ("34.05", "-118.24")
+
+
+def test_dates_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DATES", 100)
+    dates = TableDates()
+    dates.learn("DATE OCC", (f"no date {number}" for number in range(1_000)))
+    assert len(dates._columns["DATE OCC"].seen) == 100
+    with pytest.raises(DataError, match="more than 100 different dates"):
+        dates.learn("DATE OCC", ["02/03/2020"])
+
+
+def test_a_long_date_is_told_in_short() -> None:
+    dates = TableDates()
+    dates.learn("DATE OCC", [f"02/03/2020{' ' * 10_000}10:00"])
+    with pytest.raises(DateOrderError) as raised:
+        dates.check()
+    assert len(str(raised.value)) < 300
+    assert len(raised.value.example) < 100
+    assert max(len(written) for _, written in dates._columns["DATE OCC"].formats) < 100

@@ -17,6 +17,7 @@ from crime.reports.systems import NONE_RECORDED, System
 from crime.reports.table import CellError
 
 MAX_CACHED_CHARACTERS = 80  # longer cells are parsed without the cache
+MAX_SHOWN_CHARACTERS = 40  # of a cell in a message, which is kept and told of each row
 PRIVATE_USE_BASE = 0xF700  # U+F780 to U+F7FF stand for bytes 0x80 to 0xFF that are not valid UTF-8
 TEXT_MARKS = ("=", "'")  # with which a spreadsheet is told that a cell is text
 BLANKS = frozenset(
@@ -78,12 +79,17 @@ class ParsedCell:
     error: CellError | None = None
 
 
-@lru_cache(1 << 16, typed=True)  # the same cells come again in every block
 def parse_cell(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
     """Parse a cell of the column that fills the field `key` in a system's reports.
 
-    A `strict` cell comes from a payload: it is text or a number, or `OMITTED`.
+    A `strict` cell comes from a payload: it is text or a number, or `OMITTED`. The same short cells come again in every
+    block, and are parsed once.
     """
+    is_short = not isinstance(cell, str | bytes) or len(cell) <= MAX_CACHED_CHARACTERS
+    return (_parse_once if is_short else _parse)(system, key, cell, strict)
+
+
+def _parse(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
     column = SOURCES[system].fields[key]
     if strict:
         text, repair = "" if cell is OMITTED else str(cell).strip(), None
@@ -102,11 +108,14 @@ def parse_cell(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
         return ParsedCell(None, repair, CellError(column.name, "unreadable", str(error)))
     repair = parse_repair or repair
     if key == "crime_code" and not (value.code and column.is_known(value.code)):
-        message = f"no category is known for code {value.code or text}"
+        message = f"no category is known for code {(value.code or text)[:MAX_SHOWN_CHARACTERS]}"
         return ParsedCell(value, repair, CellError(column.name, "unknown_code", message))
     if key in NAME_OF_CODE and value.code and not column.is_known(value.code):
         return ParsedCell(None, f"{column.name}: code not in LAPD's table, taken as not known")
     return ParsedCell(value, repair)
+
+
+_parse_once = lru_cache(1 << 16, typed=True)(_parse)
 
 
 def _parse_plain_texts(cells: Sequence[Any]) -> np.ndarray | None:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection
 
+from crime.core import limits
+
 PLACE_COLUMNS = ("location_1", "geolocation", "geometry", "location")  # by key, the likeliest first
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _LATITUDE_FIRST = (
@@ -22,7 +24,9 @@ def place_column(keys: Collection[str]) -> str | None:
 
 
 def coordinates_in(text: str) -> tuple[str, str] | None:
-    """Latitude and longitude, as written; None where there are none."""
+    """Latitude and longitude, as written; None where there are none, and of a text that is longer than any place's."""
+    if len(text) > limits.PLACE_CHARACTERS:
+        return None
     for pattern in _LATITUDE_FIRST:
         if match := pattern.search(text):
             return match[1], match[2]

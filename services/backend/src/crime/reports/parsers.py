@@ -14,7 +14,7 @@ from crime.reports.systems import NONE_RECORDED, SYSTEMS, Code, comparable_text
 
 MAX_NAME_CHARACTERS = 100  # of the name of a premise or weapon; the rest is cut off
 Parsed = tuple[Any, str | None]  # a value and a repair
-_CODE = re.compile(r"(\d{1,9}|\d{1,3}(?:,\d{3})+)(\.0*|,00?)?", re.ASCII)
+_CODE = re.compile(r"(\d{1,9}|\d{1,3}(?:,\d{3}){1,2})(\.0*|,00?)?", re.ASCII)
 _NAMED_CODE = re.compile(r"(\d{1,9}) +- +\D.*")  # 501 - STREET
 _MO_CODES = re.compile(r"\d{4}(?: \d{4})*", re.ASCII)
 _NIBRS_CODE = re.compile(r"([A-Z0-9]{1,9})(?:\.0+)?", re.ASCII | re.IGNORECASE)

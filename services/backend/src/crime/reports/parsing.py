@@ -8,7 +8,7 @@ import numpy as np
 
 from crime.core.errors import ColumnsError, DataError
 from crime.reports.categories import CATEGORY_OF_CODE, crime_code_index
-from crime.reports.cells import MAX_CACHED_CHARACTERS, OMITTED, PLAIN_PARSERS, cell_text, parse_cell
+from crime.reports.cells import OMITTED, PLAIN_PARSERS, cell_text, parse_cell
 from crime.reports.column_cells import ColumnCells
 from crime.reports.coordinates import coordinates_in, place_column
 from crime.reports.schema import Source, column_key
@@ -251,8 +251,7 @@ def _parse_distinct(block: _Block, key: str, encoded: EncodedColumn) -> list[Any
             values.append(None)
             repairs.append(None)
             continue
-        cached = not isinstance(cell, str | bytes) or len(cell) <= MAX_CACHED_CHARACTERS
-        parsed = (parse_cell if cached else parse_cell.__wrapped__)(block.source.system, key, cell, is_payload)
+        parsed = parse_cell(block.source.system, key, cell, is_payload)
         repair, error = parsed.repair, parsed.error
         if seen:
             seen.count(parsed, count, cell)

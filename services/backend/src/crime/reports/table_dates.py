@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from crime.core import limits
 from crime.core.days import EPOCH_ORDINAL, today
 from crime.core.errors import DataError, DateOrderError
 from crime.reports.dates import NUMERIC, full_year, parse_date
@@ -22,6 +23,7 @@ ORDERS: dict[Shape, tuple[Order, ...]] = {
 FIRST_SHORT_YEAR = 2010  # LAPD's open data begin there: no short year is earlier
 MAX_TYPO_SHARE = 0.01  # of the distinct dates that tell an order: so few that tell another are mistyped
 MIN_OF_A_FORMAT = 3  # distinct dates of a way of writing, before days of at most 12 alone are no chance
+SHOWN_CHARACTERS = 40  # of a date in a message; as many tell its format
 DATE_CHARACTERS = 10  # of a cell, which tell its day; cells that differ in the time of day alone are one
 SAY = "say it with --day-first or --month-first (over HTTP ?day_first=true or false)"
 WORDS: dict[Order, str] = {
@@ -71,6 +73,7 @@ class _Written:
 
 
 def _told_both_ways(name: str, text: str, order: Order, other_text: str, other: Order) -> DataError:
+    text, other_text = text[:SHOWN_CHARACTERS], other_text[:SHOWN_CHARACTERS]
     problem = f"{name}: {text} has {WORDS[order]} and {other_text} {WORDS[other]}"
     return DateOrderError(problem, f"write all dates one way, or {SAY}", other_text)
 
@@ -98,7 +101,7 @@ class _Column:
             with suppress(ValueError):
                 is_late = date.fromordinal(parse_date(text)[0] + EPOCH_ORDINAL).day > 12
         if is_late is not None:
-            written = re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", text.lower()))
+            written = re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", text[:SHOWN_CHARACTERS].lower()))
             ends_with_year = bool(match and len(match[1]) < 4)
             self.formats.setdefault((ends_with_year, written), [0, 0])[is_late] += 1
 
@@ -116,12 +119,19 @@ class TableDates:
         self._answered: dict[tuple[str, Family], Order] = {}
 
     def learn(self, name: str, texts: Iterable[str]) -> None:
-        """Learn from a column's distinct cells; called again as more of them come."""
+        """Learn from a column's distinct cells; called again as more of them come.
+
+        Raises `DataError` for more numeric dates than there are days: each is kept. Of other texts the first are enough.
+        """
         column = self._columns.setdefault(name, _Column())
         for text in texts:
-            if text[:DATE_CHARACTERS] not in column.seen:
+            if text[:DATE_CHARACTERS] in column.seen:
+                continue
+            if len(column.seen) < limits.DATES:
                 column.seen.add(text[:DATE_CHARACTERS])
                 column.learn(text)
+            elif NUMERIC.fullmatch(text):
+                raise DataError(f"{name}: more than {limits.DATES:,} different dates")
 
     def check(self) -> None:
         """Raise `DataError` if the order of a column's dates is not told, or told both ways."""
@@ -161,9 +171,10 @@ class TableDates:
         written = self._columns[name].families[family]
         shape = family[0]
         if known is None and shape != "year first" and written.unclear and not written.only_lapd:
-            problem = f"{name}: {written.unclear} may have {_possible_words(written.unclear)}, and no row tells which"
+            shown = written.unclear[:SHOWN_CHARACTERS]
+            problem = f"{name}: {shown} may have {_possible_words(written.unclear)}, and no row tells which"
             advice = SAY if shape == "year last" else "write years in full"
-            raise DateOrderError(problem, advice, written.unclear)
+            raise DateOrderError(problem, advice, shown)
         if known is not None:
             return known
         possible = [order for order in ORDERS[shape] if order in written.possible]
