@@ -67,7 +67,7 @@ def _text_of_formula(text: str) -> str:
     return (match[1] or match[2] or "").strip() if match else text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ParsedCell:
     """`value` as in `Reports.fields`, None if not known; `repair`: what had to be repaired to read it.
 
@@ -86,7 +86,7 @@ def parse_cell(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
     block, and are parsed once.
     """
     is_short = not isinstance(cell, str | bytes) or len(cell) <= MAX_CACHED_CHARACTERS
-    return (_parse_once if is_short else _parse)(system, key, cell, strict)
+    return (_parse_once if is_short and key not in PLAIN_PARSERS else _parse)(system, key, cell, strict)
 
 
 def _parse(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
@@ -115,7 +115,9 @@ def _parse(system: System, key: str, cell: Any, strict: bool) -> ParsedCell:
     return ParsedCell(value, repair)
 
 
-_parse_once = lru_cache(1 << 16, typed=True)(_parse)
+_parse_once = lru_cache(1 << 15, typed=True)(
+    _parse
+)  # tables of many years have 20,000 different cells; it takes 18 MB at most
 
 
 def _parse_plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
@@ -155,7 +157,7 @@ def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     return np.fromiter(codes, object, len(cells))
 
 
-# for columns in which nearly every cell differs, so that caching parsed cells gains nothing
+# for columns in which nearly every cell differs, so that caching parsed cells gains nothing but takes 130 MB
 PLAIN_PARSERS: dict[str, Callable[[Sequence[Any]], np.ndarray | None]] = {
     "dr_no": _parse_plain_texts,
     "mocodes": _parse_plain_mocodes,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellError:
     """Why a row was rejected: the first of its cells that can't be used.
 

@@ -121,7 +121,7 @@ class TableDates:
     def learn(self, name: str, texts: Iterable[str]) -> None:
         """Learn from a column's distinct cells; called again as more of them come.
 
-        Raises `DataError` for more numeric dates than there are days: each is kept. Of other texts the first are enough.
+        Raises `DataError` for more numeric dates than are kept. Of other texts the first are enough.
         """
         column = self._columns.setdefault(name, _Column())
         for text in texts:
