@@ -300,3 +300,14 @@ def test_without_a_model_every_route_says_so(start_app: Callable[..., TestClient
             assert answer.json()["detail"].startswith("no model to answer with: ")
     for path in ("/features", "/codes", "/reports", "/ping", f"/v2/models/{NAME}"):
         assert client.get(path).status_code == 503
+
+
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "idna", "utf-7", "x" * 100])
+def test_a_form_is_in_utf8(client: TestClient, charset: str) -> None:
+    """Its names are not decoded by whatever codec of Python's it names: some take minutes, or fail."""
+    body = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + csv_body() + b"\r\n--B--\r\n"
+    kind = f"multipart/form-data; boundary=B; charset={charset}"
+    answer = client.post("/predict/batch", content=body, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()) == (400, {"detail": "expected a form in UTF-8"})
+    kind = "multipart/form-data; boundary=B; charset=UTF-8"
+    assert client.post("/predict/batch", content=body, headers={"content-type": kind}).status_code == 200

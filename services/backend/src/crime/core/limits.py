@@ -19,6 +19,7 @@ BYTES_PER_SECOND = 32 * KIB
 SLOW_SECONDS = 20.0
 BODY_BYTES = 32 * KIB  # that holds no table: a report takes 2 KiB
 UPLOAD_BYTES = 200 * MIB  # of a table, as it is sent, and out of its Content-Encoding
+GZIP_MEMBERS = 20_000  # of a body in this Content-Encoding; bgzip makes one of each 64 KB
 UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
 ZIP_DIRECTORY_BYTES = MIB  # a zip's list of files, about 60 bytes each
 LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole

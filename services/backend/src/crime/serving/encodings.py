@@ -7,6 +7,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope
 
+from crime.core import limits
+
 PIECE_BYTES = 1 << 18  # unpacked at a time: a small body can hold gigabytes
 ENCODINGS = ("gzip", "x-gzip", "deflate")
 
@@ -27,7 +29,7 @@ async def _messages(receive: Receive, encoding: str) -> AsyncIterator[Message]:
     if encoding not in ENCODINGS:
         expected = f"expected a body in gzip, deflate or no encoding, not {encoding[:40]!r}"
         raise HTTPException(415, expected, {"Accept-Encoding": "gzip, deflate"})
-    stream = None
+    stream, members = None, 0
     more = True
     while more:
         message = await receive()
@@ -43,7 +45,9 @@ async def _messages(receive: Receive, encoding: str) -> AsyncIterator[Message]:
                 raise HTTPException(400, f"expected a body in {encoding}, as Content-Encoding says: {error}") from None
             packed = stream.unconsumed_tail
             if stream.eof:  # another member of a gzip file may follow
-                packed, stream = stream.unused_data, None
+                packed, stream, members = stream.unused_data, None, members + 1
+                if members > limits.GZIP_MEMBERS:
+                    raise HTTPException(400, f"expected a body of at most {limits.GZIP_MEMBERS:,} gzip members")
             yield {"type": "http.request", "body": piece, "more_body": True}
     if stream:
         raise HTTPException(400, f"expected a body in {encoding}, as Content-Encoding says: it ends too early")
