@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MakeState = Callable[..., AppState]
 
@@ -148,6 +148,70 @@ def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(
     codes, at_once, report = asyncio.run(run())
     assert (at_once, report) == (places, 200)
     assert codes == {200: limits.TABLES + limits.WAITING_TABLES + 1, 503: 3}
+
+
+async def _send_and_hang_up(app: ASGIApp, hang_up: asyncio.Event, body: bytes = b"x" * 100_000) -> None:
+    """Send a table, and hang up at `hang_up`."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await hang_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        pass
+
+    path = "/predict/batch"
+    await app(
+        {"type": "http", "path": path, "method": "POST", "headers": [(b"content-type", b"text/csv")]}, receive, send
+    )
+
+
+def test_a_table_whose_client_hangs_up_while_it_waits_is_not_answered(make_state: MakeState) -> None:
+    answered: list[Scope] = []
+
+    async def run() -> None:
+        release, hang_up = asyncio.Event(), asyncio.Event()
+
+        async def slow_table(scope: Scope, receive: Receive, send: Send) -> None:
+            answered.append(scope)
+            await release.wait()
+            await PlainTextResponse("scored")(scope, receive, send)
+
+        app = AdmissionControl(slow_table, make_state())
+        stays = [asyncio.create_task(_send_and_hang_up(app, asyncio.Event())) for _ in range(limits.TABLES)]
+        goes = [asyncio.create_task(_send_and_hang_up(app, hang_up)) for _ in range(limits.WAITING_TABLES)]
+        while app.tables < len(stays) + len(goes):  # noqa: ASYNC110 (no event for it)
+            await asyncio.sleep(0.01)
+        hang_up.set()
+        await asyncio.wait_for(asyncio.gather(*goes), 10)
+        assert app.tables == limits.TABLES  # others may wait in their stead
+        release.set()
+        await asyncio.gather(*stays)
+        await asyncio.wait_for(_send_and_hang_up(app, asyncio.Event()), 10)  # all places are free again
+        assert (app.tables, app.whole_tables, app.spool.used) == (0, 0, 0)
+
+    asyncio.run(run())
+    assert len(answered) == limits.TABLES + 1
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_client_that_hangs_up_during_its_answer_leaves_nothing(begins: bool, make_state: MakeState) -> None:
+    """The application returns then, without an end of its answer; its body stayed on disk for ever."""
+
+    async def stops(scope: Scope, receive: Receive, send: Send) -> None:
+        if begins:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+
+    async def run() -> None:
+        app = AdmissionControl(stops, make_state())
+        await asyncio.wait_for(_send_and_hang_up(app, asyncio.Event()), 10)
+        assert (app.tables, app.whole_tables, app.spool.used) == (0, 0, 0)
+
+    asyncio.run(run())
 
 
 async def _pieces(size: int) -> AsyncIterator[bytes]:

@@ -84,6 +84,15 @@ def test_bytes_that_are_not_utf8_are_windows_1252() -> None:
     assert list(csv_lines(io.BytesIO("é".encode() + b" \x92 \x81\r\nb"))) == ["é ’ \ufffd\r\n", "b"]
 
 
+def test_a_file_may_be_closed_while_it_is_read() -> None:
+    """As where a client hangs up within its answer; it was a traceback in the log."""
+    file = io.BytesIO(b"a,b\n1,2\n")
+    lines = csv_lines(file)
+    assert next(lines) == "a,b\n"
+    file.close()
+    lines.close()
+
+
 def test_a_row_that_is_too_long_is_refused_and_the_table_goes_on(
     pieces: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,9 +8,10 @@ need. So with answers to tables: they wait on disk for their client.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, closing
 from time import perf_counter
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -108,7 +109,10 @@ class AdmissionControl:
         await self.app(scope, receive_whole, send)
 
     async def _answer_table(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a table once it is here as a whole and there is a place; refuse it if too many wait already."""
+        """Answer a table once it is here as a whole and there is a place; refuse it if too many wait already.
+
+        It is not answered if its client hangs up while it waits.
+        """
         self._check_places()
         refuse = scope.get("extensions", {}).get(CONNECTION, {}).get("refuse")
 
@@ -123,7 +127,7 @@ class AdmissionControl:
                 scope[TABLE_BODY] = body
                 self.whole_tables += 1
                 try:
-                    await self._answer_whole_table(scope, body.receive(receive), SpooledAnswer(answer, send))
+                    await self._answer_whole_table(scope, receive, body, SpooledAnswer(answer, send))
                 finally:
                     self.whole_tables -= 1
 
@@ -131,19 +135,15 @@ class AdmissionControl:
         if self.tables >= limits.TABLES + limits.WAITING_TABLES:
             raise _refusal("batches", 503, "too many requests at once: try again in a second")
 
-    async def _answer_whole_table(self, scope: Scope, receive: Receive, answer: SpooledAnswer) -> None:
+    async def _answer_whole_table(self, scope: Scope, receive: Receive, body: SpoolFile, answer: SpooledAnswer) -> None:
         self.tables += 1
         forwarding = asyncio.create_task(answer.forward())
         try:
             async with AsyncExitStack() as places:
-                wanted = 1
-                if not _is_read_by_block(scope):
-                    await places.enter_async_context(self.list_turn)
-                    wanted = limits.TABLES
-                for _ in range(wanted):
-                    await places.enter_async_context(self.table_places)
-                scope[BEGAN] = perf_counter()
-                await self.app(scope, receive, answer.write)
+                if await self._has_places(scope, receive, places):
+                    scope[BEGAN] = perf_counter()
+                    await self.app(scope, body.receive(receive), answer.write)
+            answer.end()
         except BaseException:
             forwarding.cancel()
             raise
@@ -153,6 +153,35 @@ class AdmissionControl:
                 await run_in_threadpool(release_free_memory)
         answer.file.waits_for_client = True
         await forwarding
+
+    async def _has_places(self, scope: Scope, receive: Receive, places: AsyncExitStack) -> bool:
+        """Take the places of a table, once they are free; False if its client hangs up before."""
+        by_block = _is_read_by_block(scope)
+        taking = self._take_places(by_block, places)
+        if self.tables == 1 or (by_block and not self.table_places.locked()):
+            await taking
+            return True
+        return await _is_there_until(taking, receive)
+
+    async def _take_places(self, by_block: bool, places: AsyncExitStack) -> None:
+        wanted = 1
+        if not by_block:
+            await places.enter_async_context(self.list_turn)
+            wanted = limits.TABLES
+        for _ in range(wanted):
+            await places.enter_async_context(self.table_places)
+
+
+async def _is_there_until(wait: Coroutine[Any, Any, None], receive: Receive) -> bool:
+    """Wait, but no longer than the client is there: `receive` tells when it hangs up, once its request was read."""
+    waiting, hang_up = asyncio.create_task(wait), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((waiting, hang_up), return_when=asyncio.FIRST_COMPLETED)
+        return not hang_up.done()
+    finally:
+        waiting.cancel()
+        hang_up.cancel()
+        await asyncio.gather(waiting, hang_up, return_exceptions=True)
 
 
 def _refusal(bound: str, status: int, why: str) -> HTTPException:

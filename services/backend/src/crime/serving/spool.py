@@ -148,6 +148,11 @@ class SpooledAnswer:
                 log.error("an answer broke off", why=error.detail)
         self._changed.set()
 
+    def end(self) -> None:
+        """The application has returned. What it has not written will not come: it stops where the client hung up."""
+        self._is_lost = not self._is_whole
+        self._changed.set()
+
     async def forward(self) -> None:
         """Send what is written, up to the end of the answer, or to where it was lost."""
         with suppress(OSError, ValueError):  # the slow client has lost its place
@@ -156,6 +161,8 @@ class SpooledAnswer:
     async def _forward(self) -> None:
         sent = 0
         while self._start is None:
+            if self._is_lost:
+                return
             self._changed.clear()
             await self._changed.wait()
         await self._send(self._start)

@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -102,7 +102,8 @@ def csv_lines(file: IO[bytes]) -> Generator[str]:
         while line := text.readline(limits.ROW_CHARACTERS + 1):
             yield line
     finally:
-        text.detach()
+        with suppress(ValueError):  # the file is closed already, as where a client hung up
+            text.detach()
 
 
 def _decode_cp1252(error: UnicodeError) -> tuple[str, int]:
