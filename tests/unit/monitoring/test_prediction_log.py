@@ -166,6 +166,17 @@ def test_no_day_is_lost_when_the_clock_jumps(jump: float, store: DatedStore, mak
     assert len(store.contents) >= before + 1
 
 
+def test_a_day_to_come_does_not_hide_what_pods_write(store: DatedStore, make_record: Any) -> None:
+    """What is computed of the log is kept until its newest files change."""
+    log = PredictionLog(store)
+    store.save(f"{FOLDER}/2999-12-31/120000.0-pod-1.csv.gz", b"")
+    log.append([make_record()])
+    before = log.newest_paths()
+    store.now += 60
+    PredictionLog(store).append([make_record()])
+    assert len(log.newest_paths()) == len(before) + 1
+
+
 def test_predictions_are_recorded_although_old_days_can_not_be_removed(store: DatedStore, make_record: Any) -> None:
     def refuse(path: str) -> None:
         raise RegistryError("not allowed")

@@ -67,6 +67,13 @@ def test_what_an_archive_unpacks_to_is_bounded(content: bytes) -> None:
         stream.read()
 
 
+def test_long_names_in_a_zip_are_told_in_short() -> None:
+    content = zipped(**{"a" * 60_000 + "_csv": b"", "b_csv": b""})
+    with pytest.raises(DataError) as raised:
+        unpack(content)
+    assert len(str(raised.value)) < 300
+
+
 def test_a_zip_of_very_many_files_is_refused_before_they_are_listed() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

@@ -162,3 +162,9 @@ def test_no_text_does_anything_but_parse_or_raise_a_value_error(text: str) -> No
 def test_both_ways_to_write_a_date_give_the_same_day(day: date) -> None:
     assert parse_date(day.isoformat()) == parse_date(f"{day:%m/%d/%Y}")
     assert parse_date(day.isoformat())[0] == (day - date(1970, 1, 1)).days
+
+
+def test_equal_mo_codes_are_one_string() -> None:
+    """A list of 50,000 reports of 90 codes took 280 MB by their codes alone."""
+    for text, other in (("0344 1822", "0344 0416"), ("['0344', '1822']", "{344,0416}")):
+        assert parsers.parse_mocodes(text)[0][0] is parsers.parse_mocodes(other)[0][0]

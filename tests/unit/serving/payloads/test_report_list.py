@@ -160,3 +160,10 @@ def test_a_system_that_is_none_is_refused_alone_and_in_a_list() -> None:
 def test_of_two_names_of_a_field_the_filled_one_is_read_alone_and_in_a_list() -> None:
     report = SMALLEST_REPORT | {"hndrdth_lat": 34.05, "LAT": None, "CaseNo": "1"}
     assert Report.model_validate(report).lat == parse_report_list([report]).reports.fields["lat"][0] == 34.05
+
+
+def test_a_list_has_one_text_of_each_unknown_mo_code() -> None:
+    """A text for each report took 290 MB of a list of 50,000 with 90 unknown codes each."""
+    unknown = parse_report_list([SMALLEST_REPORT | {"Mocodes": "9998 9997"}] * 2).unknown_codes
+    assert unknown == {0: ["Mocodes 9998", "Mocodes 9997"], 1: ["Mocodes 9998", "Mocodes 9997"]}
+    assert unknown[0][0] is unknown[1][0]

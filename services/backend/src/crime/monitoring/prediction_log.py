@@ -60,11 +60,17 @@ class PredictionLog:
         return recorded.take(order if shadows else order[~recorded.shadow[order]])
 
     def newest_paths(self) -> list[str]:
-        """The files of the latest day, which change whenever a pod writes. Raises `RegistryError`."""
-        with suppress(UnreadableFileError):
-            if self.store and (days := _days(self.store)):
-                return self.store.files(days[-1])
-        return []
+        """The files of the latest days, which change whenever a pod writes. Raises `RegistryError`.
+
+        Days to come are left out, as of a pod whose clock was ahead once: they would stay the latest for ever.
+        """
+        paths: list[str] = []
+        if self.store:
+            tomorrow = f"{datetime.fromtimestamp(self.store.time(), UTC) + timedelta(1):%Y-%m-%d}"
+            for day in [day for day in _days(self.store) if day.rpartition("/")[2] <= tomorrow][-2:]:
+                with suppress(UnreadableFileError):
+                    paths += self.store.files(day)
+        return paths
 
     def _latest(self, unreadable: list[str]) -> list[RecordedPredictions]:
         """The predictions of each file, the newest first, until there are `MAX_PREDICTIONS`."""

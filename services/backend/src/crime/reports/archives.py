@@ -20,6 +20,7 @@ TABLE_ENDINGS = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may take gigabytes of memory to unpack
 METHOD_NAMES = {9: "deflate64", zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA", 93: "zstd", 95: "xz"}
 BUFFER_BYTES = 1 << 16
+MAX_NAME_CHARACTERS = 100  # of a file in a zip, in a message
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def _open_table(raw: IO[bytes]) -> IO[bytes]:
         archive = open_zip(raw)
         members = [member for member in archive.infolist() if member.filename.lower().endswith(TABLE_ENDINGS)]
         if len(members) != 1:
-            names = [member.filename for member in members[:5]]
+            names = [member.filename[:MAX_NAME_CHARACTERS] for member in members[:5]]
             raise DataError(f"expected one table in the zip, found {len(members)}: {names}")
         if members[0].compress_type not in METHODS:
             method = METHOD_NAMES.get(members[0].compress_type, f"method {members[0].compress_type}")

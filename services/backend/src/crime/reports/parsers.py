@@ -5,6 +5,7 @@ that was necessary to read it (None for none). It raises `ValueError` with what 
 """
 
 import re
+from sys import intern
 from typing import Any
 
 from crime.core import limits
@@ -177,10 +178,11 @@ def parse_longitude(text: str) -> Parsed:
 def parse_mocodes(text: str) -> Parsed:
     """MO codes as a tuple of four-digit strings, in the order written, without repetitions.
 
+    Equal ones are one string in memory: a list of reports may have five million.
     Lists are read as pandas, DuckDB, PostgreSQL and JSON write them: `['0344', '1822']`, `{0344,1822}`.
     """
     if len(text) <= 5 * limits.MO_CODES and _MO_CODES.fullmatch(text):
-        return tuple(dict.fromkeys(text.split(" "))), None
+        return tuple(dict.fromkeys(map(intern, text.split(" ")))), None
     codes: dict[str, None] = {}
     plain = _NUMPY_TEXT.sub("", text).translate(_LIST_MARKS)
     repair = MO_LIST if plain != text else None
@@ -194,7 +196,7 @@ def parse_mocodes(text: str) -> Parsed:
             raise ValueError(EXPECTED_MO_CODES)
         if len(match[1]) < 4 or match[2]:
             repair = repair or "short MO code"
-        codes[match[1].zfill(4)] = None
+        codes[intern(match[1].zfill(4))] = None
     if len(codes) > limits.MO_CODES:
         raise ValueError(EXPECTED_MO_CODES)
     return tuple(codes), repair

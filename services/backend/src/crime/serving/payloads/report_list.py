@@ -162,11 +162,12 @@ def unknown_codes(columns: Mapping[str, EncodedColumn], fields: Mapping[str, np.
             for row in np.flatnonzero(np.isin(index, with_unknown) & (fields["system"] == number)).tolist():
                 unknown.setdefault(row, []).append(codes[int(index[row])])
     column, mo_codes = FIELDS["mocodes"], fields["mocodes"].tolist()
-    unknown_mo_codes = {code for code in set(chain.from_iterable(filter(None, mo_codes))) if not column.is_known(code)}
-    if unknown_mo_codes:
+    different = set(chain.from_iterable(filter(None, mo_codes)))
+    names_of_unknown = {code: f"{column.name} {code}" for code in different if not column.is_known(code)}
+    if names_of_unknown:
         for row, of_row in enumerate(mo_codes):
-            if of_row and not unknown_mo_codes.isdisjoint(of_row):
-                names = [f"{column.name} {code}" for code in of_row if code in unknown_mo_codes]
+            if of_row and not names_of_unknown.keys().isdisjoint(of_row):
+                names = [names_of_unknown[code] for code in of_row if code in names_of_unknown]
                 unknown[row] = unknown.get(row, []) + names
     return unknown
 
