@@ -29,6 +29,7 @@ def new_key(name: str) -> tuple[rsa.RSAPrivateKey, dict[str, Any]]:
     """A private key, and it as a JSON Web Key."""
     private = rsa.generate_private_key(65537, 2048)
     key: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(private, as_dict=True)
+    del key["key_ops"]  # published with the public key, it would forbid to verify
     return private, key | {"kid": name, "use": "sig", "alg": "RS256"}
 
 
@@ -51,7 +52,6 @@ class Provider:
             "jwks": {"keys": [self.key]},
             "seconds": self.seconds,
             "redirect": self.redirect,
-            "signedOut": self.page,
         }
         self.process = subprocess.Popen(
             ["node", "provider.mjs"],

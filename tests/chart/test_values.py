@@ -59,6 +59,7 @@ SETTINGS: dict[str, tuple[Any, Any, Any]] = {
 
 
 # what a value needs beside it to have an effect, or to be accepted
+SIGN_IN = {"clientId": "crime-page", "secret": "crime-sign-in", "pageUrl": "http://crime.example"}
 NO_REGISTRY = {"mlflow": {"enabled": False}, "dask": {"enabled": False}, "monitoring": {"webhookSecret": ""}}
 NEEDED: dict[str, dict[str, Any]] = {
     "mlflow.enabled": {"dask": {"enabled": False}, "monitoring": {"webhookSecret": ""}},
@@ -192,6 +193,8 @@ def test_each_value_has_an_effect(path: str) -> None:
     needed = NEEDED.get(path, {})
     if part.endswith(".autoscaling") and name != "enabled":
         needed = nested(f"{part}.enabled", True)
+    if part.startswith("global.signIn"):
+        needed = {"global": {"signIn": SIGN_IN | ({} if name == "issuer" else {"issuer": "https://login.example"})}}
     changed = nested(path, other_value(path, LEAVES[path]))
     assert rendered(EVERY_OBJECT, needed, changed) != rendered(EVERY_OBJECT, needed)
 

@@ -1,5 +1,5 @@
 // An OpenID provider for tests of sign-in, of the certified package oidc-provider. Its settings are one JSON object in
-// the environment variable PROVIDER: issuer, port, jwks, seconds (of tokens), redirect, signedOut.
+// the environment variable PROVIDER: issuer, port, jwks, seconds (of tokens), redirect.
 // Anybody signs in with any password. `PUT /accounts/NAME` with {"groups": [...]}, or null to lock the account, says what
 // is known of somebody; `PUT /keys` with a key set replaces the keys.
 import http from 'node:http'
@@ -19,7 +19,7 @@ function start(jwks) {
         client_id: 'crime-page',
         client_secret: 'page-secret',
         redirect_uris: [settings.redirect],
-        post_logout_redirect_uris: [settings.signedOut],
+        post_logout_redirect_uris: [settings.redirect],
         token_endpoint_auth_method: 'client_secret_basic',
       },
       {

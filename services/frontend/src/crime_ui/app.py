@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from crime_ui import address, browser, language
+from crime_ui import address, browser, language, sign_in
 from crime_ui.client import cached
 from crime_ui.language import _, long_day, ngettext, number
 from crime_ui.literal import literal
@@ -42,10 +42,11 @@ page = st.navigation(
         st.Page(VIEWS / "models.py", title=_("Models"), icon=":material/model_training:"),
         *moved_pages(),
     ],
-    position="top",
+    position="top" if sign_in.is_done() else "hidden",
 )
 address.open_page(page.url_path)
 with outage_message():
+    sign_in.require()
     if cached.category_model()["serving"]["data"].get("simulated"):
         st.warning(
             _("**Simulated.** The model that answers was trained on a simulated city's reports, not on real ones."),
@@ -67,4 +68,5 @@ with outage_message():
     left, right = st.columns([1, 4])
     with left:
         language.offer()
+        sign_in.show()
     right.caption(" · ".join(footer), text_alignment="right")

@@ -19,6 +19,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
+from crime_ui import sign_in
 from crime_ui.incoming import Uploads
 from crime_ui.protocol import bound_connections
 from crime_ui.security import SecurityHeaders, server_error
@@ -105,6 +106,7 @@ async def _prepare(app: App) -> AsyncIterator[None]:
 
 
 bound_connections()
+sign_in.configure()
 app = App(
     HERE / "app.py",
     middleware=[Middleware(SecurityHeaders), Middleware(StaticFiles), Middleware(Uploads)],

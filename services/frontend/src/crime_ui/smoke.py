@@ -1,4 +1,4 @@
-"""Open the page as a browser does, over its WebSocket, and wait for the prediction it shows.
+"""Open the page as a browser does, over its WebSocket, and wait for the prediction it shows, or for its sign-in.
 
 `python -m crime_ui.smoke http://frontend-service:8501` goes through the page to the backend.
 """
@@ -30,6 +30,9 @@ def main(url: str) -> None:
             element = message.delta.new_element
             if element.metric.label == "Most likely":
                 print(f"{element.metric.body}: {element.metric.delta}")
+                return
+            if element.button.label == "Sign in":
+                print("sign-in is on: the page asks who opens it")
                 return
             if element.alert.body:
                 sys.exit(f"the page shows: {element.alert.body}")

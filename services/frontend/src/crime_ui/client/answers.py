@@ -271,6 +271,16 @@ class Unusual(TypedDict):
     places: list[UnusualPlace]
 
 
+class Me(TypedDict):
+    """Who is signed in, and with which role; name, subject and expiry are None without sign-in."""
+
+    sign_in: bool
+    name: str | None
+    subject: str | None
+    role: str
+    expires: float | None
+
+
 class DataAge(TypedDict):
     """The last day of the reports that a model was made from, days from it to today, and how many are usual."""
 

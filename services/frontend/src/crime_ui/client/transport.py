@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 
 from crime_ui import language, limits
+from crime_ui.client import tokens
 from crime_ui.client.answers_tables import Problem
 
 ATTEMPTS = 4
@@ -28,12 +29,12 @@ class BackendDown(Exception):
 class Refused(Exception):
     """The backend answered that it can't do what was asked; the message says why.
 
-    `problems`: what is wrong with the request, field by field, if that is why.
+    `problems`: what is wrong with the request, field by field, if that is why. `status`: of the answer.
     """
 
-    def __init__(self, message: str, problems: Sequence[Problem] = ()):
+    def __init__(self, message: str, problems: Sequence[Problem] = (), status: int = 0):
         super().__init__(message)
-        self.problems = list(problems)
+        self.problems, self.status = list(problems), status
 
 
 @cache
@@ -60,7 +61,8 @@ def send(
     """
     problem = ""
     request_id = uuid4().hex  # the backend's log and answer carry it too
-    sent_headers = {"X-Request-ID": request_id, "Accept-Language": language.current(), **(headers or {})}
+    sent_headers = {"X-Request-ID": request_id, "Accept-Language": language.current(), **tokens.forwarded()}
+    sent_headers |= headers or {}
     for attempt in range(attempts):
         time.sleep(PAUSE_SECONDS * attempt)
         try:
@@ -73,7 +75,7 @@ def send(
         status = response.status_code
         _log("request", request_id, method, path, status=status)
         if status in REFUSED_STATUSES or (optional and status == 503):
-            raise Refused(_detail(response), _problems(response))
+            raise Refused(_detail(response), _problems(response), status)
         if status in RETRIED_STATUSES:
             problem = _detail(response)
             continue

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from crime_ui import address
+from crime_ui import address, sign_in
 from crime_ui.client import cached, models
 from crime_ui.client.answers_models import AuditEntry, Challenger, Decision, Gate, ModelVersion
 from crime_ui.client.models import CATEGORY_MODEL
@@ -42,7 +42,9 @@ def show_decisions_section() -> None:
     show_gates(versions)
     if name == CATEGORY_MODEL and (challenger := cached.challenger()):
         show_challenger(challenger)
-    if model.get("promotion_on", True):
+    if not sign_in.may("decider"):
+        st.info(_("Promoting and rolling back needs the role decider."), icon=":material/lock:")
+    elif model.get("promotion_on", True):
         left, right = st.columns(2, gap="large")
         with left:
             promote_form(name, versions)
@@ -155,10 +157,10 @@ def promote_form(name: str, versions: list[ModelVersion]) -> None:
     with st.form("promote", enter_to_submit=False):
         st.subheader(_("Promote"))
         version = st.selectbox(_("Version"), others, placeholder=_("no other version"))
-        by = st.text_input(_("Who decides"), key="promote_by", max_chars=200)
+        by = who_decides("promote_by")
         reason = st.text_input(_("Reason"), key="promote_reason", max_chars=500)
         force = st.checkbox(_("Although a gate fails"), key="promote_force")
-        token = st.text_input(_("Token"), type="password", key="promote_token")
+        token = machine_token("promote_token")
         if not st.form_submit_button(_("Make it champion"), type="primary", disabled=not others):
             return
     if is_signed(by, reason):
@@ -174,13 +176,23 @@ def rollback_form(name: str, versions: list[ModelVersion]) -> None:
             if previous
             else _("No other version was champion before.")
         )
-        by = st.text_input(_("Who decides"), key="rollback_by", max_chars=200)
+        by = who_decides("rollback_by")
         reason = st.text_input(_("Reason"), key="rollback_reason", max_chars=500)
-        token = st.text_input(_("Token"), type="password", key="rollback_token")
+        token = machine_token("rollback_token")
         if not st.form_submit_button(_("Make it champion again"), disabled=not previous):
             return
     if is_signed(by, reason):
         decide(lambda: models.rollback(name, by, reason, token), _("Version {version} is champion again."))
+
+
+def who_decides(key: str) -> str:
+    """Who signs a decision: the box of a form, or who is signed in."""
+    return sign_in.name() or st.text_input(_("Who decides"), key=key, max_chars=200)
+
+
+def machine_token(key: str) -> str:
+    """The token that a form asks for where nobody is signed in."""
+    return "" if sign_in.name() else st.text_input(_("Token"), type="password", key=key)
 
 
 def is_signed(by: str, reason: str) -> bool:

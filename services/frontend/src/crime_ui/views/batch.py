@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 import streamlit as st
-from crime_ui import batch_result, column_mapping, kept, uploads
+from crime_ui import batch_result, column_mapping, kept, sign_in, uploads
 from crime_ui.client import cached, predictions
 from crime_ui.client.answers_tables import FoundColumn
 from crime_ui.client.transport import Refused
@@ -52,6 +52,7 @@ def page() -> None:
             "other names than LAPD's. Uploads do not count in monitoring."
         )
     )
+    sign_in.need("analyst")
     file = st.file_uploader(_("Table"), type=uploads.ENDINGS, key="table", on_change=_forget_order)
     st.download_button(
         _("Download an example"),

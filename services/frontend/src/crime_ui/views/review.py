@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
-from crime_ui import address, kept, uploads
+from crime_ui import address, kept, sign_in, uploads
 from crime_ui.client import reviews
 from crime_ui.client.answers import ReportSystem
 from crime_ui.client.reviews import CrimeCode, Decided, Doubted, Judgement, Review
@@ -38,6 +38,7 @@ def page() -> None:
             "says what they speak for. A doubt is no finding: it says which records a person should read first."
         )
     )
+    sign_in.need("analyst")
     reviewed = reviewed_table()
     if reviewed is None:
         show_decisions()
@@ -243,7 +244,7 @@ def decide_form(record: Doubted) -> None:
     judgement = st.radio(_("Decision"), list(texts), None, format_func=lambda key: texts[key], horizontal=True)
     right_code = st.text_input(_("Right code, if found"), max_chars=20)
     note = st.text_input(_("Note"), max_chars=1000)
-    by = st.text_input(_("Who decides"), max_chars=200, key="review-by")
+    by = sign_in.name() or st.text_input(_("Who decides"), max_chars=200, key="review-by")
     if not st.form_submit_button(_("Keep"), type="primary"):
         return
     if judgement is None or not by.strip():
