@@ -87,6 +87,21 @@ class Provider:
         self.private, self.key = new_key("second")
         httpx.put(f"{self.issuer}/keys", json={"keys": [self.key]}).raise_for_status()
 
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Variables of a backend and of its page. `folder`: where the page's secrets are put."""
+        (folder / "clientSecret").write_text(SECRET)
+        (folder / "cookieSecret").write_text("a-secret-of-32-characters-or-more")
+        return {
+            "CRIME_OIDC_ISSUER": self.issuer,
+            "CRIME_OIDC_CLIENT_ID": CLIENT,
+            "CRIME_OIDC_AUDIENCE": AUDIENCE,
+            "CRIME_OIDC_VIEWER": "viewers",
+            "CRIME_OIDC_ANALYST": "analysts",
+            "CRIME_OIDC_DECIDER": "deciders",
+            "CRIME_OIDC_REDIRECT": self.redirect,
+            "CRIME_OIDC_SECRETS": str(folder),
+        }
+
     def sign_in(self, name: str) -> dict[str, str]:
         """Headers of a request by somebody who signs in as the page lets them: by an authorization code."""
         asked = {"client_id": CLIENT, "response_type": "code", "redirect_uri": self.redirect}

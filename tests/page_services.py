@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import httpx
 from harness import Backend, free_port, start_backend, trained_store, wait_for
+from openid import Provider
 
 TOKEN = "a-token-for-the-page"
 
@@ -25,16 +26,22 @@ class PageServices:
     token_file: Path
 
     @classmethod
-    def start(cls, root: Path, token_file: Path, base_path: str = "") -> "PageServices":
-        """Both on the session's trained store, the page below a path; decisions take the token `TOKEN`."""
+    def start(
+        cls, root: Path, token_file: Path, base_path: str = "", port: int = 0, provider: Provider | None = None
+    ) -> "PageServices":
+        """Both on the session's trained store, the page below a path; decisions take the token `TOKEN`.
+
+        With a `provider`, people sign in, and the page is at the `port` that the provider knows.
+        """
         token_file.write_text(TOKEN)
-        backend = start_backend(mlruns=trained_store().mlruns, token_file=token_file)
-        port = free_port()
+        sign_in = provider.environment(token_file.parent) if provider else {}
+        backend = start_backend(sign_in, mlruns=trained_store().mlruns, token_file=token_file)
+        port = port or free_port()
         log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
         page = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "src/crime_ui/server.py", f"--server.port={port}"],
             cwd=root / "services/frontend",
-            env={**os.environ, "BACKEND_URL": backend.url, "STREAMLIT_SERVER_BASE_URL_PATH": base_path},
+            env={**os.environ, "BACKEND_URL": backend.url, "STREAMLIT_SERVER_BASE_URL_PATH": base_path, **sign_in},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

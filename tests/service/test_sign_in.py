@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -36,24 +37,13 @@ def provider() -> Iterator[Provider]:
     provider.stop()
 
 
-def settings_for(provider: Provider) -> dict[str, str]:
-    return {
-        "oidc_issuer": provider.issuer,
-        "oidc_client_id": CLIENT,
-        "oidc_audience": AUDIENCE,
-        "oidc_viewer": "viewers",
-        "oidc_analyst": "analysts",
-        "oidc_decider": "deciders",
-    }
-
-
 @pytest.fixture(scope="module")
 def closed(provider: Provider, start: Callable[..., Backend], tmp_path_factory: pytest.TempPathFactory) -> Backend:
     """A backend with sign-in, and a machine's token."""
     token = tmp_path_factory.mktemp("token") / "token"
     token.write_text("a-machine's-token\n")
     store = two_versions().copy(tmp_path_factory.mktemp("closed") / "mlruns")
-    backend = start(token_file=token, mlruns=store.mlruns, **settings_for(provider))
+    backend = start(provider.environment(token.parent), token_file=token, mlruns=store.mlruns)
     wait_until(lambda: backend.http.get("/ready").status_code == 200)
     return backend
 
@@ -267,10 +257,10 @@ def test_a_role_that_was_taken_away_is_gone_within_a_minute(closed: Backend, pro
     assert call(closed, "viewer", loser).status_code == 200
 
 
-def test_who_is_signed_in_stays_while_the_provider_is_down(start: Callable[..., Backend]) -> None:
+def test_who_is_signed_in_stays_while_the_provider_is_down(start: Callable[..., Backend], tmp_path: Path) -> None:
     provider = Provider()
     try:
-        backend = start(**settings_for(provider))
+        backend = start(provider.environment(tmp_path))
         wait_until(lambda: backend.http.get("/ready").status_code == 200)
         provider.give("ana", "analysts")
         ana, other = provider.sign_in("ana"), provider.sign_in("ana")
@@ -278,7 +268,7 @@ def test_who_is_signed_in_stays_while_the_provider_is_down(start: Callable[..., 
         provider.stop()
         assert call(backend, "analyst", ana).status_code == 200
         assert call(backend, "analyst", other).status_code == 200  # this pod sees these tokens for the first time
-        late = start(**settings_for(provider))
+        late = start(provider.environment(tmp_path))
         not_ready = late.http.get("/ready")
         assert not_ready.status_code == 503
         assert "sign-in provider" in not_ready.json()["why"]
@@ -291,10 +281,10 @@ def test_who_is_signed_in_stays_while_the_provider_is_down(start: Callable[..., 
         provider.stop()
 
 
-def test_new_keys_of_the_provider_are_taken_up(start: Callable[..., Backend]) -> None:
+def test_new_keys_of_the_provider_are_taken_up(start: Callable[..., Backend], tmp_path: Path) -> None:
     provider = Provider()
     try:
-        backend = start(**settings_for(provider))
+        backend = start(provider.environment(tmp_path))
         wait_until(lambda: backend.http.get("/ready").status_code == 200)
         time.sleep(5)  # keys are fetched again after that at the earliest
         old = {"Authorization": f"Bearer {provider.forge(sub='old')}"}

@@ -1,0 +1,152 @@
+"""Sign-in on the page, with a real browser and provider: who gets in, what each role may do, and how it ends."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import openid
+import pytest
+from harness import free_port
+from openid import Provider
+from page_services import PageServices
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+if openid.missing():
+    pytest.skip(openid.missing(), allow_module_level=True)
+
+SECONDS = 90  # that a token is valid
+
+
+@pytest.fixture(scope="module")
+def closed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PageServices, Provider]]:
+    """The page and its backend with sign-in, and their provider."""
+    port = free_port()
+    provider = Provider(page=f"http://127.0.0.1:{port}", seconds=SECONDS)
+    services = PageServices.start(root, tmp_path_factory.mktemp("closed") / "token", port=port, provider=provider)
+    yield services, provider
+    services.stop()
+    provider.stop()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[[], Page]]:
+    """Makes pages of browser profiles of their own; what the provider's form wants from elsewhere does not come."""
+    contexts: list[BrowserContext] = []
+
+    def make() -> Page:
+        contexts.append(browser.new_context(viewport={"width": 1360, "height": 1400}))
+        contexts[-1].route(lambda url: not url.startswith("http://127.0.0.1:"), lambda route: route.abort())
+        return contexts[-1].new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_page: Callable[[], Page]) -> Page:
+    return new_page()
+
+
+def sign_in(page: Page, closed: tuple[PageServices, Provider], name: str, *groups: str) -> None:
+    services, provider = closed
+    provider.give(name, *groups)
+    page.goto(services.url)
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("input[name=login]").fill(name)
+    page.locator("input[name=password]").fill("any")
+    page.locator("button[type=submit]").click()
+    expect(page).to_have_url(re.compile(re.escape(services.url)))
+
+
+def test_nothing_is_shown_to_who_is_not_signed_in(page: Page, closed: tuple[PageServices, Provider]) -> None:
+    for path in ("", "/predict", "/models"):
+        page.goto(closed[0].url + path)
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        expect(page.get_by_text("Models")).to_have_count(0)
+        expect(page.locator("[data-testid=stMetric], [data-testid=stDataFrame]")).to_have_count(0)
+
+
+def test_a_viewer_reads_and_is_told_what_a_role_is_missing_for(
+    page: Page, closed: tuple[PageServices, Provider]
+) -> None:
+    sign_in(page, closed, "vera", "viewers")
+    expect(page.get_by_text("vera@example.org, viewer")).to_be_visible()
+    page.get_by_role("link", name="Batch").click()
+    expect(page.get_by_text("This needs the role analyst; yours is viewer.")).to_be_visible()
+    expect(page.get_by_test_id("stFileUploader")).to_have_count(0)
+    page.goto(closed[0].url + "/models?show=versions")
+    expect(page.get_by_text("Promoting and rolling back needs the role decider.")).to_be_visible()
+
+
+def test_a_decider_promotes_without_a_token_and_under_their_own_name(
+    page: Page, closed: tuple[PageServices, Provider]
+) -> None:
+    sign_in(page, closed, "dana", "deciders")
+    expect(page.get_by_text("dana@example.org, decider")).to_be_visible()
+    page.goto(closed[0].url + "/models?show=versions")
+    expect(page.get_by_role("button", name="Make it champion", exact=True)).to_be_visible()
+    expect(page.get_by_label("Token")).to_have_count(0)
+    expect(page.get_by_label("Who decides")).to_have_count(0)
+
+
+def test_who_has_no_role_is_told_so_and_can_sign_out(page: Page, closed: tuple[PageServices, Provider]) -> None:
+    sign_in(page, closed, "norma", "gardeners")
+    expect(page.get_by_text("your account has no role here")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Yes, sign me out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_signing_out_ends_it_in_this_browser(page: Page, closed: tuple[PageServices, Provider]) -> None:
+    sign_in(page, closed, "oskar", "viewers")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Yes, sign me out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    page.goto(closed[0].url + "/predict")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_a_role_that_was_taken_away_is_gone_within_a_minute(page: Page, closed: tuple[PageServices, Provider]) -> None:
+    sign_in(page, closed, "lou", "analysts")
+    page.get_by_role("link", name="Batch").click()
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
+    closed[1].give("lou")
+    until = time.monotonic() + 60
+    while page.get_by_text("your account has no role here").count() == 0:
+        assert time.monotonic() < until
+        page.wait_for_timeout(3_000)
+        page.reload()
+        page.wait_for_timeout(1_500)
+
+
+def test_an_expired_session_asks_to_sign_in_again(page: Page, closed: tuple[PageServices, Provider]) -> None:
+    sign_in(page, closed, "eva", "viewers")
+    expect(page.get_by_text("eva@example.org, viewer")).to_be_visible()
+    page.wait_for_timeout((SECONDS + 35) * 1_000)  # and the clocks' leeway
+    page.reload()
+    expect(page.get_by_text("the session has expired: sign in again")).to_be_visible()
+    page.get_by_role("button", name="Sign in").click()  # the provider still knows the browser
+    expect(page.get_by_text("eva@example.org, viewer")).to_be_visible()
+
+
+def test_while_the_provider_is_down_sessions_go_on_and_others_are_told_why_they_cant_sign_in(
+    page: Page, closed: tuple[PageServices, Provider], new_page: Callable[[], Page]
+) -> None:
+    sign_in(page, closed, "ida", "viewers")
+    expect(page.get_by_text("ida@example.org, viewer")).to_be_visible()
+    closed[1].stop()
+    try:
+        page.reload()
+        expect(page.get_by_text("ida@example.org, viewer")).to_be_visible()
+        other = new_page()
+        other.goto(closed[0].url)
+        expect(other.get_by_text("Nobody can sign in now")).to_be_visible()
+        closed[1].start()
+        other.wait_for_timeout(5_000)
+        other.get_by_role("button", name="Try again").click()
+        expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+    finally:
+        if closed[1].process and closed[1].process.poll() is not None:
+            closed[1].start()
