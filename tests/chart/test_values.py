@@ -218,6 +218,7 @@ def test_a_global_setting_reaches_every_pod_and_a_components_own_goes_over_it(na
 def test_a_variable_that_the_chart_sets_is_refused_in_env() -> None:
     """Or a pod would have two of one name."""
     everything = {
+        "global": {"signIn": SIGN_IN | {"issuer": "https://login.example"}},
         "backend": {"tokenSecret": "token"},
         "frontend": {"basePath": "/crime", "tlsSecret": "page-tls", "tiles": {"url": "https://a/{z}/{x}/{y}"}},
     }
