@@ -1,4 +1,4 @@
-"""Alerts fire for the troubles they are about: real backends and a real MLflow server, seen by a real Prometheus."""
+"""Alerts and the webhook, for the troubles they are about: real backends, a real MLflow server, a real Prometheus."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from alerts import Prometheus, start_prometheus, until_they_fire
-from harness import Backend, Mlflow, publish, start_backend, two_bundles, wait_until
+from harness import Backend, Mlflow, Store, publish, start_backend, two_bundles, wait_until
+from webhook import webhook
 
 
 @pytest.fixture
@@ -54,3 +55,31 @@ def test_alerts_fire_for_the_troubles_they_are_about_and_end_with_them(prometheu
         answers = [pods["b"].http.get("/codes").status_code for _ in range(50)]
         assert 429 in answers
         until_they_fire(prometheus, {"CrimeRefusals"})
+
+
+def test_a_webhook_is_told_once_of_what_a_real_registry_holds(tmp_path: Path) -> None:
+    first, second = two_bundles()
+    store, mlflow, file = Store(tmp_path / "none"), Mlflow.start(tmp_path / "mlflow"), tmp_path / "url"
+    with ExitStack() as running, webhook() as hook:
+        running.callback(mlflow.stop)
+        file.write_text(hook.address)
+        environment = {"CRIME_TRACKING_URI": mlflow.url}
+
+        def watch(code: int = 0) -> str:
+            done = store.crime("watch", "--webhook-file", file, code=code, environment=environment)
+            assert hook.path not in done.stdout + done.stderr
+            return done.stdout
+
+        publish(mlflow.url, first)
+        assert "crime-category version 1 is champion" in watch()
+        assert watch() == "nothing new to tell\n"
+        publish(mlflow.url, second)
+        store.crime("promote", "crime-category", "2", "--force", "to see it told", environment=environment)
+        hook.status = 503
+        assert watch(code=1) == ""
+        hook.status = 200
+        assert "crime-category version 2 is champion" in watch()
+        assert watch() == "nothing new to tell\n"
+        mlflow.stop()
+        assert watch(code=1) == ""
+        assert [text.count("is champion") for text in hook.texts] == [1, 1, 1]
