@@ -82,10 +82,12 @@ class Provider:
         """Lock somebody's account."""
         httpx.put(f"{self.issuer}/accounts/{name}", content="null").raise_for_status()
 
-    def rotate(self) -> None:
-        """Sign with another key from now on, and publish that alone."""
+    def rotate(self, keep: bool = False) -> None:
+        """Sign with another key from now on, and publish that alone, or with `keep` the one before, too."""
+        before = self.key
         self.private, self.key = new_key("second")
-        httpx.put(f"{self.issuer}/keys", json={"keys": [self.key]}).raise_for_status()
+        keys = [self.key, before] if keep else [self.key]
+        httpx.put(f"{self.issuer}/keys", json={"keys": keys}).raise_for_status()
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Variables of a backend and of its page. `folder`: where the page's secrets are put."""

@@ -84,10 +84,15 @@ class Cluster:
         return time.monotonic() - start
 
     @contextmanager
-    def load(self, clients: int = 8) -> Iterator[dict[str, Any]]:
-        """Load from a pod: clients ask for predictions, and one for the page. At the end the dict has the outcome."""
+    def load(
+        self, clients: int = 8, prefix: str = "", headers: dict[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Load from a pod: clients ask for predictions, and one for the page. At the end the dict has the outcome.
+
+        `prefix`: of the names of the release's services.
+        """
         self.kubectl("delete", "pod", "load", "--ignore-not-found", "--grace-period=1")
-        self.script("load", SCRIPTS / "load.py", str(clients))
+        self.script("load", SCRIPTS / "load.py", str(clients), prefix, json.dumps(headers or {}))
         self.kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
         time.sleep(1)
         outcome: dict[str, Any] = {}

@@ -1,5 +1,7 @@
 """Load from inside a pod: clients request predictions, and one the page, until /tmp/stop exists; then a line of JSON.
 
+Arguments: how many clients, the prefix of the services' names, and more headers as JSON.
+
 Half of the clients keep their connection, half open one for each request. There are no retries. All reports are the
 same but for their number, so each version must give one answer: `mixed` names versions that gave several.
 """
@@ -13,7 +15,8 @@ import threading
 import time
 
 REPORT = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"}
-HEADERS = {"Content-Type": "application/json"}
+PREFIX = sys.argv[2]
+HEADERS = {"Content-Type": "application/json", **json.loads(sys.argv[3])}
 lock = threading.Lock()
 answered, pages, slowest = 0, 0, 0.0
 failures: list[str] = []
@@ -28,7 +31,7 @@ def ask(keep: bool) -> None:
         began = time.perf_counter()
         try:
             if connection is None:
-                connection = http.client.HTTPConnection("backend-service", 5000, timeout=20)
+                connection = http.client.HTTPConnection(PREFIX + "backend-service", 5000, timeout=20)
             body = json.dumps({**REPORT, "DR_NO": str(random.randrange(10**9))})
             connection.request("POST", "/predict", body, HEADERS)
             response = connection.getresponse()
@@ -54,7 +57,7 @@ def read() -> None:
     global pages
     while not os.path.exists("/tmp/stop"):
         try:
-            connection = http.client.HTTPConnection("frontend-service", 8501, timeout=20)
+            connection = http.client.HTTPConnection(PREFIX + "frontend-service", 8501, timeout=20)
             connection.request("GET", "/")
             response = connection.getresponse()
             assert response.status == 200, response.status
