@@ -34,7 +34,8 @@ class Pods:
 
     def _forward(self, name: str) -> str:
         command = ["kubectl", "--kubeconfig", self.release.kubeconfig, "-n", NAMESPACE, "port-forward", f"pod/{name}"]
-        process = self.forwards.enter_context(subprocess.Popen([*command, ":5000"], stdout=subprocess.PIPE, text=True))
+        forward = subprocess.Popen([*command, ":5000"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = self.forwards.enter_context(forward)
         self.forwards.callback(process.terminate)
         assert process.stdout
         (address,) = re.findall(r"127\.0\.0\.1:\d+", process.stdout.readline())
