@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -83,6 +84,16 @@ def test_beyond_the_bound_every_prediction_has_the_same_chance(
     expected = times * 20 / 100
     assert ((kept - expected) ** 2 / expected).sum() < 140  # chi-square, 99 degrees: 0.4 % by chance
     assert metric("crime_predictions_unrecorded_total", reason="sampled") == sampled_out + times * 80
+
+
+def test_what_is_kept_of_a_table_keeps_none_of_its_blocks(recorder: Recorder, small_reports: Reports) -> None:
+    """5,000 records of as many blocks would hold gigabytes."""
+    probabilities = np.full((100, 7), 1 / 7)
+    block = weakref.ref(probabilities)
+    recorder.add_table("1", small_reports.take(slice(None, 100)).fields, probabilities, np.zeros(100, int))
+    del probabilities
+    assert len(recorder.recorded()) == 100
+    assert block() is None
 
 
 def test_a_share_of_predictions_is_recorded(

@@ -103,8 +103,8 @@ WEBHOOK_SECONDS = 10.0  # for its whole answer
 WEBHOOK_ANSWER_BYTES = MIB
 
 # Memory of a backend process at most. `scripts/test hostile` measures each; docs/capacity.md has their sum.
-IDLE_MEMORY = 150 * MIB  # after many requests, while a model replaces another
+IDLE_MEMORY = 185 * MIB  # after many requests, while a model replaces another
 LIST_MEMORY = 230 * MIB  # of a table that is in memory as a whole
 TABLE_MEMORY = 110 * MIB  # of a table that is read by blocks
-RECORD_MEMORY = 40 * MIB  # of what reads recorded predictions, or counts or evaluates reports
+RECORD_MEMORY = 25 * MIB  # of what reads recorded predictions, or counts or evaluates reports
 CONNECTION_MEMORY = 64 * KIB

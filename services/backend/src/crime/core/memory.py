@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def release_free_memory() -> None:
@@ -17,6 +18,15 @@ def release_free_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def use_one_heap() -> None:
+    """Let all threads share glibc's heap: a heap of each keeps what its tables have left, 50 MB together.
+
+    Does nothing where the C library has no `mallopt`.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 @contextmanager

@@ -96,7 +96,8 @@ class Recorder:
             for row, slot in zip(rows[has_slot].tolist(), slots[has_slot].tolist(), strict=True):
                 report = {name: column[row : row + 1].tolist()[0] for name, column in fields.items()}
                 number = report.pop("dr_no", None) or ""
-                prediction = Prediction(probabilities[row], levels[level_index[row]])
+                shares = probabilities[row].copy()  # a view of it would keep the whole block in memory
+                prediction = Prediction(shares, levels[level_index[row]])
                 # a slot at the end of the list appends to it
                 self._pending[slot : slot + 1] = [PredictionRecord(now, version, prediction, number, report)]
             SAMPLED_OUT.inc(len(level_index) - (len(self._pending) - pending_before))

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from pydantic_core import to_json
 
 from crime.core import limits
+from crime.core.memory import use_one_heap
 from crime.core.settings import Settings
 from crime.serving.app import create_app
 from crime.serving.protocol import BoundedProtocol
@@ -118,6 +119,7 @@ class DrainingServer(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C."""
+    use_one_heap()
     sys.setswitchinterval(SWITCH_SECONDS)
     BoundedProtocol.max_connections = connections_by_files()
     _configure_logging()
