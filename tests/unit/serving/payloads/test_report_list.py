@@ -167,3 +167,10 @@ def test_a_list_has_one_text_of_each_unknown_mo_code() -> None:
     unknown = parse_report_list([SMALLEST_REPORT | {"Mocodes": "9998 9997"}] * 2).unknown_codes
     assert unknown == {0: ["Mocodes 9998", "Mocodes 9997"], 1: ["Mocodes 9998", "Mocodes 9997"]}
     assert unknown[0][0] is unknown[1][0]
+
+
+def test_of_many_unknown_mo_codes_the_first_are_told_and_how_many_more() -> None:
+    report = SMALLEST_REPORT | {"Mocodes": " ".join(map(str, range(9960, 9999)))}
+    told = [f"Mocodes {code}" for code in range(9960, 9965)] + ["and 34 more"]
+    assert parse_report_list([report]).unknown_codes == {0: told}
+    assert model_input(Report.model_validate(report)).unknown_codes == told

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from crime.core import limits
 from crime.features.definitions import ReportFields
 from crime.reports.dates import parse_date
 from crime.reports.parsers import (
@@ -249,6 +250,12 @@ class ModelInput:
     warnings: list[str]
 
 
+def told_mo_codes(unknown: list[str]) -> list[str]:
+    """Of a report's MO codes that LAPD's table lacks, what is told: the first ones, and how many more there are."""
+    more = len(unknown) - limits.NAMED_MO_CODES
+    return unknown if more <= 0 else [*unknown[: limits.NAMED_MO_CODES], f"and {more} more"]
+
+
 def model_input(report: Report) -> ModelInput:
     """A report for the model."""
     fields = {**report.__dict__}  # dict(report) takes 5 µs
@@ -263,9 +270,9 @@ def model_input(report: Report) -> ModelInput:
         if text and (system == "nibrs" or not (code and code.code)):  # a name that LAPD's own code does not imply
             code = Code(system, code.code if code else "", text)
         fields[key] = code
-    unknown_codes += [
-        f"Mocodes {code}" for code in fields["mocodes"] or () if not REPORT_COLUMNS["mocodes"].is_known(code)
-    ]
+    unknown_codes += told_mo_codes(
+        [f"Mocodes {code}" for code in fields["mocodes"] or () if not REPORT_COLUMNS["mocodes"].is_known(code)]
+    )
     missing = [
         REPORT_COLUMNS[key].name for key in OPTIONAL_FIELDS[system] if fields[key] is None or fields[key] != fields[key]
     ]

@@ -26,7 +26,12 @@ from crime.reports.systems import SYSTEMS, System
 from crime.reports.table import CellError, EncodedColumn, Reports
 from crime.reports.tally import Tally
 from crime.serving.errors import MAX_PROBLEMS
-from crime.serving.payloads.report import MAX_REPORT_NUMBER_CHARACTERS, OPTIONAL_FIELDS, REPORT_COLUMNS
+from crime.serving.payloads.report import (
+    MAX_REPORT_NUMBER_CHARACTERS,
+    OPTIONAL_FIELDS,
+    REPORT_COLUMNS,
+    told_mo_codes,
+)
 from crime.serving.payloads.report_warnings import list_warnings
 
 MARKS = own_columns("nibrs")  # columns that tell a report's system, read or not
@@ -168,7 +173,7 @@ def unknown_codes(columns: Mapping[str, EncodedColumn], fields: Mapping[str, np.
         for row, of_row in enumerate(mo_codes):
             if of_row and not names_of_unknown.keys().isdisjoint(of_row):
                 names = [names_of_unknown[code] for code in of_row if code in names_of_unknown]
-                unknown[row] = unknown.get(row, []) + names
+                unknown[row] = unknown.get(row, []) + told_mo_codes(names)
     return unknown
 
 
