@@ -1,6 +1,7 @@
 """Recorded predictions are judged by week and version once the labels of their reports are known."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,19 @@ def test_a_file_that_can_not_be_read_is_left_out_and_told(content: bytes, make_r
     assert unreadable == [PERFORMANCE_FILE]
     assert len(update_performance(store, recorded(make_record("a", WEEK)), *labels(a=0))) == 1
     assert len(read_performance(store)) == 1
+
+
+def test_a_file_of_very_many_values_is_refused_before_it_is_parsed() -> None:
+    store = MemoryRegistry()
+    store.save(PERFORMANCE_FILE, b"[" + b"[]," * 1_000_000 + b"[]]")
+    unreadable: list[str] = []
+    tracemalloc.start()
+    try:
+        assert read_performance(store, unreadable) == []
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+    assert unreadable == [PERFORMANCE_FILE]
 
 
 def test_one_week_that_can_not_be_read_hides_no_other() -> None:

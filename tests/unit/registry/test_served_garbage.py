@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -61,6 +62,20 @@ def test_garbage_is_an_error_of_the_registry(call: str, content: bytes, serve: S
     except RegistryError:
         return
     assert answer in ([], {})
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_answer_of_very_many_values_is_refused_before_it_is_parsed(call: str, serve: Serve) -> None:
+    """16 MB of empty lists took 430 MB, and a pod with it."""
+    known = b'"model_version": {"version": "1"}, "artifact_uri": "mlflow-artifacts:/x", "registered_models": []'
+    registry = serve(answering(b"{" + known + b', "more": [' + b"[]," * (limits.PARSED_BYTES // 250) + b"[]]}"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RegistryError):
+            CALLS[call](registry)
+        assert tracemalloc.get_traced_memory()[1] < 10 * limits.MIB
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_error_that_is_no_object_is_an_error_of_the_registry(serve: Serve) -> None:

@@ -99,6 +99,9 @@ REGISTRY_SECONDS = 10.0  # for an answer as a whole
 REGISTRY_FILE_SECONDS = 60.0  # for a file, or all files of a bundle
 REGISTRY_ANSWER_BYTES = 16 * MIB  # that is no file
 
+# JSON that is parsed as a whole: of bundles, the registry and the record
+PARSED_BYTES = 48 * MIB  # of memory, as `core.json_memory` estimates it: 16 MiB of `[],` would take 430 MiB
+
 # A webhook
 WEBHOOK_SECONDS = 10.0  # for its whole answer
 WEBHOOK_ANSWER_BYTES = MIB

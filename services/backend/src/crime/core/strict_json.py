@@ -4,9 +4,15 @@ import json
 import math
 from typing import Any, NoReturn
 
+from crime.core.json_memory import check_parsed_memory
+
 
 def parse_json(content: bytes, depth: int) -> Any:
-    """The value of a JSON text in UTF-8 that is nested no deeper than `depth`. Raises `ValueError`."""
+    """The value of a JSON text in UTF-8 that is nested no deeper than `depth`.
+
+    Raises `ValueError`, also of a text that would take too much memory.
+    """
+    check_parsed_memory(content)
     try:
         value = json.loads(content.decode(), object_pairs_hook=_pairs, parse_float=_finite, parse_constant=_no_constant)
     except RecursionError:

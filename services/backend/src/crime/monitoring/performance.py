@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from crime.core.errors import UnreadableFileError
 from crime.core.file_store import FileStore
+from crime.core.json_memory import check_parsed_memory
 from crime.metrics.classification import calibration_bins, calibration_error, log_losses
 from crime.monitoring.records import SHADOW_SUFFIX, RecordedPredictions, marked_version
 
@@ -124,7 +125,9 @@ def read_performance(store: FileStore | None, unreadable: list[str] | None = Non
     weeks: list[WeeklyPerformance] = []
     is_whole = True
     try:
-        entries = _ENTRIES.validate_json(store.load(PERFORMANCE_FILE))
+        content = store.load(PERFORMANCE_FILE)
+        check_parsed_memory(content)
+        entries = _ENTRIES.validate_json(content)
     except (UnreadableFileError, ValueError):
         entries, is_whole = [], False
     for entry in entries:

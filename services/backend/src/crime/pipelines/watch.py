@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from crime.core.errors import BundleError, ModelNotFoundError, RegistryError, UnreadableFileError
 from crime.core.file_store import FileStore
+from crime.core.json_memory import check_parsed_memory
 from crime.core.model_names import CATEGORY_MODEL
 from crime.core.settings import Settings
 from crime.monitoring.drift_report import drift_report
@@ -102,7 +103,9 @@ def _read_told(store: FileStore, problems: list[str]) -> dict[str, str]:
     if TOLD_FILE not in store.files(TOLD_FILE.rpartition("/")[0]):
         return {}
     try:
-        return _TOLD.validate_json(store.load(TOLD_FILE))
+        content = store.load(TOLD_FILE)
+        check_parsed_memory(content)
+        return _TOLD.validate_json(content)
     except (UnreadableFileError, ValueError):
         problems.append(f"{TOLD_FILE} can't be read: what was told before is told again")
         return {}

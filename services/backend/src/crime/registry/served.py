@@ -18,6 +18,7 @@ from crime.core import limits
 from crime.core.bounded_http import Answer, TooLargeError, fetch
 from crime.core.bundle_files import SPEC_FILE
 from crime.core.errors import ModelNotFoundError, RegistryError, UnreadableFileError, VersionGoneError
+from crime.core.json_memory import check_parsed_memory
 from crime.registry.kinds import CATEGORY, MODEL_KINDS, training_command
 from crime.registry.protocol import BUNDLE_PATH, CHAMPION, NOT_FOUND_CODES, ModelVersion, RegisteredModel
 
@@ -82,7 +83,7 @@ class ServedRegistry:
 
     def _error_of(self, answer: Answer) -> RegistryError:
         try:
-            problem = json.loads(answer.content)
+            problem = _parsed(answer.content)
             code, message = str(problem.get("error_code", "")), str(problem.get("message", ""))[:MAX_MESSAGE]
         except (ValueError, AttributeError, RecursionError):
             code, message = "", ""
@@ -104,11 +105,11 @@ class ServedRegistry:
     ) -> dict[str, Any]:
         content = self._request(f"mlflow/{path}" + (f"?{urlencode(query)}" if query else ""), body)
         try:
-            answer = json.loads(content or "{}")
+            answer = _parsed(content or b"{}")
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise RegistryError(f"MLflow at {self} answered {path} with something that is not JSON")
+            raise RegistryError(f"MLflow at {self} answered {path} with something that is not JSON, or too much of it")
         return answer
 
     def version(self, name: str, alias: str = CHAMPION) -> str:
@@ -161,7 +162,7 @@ class ServedRegistry:
             (target / file).write_bytes(content)
             return content
 
-        files = json.loads(download(SPEC_FILE, limits.SPEC_BYTES))["sha256"]
+        files = _parsed(download(SPEC_FILE, limits.SPEC_BYTES))["sha256"]
         if not isinstance(files, Mapping | list) or len(files) > limits.BUNDLE_FILES:
             raise ValueError(f"its spec lists no files, or more than {limits.BUNDLE_FILES}")
         for file in files:
@@ -187,7 +188,7 @@ class ServedRegistry:
         except ModelNotFoundError:
             return []
         with self._sense(f"a list of the files in {folder}"):
-            answer = json.loads(content)
+            answer = _parsed(content)
             return sorted(f"{folder}/{file['path'].rpartition('/')[2]}" for file in answer.get("files", []))
 
     def load(self, path: str) -> bytes:
@@ -287,6 +288,12 @@ class ServedRegistry:
     def set_tags(self, name: str, version: str, tags: dict[str, str]) -> None:
         for key, value in tags.items():
             self._json("model-versions/set-tag", body={"name": name, "version": version, "key": key, "value": value})
+
+
+def _parsed(content: bytes) -> Any:
+    """The value of a JSON text. Raises `ValueError`, also of what takes too much memory, and `RecursionError`."""
+    check_parsed_memory(content)
+    return json.loads(content)
 
 
 def _version(answer: Mapping[str, Any]) -> str:

@@ -1,11 +1,9 @@
 """Request bodies, read within the server's limits, and JSON parsed and written faster than FastAPI does."""
 
-import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import IO, Any, TypeVar
 
-import numpy as np
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -13,17 +11,12 @@ from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 
 from crime.core import limits
+from crime.core.json_memory import count_marks, parsed_memory
 from crime.serving.dependencies import settings_of
 from crime.serving.errors import MAX_PROBLEMS, json_problem
 from crime.serving.spool import TABLE_BODY, SpoolFile
 
 ROWS_PER_BLOCK = 1_000  # of a JSON list that is written
-# Bytes of memory for a value that ends with it, or for what begins with it, once parsed: measured, and rounded up
-MEMORY_PER_MARK = {",": 100, "\n": 100, "[": 160, "{": 500}
-COUNTED_BLOCK = 1 << 17  # bytes at a time
-# a character of which one makes each character of a text take four bytes, as UTF-8 and as JSON escapes it
-_wide_character = re.compile(rb"[\xf0-\xff]").search
-_wide_escape = re.compile(rb"\\u[dD][89abAB]").search
 Parsed = TypeVar("Parsed")
 
 
@@ -45,25 +38,15 @@ def read_list_body(file: IO[bytes], request: Request) -> bytes:
     body = file.read(max_bytes + 1)
     if len(body) > max_bytes:
         raise HTTPException(413, f"more than {max_bytes:,} bytes in one list: send a CSV table or Arrow stream")
-    counts = _counts(body, MEMORY_PER_MARK)
+    counts = count_marks(body)
     if counts[","] + counts["\n"] > max_values:
         raise HTTPException(413, f"more than {max_values:,} values in one list: send a CSV table or Arrow stream")
     max_memory = reports * limits.LIST_MEMORY_PER_REPORT
-    is_wide = (not body.isascii() and _wide_character(body)) or (b"\\" in body and _wide_escape(body))
-    memory = len(body) * (4 if is_wide else 1)
-    memory += sum(size * counts[mark] for mark, size in MEMORY_PER_MARK.items())
-    if memory > max_memory:
+    if parsed_memory(body, counts) > max_memory:
         raise HTTPException(
             413, f"more than {max_memory:,} bytes of memory for one list: send a CSV table or fewer rows"
         )
     return body
-
-
-def _counts(body: bytes, characters: Iterable[str]) -> dict[str, int]:
-    """How often each character is in a body, five times as fast as `bytes.count`."""
-    content = np.frombuffer(body, np.uint8)
-    blocks = [content[start : start + COUNTED_BLOCK] for start in range(0, len(body), COUNTED_BLOCK)]
-    return {mark: sum(int(np.count_nonzero(block == ord(mark))) for block in blocks) for mark in characters}
 
 
 def parse_json(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:

@@ -17,7 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CATALOGUES = Path(__file__).parent / "locale"
 LANGUAGES = ("en", "fr")
 # of answers: what people read
-TRANSLATED_KEYS = ("detail", "msg", "message", "error", "text", "value", "warning", "warnings", "reason", "unknown_codes")
+TRANSLATED_KEYS = (
+    "detail",
+    "msg",
+    "message",
+    "error",
+    "text",
+    "value",
+    "warning",
+    "warnings",
+    "reason",
+    "unknown_codes",
+)
 TRANSLATED_PATHS = ("/predict", "/explain", "/forecast", "/hotspots", "/compstat", "/unusual", "/review")
 MAX_CHARACTERS = 1_000  # of a message that is translated
 MAX_DEPTH = 4  # of messages within a message
