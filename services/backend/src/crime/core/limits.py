@@ -98,6 +98,8 @@ TREE_STEPS = 100_000_000  # leaves times the square of the depth, over all trees
 REGISTRY_SECONDS = 10.0  # for an answer as a whole
 REGISTRY_FILE_SECONDS = 60.0  # for a file, or all files of a bundle
 REGISTRY_ANSWER_BYTES = 16 * MIB  # that is no file
+REGISTRY_REQUESTS, REGISTRY_WAITING = 8, 64  # of clients, that ask it at once, or wait to; more are refused
+REGISTRY_ALIASES = 100  # of a model, of which it is asked whether their versions were deleted
 
 # JSON that is parsed as a whole: of bundles, the registry and the record
 PARSED_BYTES = 48 * MIB  # of memory, as `core.json_memory` estimates it: 16 MiB of `[],` would take 430 MiB

@@ -235,7 +235,7 @@ class ServedRegistry:
         if model["name"] not in MODEL_KINDS:
             return aliases
         live = set(map(_version, model.get("latest_versions", [])))
-        for version in set(aliases.values()) - live:
+        for version in list(set(aliases.values()) - live)[: limits.REGISTRY_ALIASES]:
             with suppress(ModelNotFoundError):
                 self.tags(model["name"], version)
                 live.add(version)

@@ -52,6 +52,7 @@ from crime.serving.payloads.models import (
     Why,
 )
 from crime.serving.recorder import RECORD_LIMIT
+from crime.serving.registry_threads import asks_registry
 from crime.serving.unreadable import UNREADABLE_RESPONSES, tell_unreadable
 
 router = APIRouter(tags=["models"])
@@ -116,6 +117,7 @@ WRITE_BODY_RESPONSES = BODY_RESPONSES | WRITE_RESPONSES
 
 
 @router.get("/models")
+@asks_registry
 def models(manager: ModelManagerDep) -> Models:
     """Registered models with their latest versions and aliases, from MLflow."""
     try:
@@ -135,6 +137,7 @@ def models(manager: ModelManagerDep) -> Models:
 
 
 @router.get("/models/{name}", responses={404: {"description": "no such model"}})
+@asks_registry
 def model(name: str, manager: ModelManagerDep, settings: SettingsDep) -> Model:
     """Every version of a model with its metrics, from MLflow, and the details of the one that answers."""
     serving = manager.serving.get(name)
@@ -229,6 +232,7 @@ def _details(serving: LoadedModel) -> dict[str, Any]:
     dependencies=TOKEN_REQUIRED,
     response_model_exclude_none=True,
 )
+@asks_registry
 def promote(name: str, manager: ModelManagerDep, wanted: Promotion, request: Request) -> Decision:
     """Make a version champion if its gates pass, or by force; this pod loads it at once, the others within seconds."""
     by = decided_by(request, wanted.by)
@@ -246,6 +250,7 @@ def promote(name: str, manager: ModelManagerDep, wanted: Promotion, request: Req
     dependencies=TOKEN_REQUIRED,
     response_model_exclude_none=True,
 )
+@asks_registry
 def rollback(name: str, manager: ModelManagerDep, wanted: Rollback, request: Request) -> Decision:
     """Make the previous champion champion again."""
     by = decided_by(request, wanted.by)
@@ -271,6 +276,7 @@ async def challenger(recorder: RecorderDep) -> Challenger:
     dependencies=TOKEN_REQUIRED,
     response_model_exclude_none=True,
 )
+@asks_registry
 def challenge(wanted: Challenge, manager: ModelManagerDep, request: Request) -> Challenged:
     """Let a version make shadow predictions and answer its canary share; every pod loads it within seconds."""
     by = decided_by(request, wanted.by)
@@ -286,6 +292,7 @@ def challenge(wanted: Challenge, manager: ModelManagerDep, request: Request) -> 
     responses=WRITE_RESPONSES | {200: {"model": Told, "description": "withdrawn, but something went wrong"}},
     dependencies=TOKEN_REQUIRED,
 )
+@asks_registry
 def withdraw(
     request: Request,
     manager: ModelManagerDep,
@@ -301,6 +308,7 @@ def withdraw(
 
 
 @router.get("/audit", responses=UNREADABLE_RESPONSES)
+@asks_registry
 def audit(manager: ModelManagerDep, response: Response) -> list[Act]:
     """Every decision about which version answers, the newest first, and what became of it.
 

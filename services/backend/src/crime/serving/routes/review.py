@@ -18,6 +18,7 @@ from crime.serving.dependencies import ReviewDecisionsDep, model_of
 from crime.serving.errors import BODY_RESPONSES, table_problem
 from crime.serving.formats.csv import labelled_blocks, open_csv
 from crime.serving.payloads.review import Decided, Review, WantedDecision, decisions_csv, review_answer
+from crime.serving.registry_threads import asks_registry
 from crime.serving.unreadable import UNREADABLE_RESPONSES, tell_unreadable
 
 router = APIRouter(tags=["review"])
@@ -61,6 +62,7 @@ def _review_table(champion: CategoryBundle, file: IO[bytes], top: int, day_first
 
 
 @router.post("/review/decisions", status_code=201, responses=BODY_RESPONSES)
+@asks_registry
 def decide(wanted: WantedDecision, kept: ReviewDecisionsDep, request: Request) -> Decided:
     """Keep what somebody decided about a record. Nothing is changed or removed: the latest decision holds."""
     by = decided_by(request, wanted.by)
@@ -68,6 +70,7 @@ def decide(wanted: WantedDecision, kept: ReviewDecisionsDep, request: Request) -
 
 
 @router.get("/review/decisions", responses=UNREADABLE_RESPONSES)
+@asks_registry
 def decisions(kept: ReviewDecisionsDep, response: Response) -> list[Decided]:
     """Every decision, the oldest first. Entries that can't be read are left out and counted in a header."""
     return [Decided.of(decision) for decision in _read(kept, response)]
@@ -81,6 +84,7 @@ def decisions(kept: ReviewDecisionsDep, response: Response) -> list[Decided]:
         | {"description": "a table", "content": {"text/csv": {"schema": {"type": "string"}}}}
     },
 )
+@asks_registry
 def decisions_table(kept: ReviewDecisionsDep) -> Response:
     """Every decision as a CSV table, the oldest first."""
     headers = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
