@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 if openid.missing():
     pytest.skip(openid.missing(), allow_module_level=True)
 
-SECONDS = 90  # that a token is valid
+SECONDS = 45  # that a token is valid
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_a_role_that_was_taken_away_is_gone_within_a_minute(page: Page, closed: 
 def test_an_expired_session_asks_to_sign_in_again(page: Page, closed: tuple[PageServices, Provider]) -> None:
     sign_in(page, closed, "eva", "viewers")
     expect(page.get_by_text("eva@example.org, viewer")).to_be_visible()
-    page.wait_for_timeout((SECONDS + 35) * 1_000)  # and the clocks' leeway
+    page.wait_for_timeout((SECONDS + 33) * 1_000)  # and the clocks' leeway
     page.reload()
     expect(page.get_by_text("the session has expired: sign in again")).to_be_visible()
     page.get_by_role("button", name="Sign in").click()  # the provider still knows the browser

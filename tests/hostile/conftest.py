@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from harness import start_backend, trained_store
+from harness import start_backend, trained_store, wait_until
 from hostile.pod import ROOT, MemoryLimit, Pod, p99, pod_memory
 from page_alone import page_alone
 
@@ -32,10 +32,11 @@ def start_pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     started: list[Pod] = []
     limits: list[MemoryLimit] = []
 
-    def start(**settings: object) -> Pod:
+    def start(headers: dict[str, str] | None = None, **settings: object) -> Pod:
         if not {"mlruns", "tracking_uri", "model_dir"} & set(settings):
             settings["mlruns"] = trained_store().copy(tmp_path_factory.mktemp("hostile") / "mlruns").mlruns
-        started.append(Pod(start_backend(None, **settings), pod_memory("backend")))
+        started.append(Pod(start_backend(None, **settings), pod_memory("backend"), headers=headers or {}))
+        wait_until(lambda: started[-1].backend.http.get("/ready").status_code == 200)
         return _limited(started[-1], limits)
 
     yield start

@@ -14,13 +14,16 @@ from reports import SMALLEST_REPORT
 PAUSE_SECONDS = 1 / 50
 
 
-def main(url: str, page: str) -> None:
-    """Ask the backend at `url`, or for a `page` of the page's server, until standard input closes."""
+def main(url: str, page: str, headers: str) -> None:
+    """Ask the backend at `url`, or for a `page` of the page's server, until standard input closes.
+
+    `headers`: of each request, as JSON.
+    """
     waiting = threading.Thread(target=sys.stdin.read, daemon=True)
     waiting.start()
     seconds: list[float] = []
     failures: list[str] = []
-    with httpx.Client(base_url=url, timeout=10) as client:
+    with httpx.Client(base_url=url, timeout=10, headers=json.loads(headers)) as client:
         report = client.build_request("POST", "/predict", json=SMALLEST_REPORT)
         request = client.build_request("GET", page) if page else report
         client.send(request)

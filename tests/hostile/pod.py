@@ -66,12 +66,13 @@ class MemoryLimit:
 class Pod:
     """A backend or a page under its memory limit, which a friendly client asks by POST /predict, or for a `page`.
 
-    `usual_p99`: of that client without an attack, in milliseconds.
+    `headers`: of that client's requests. `usual_p99`: of that client without an attack, in milliseconds.
     """
 
     server: Backend | PageAlone
     limit: int
     page: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     usual_p99: float = 0.0
     lines: list[str] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)  # of the friendly client's answers under all attacks
@@ -123,7 +124,7 @@ class Pod:
         """Let the friendly client ask meanwhile; what it has seen is in the dictionary at the end."""
         script = Path(__file__).with_name("friendly.py")
         client = subprocess.Popen(
-            [sys.executable, str(script), self.server.url, self.page],
+            [sys.executable, str(script), self.server.url, self.page, json.dumps(self.headers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
