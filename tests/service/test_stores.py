@@ -41,27 +41,6 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.wait()
 
 
-@pytest.fixture
-def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """An S3 gateway over a directory with the bucket `models`; the variables that reach it."""
-    gateway = shutil.which("versitygw")
-    if not gateway:
-        pytest.skip("no versitygw here: scripts/tools")
-    objects, metadata = tmp_path_factory.mktemp("objects"), tmp_path_factory.mktemp("metadata")
-    (objects / "models").mkdir()
-    port = free_port()
-    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "a-secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    server = subprocess.Popen(
-        [gateway, "--access", "key", "--secret", "a-secret", "--port", f"127.0.0.1:{port}",
-         "posix", "--sidecar", str(metadata), str(objects)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    yield keys | {"MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}", "FOLDER": str(objects)}
-    server.terminate()
-    server.wait()
-
-
 def test_models_and_predictions_live_in_a_database_and_an_object_store(
     postgresql: str, object_store: dict[str, str], tmp_path: Path
 ) -> None:

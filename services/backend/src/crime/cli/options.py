@@ -59,4 +59,4 @@ Share = Annotated[
         help="The table is a random draw of this share of all reports, such as 1/127: counts are scaled to all.",
     ),
 ]
-Archive = Annotated[Path, typer.Argument(help="A .tar.gz file.", dir_okay=False)]
+Archive = Annotated[str, typer.Argument(help="A .tar.gz file, a folder, or s3://BUCKET/PATH.")]

@@ -121,19 +121,27 @@ def export(
 
 
 @app.command()
-def backup(output: Archive, as_json: Json = False) -> None:
+def backup(
+    target: Archive,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(min=1, max=36_500, help="In a folder or on S3: then remove backups that are older, in days."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Write every model version, with its metrics and tags, the aliases, and all recorded predictions and decisions.
 
-    What can't be read is left out and named, and the exit code is 1.
+    In a folder or on S3 the file is named by the time in UTC. What can't be read is left out and named, and the exit
+    code is 1; the file is then crime-incomplete.tar.gz there.
     """
     with readable_errors():
-        from crime.pipelines.backup import save_backup
+        from crime.pipelines.backup_places import backup_to
         from crime.registry.lookup import open_registry
 
         with progress_bar() as bar:
             task = bar.add_task("back up", total=None)
-            saved = save_backup(open_registry(Settings()), output, progress_on(bar, task))
-    out.print(f"{output}: {saved.versions} versions, {saved.files} files beside them", highlight=False, soft_wrap=True)
+            name, saved = backup_to(open_registry(Settings()), target, keep_days, progress_on(bar, task))
+    out.print(f"{name}: {saved.versions} versions, {saved.files} files beside them", highlight=False, soft_wrap=True)
     for what in saved.left_out:
         print_warning(f"left out: {what}")
     if as_json:
@@ -144,14 +152,17 @@ def backup(output: Archive, as_json: Json = False) -> None:
 
 @app.command()
 def restore(source: Archive, as_json: Json = False) -> None:
-    """Restore a backup into an empty registry, with the same version numbers; an interrupted restore continues."""
+    """Restore a backup into an empty registry, with the same version numbers; an interrupted restore continues.
+
+    Of a folder or an S3 path the newest is restored.
+    """
     with readable_errors():
-        from crime.pipelines.backup import restore_backup
+        from crime.pipelines.backup_places import restore_from
         from crime.registry.lookup import open_registry
 
         with progress_bar() as bar:
             task = bar.add_task("restore", total=None)
-            saved = restore_backup(open_registry(Settings()), source, progress_on(bar, task))
-    out.print(f"{saved.versions} versions and {saved.files} files restored", highlight=False)
+            name, saved = restore_from(open_registry(Settings()), source, progress_on(bar, task))
+    out.print(f"{name}: {saved.versions} versions and {saved.files} files restored", highlight=False, soft_wrap=True)
     if as_json:
         typer.echo(json.dumps(asdict(saved)))

@@ -76,16 +76,15 @@ def save_backup(registry: Registry, output: Path, progress: Progress = no_progre
     if output.exists() and not output.is_file():
         raise BackupError(f"{output} is no regular file: it is not replaced")
     models = [model for model in registry.models() if model.name in MODEL_KINDS]  # raises where there is no registry
-    with (
-        _mlflow_errors(registry),
-        atomic_write(output) as partial,
-        tarfile.open(partial, "w:gz") as archive,
-    ):
-        writer = _BackupWriter(archive, registry, mlflow.MlflowClient(registry.tracking_uri), progress)
-        saved = [part for model in models if (part := writer.add_model(model)).versions]
-        files = writer.add_files()
-        index = write_index(saved)
-        writer.add(INDEX_FILE, io.BytesIO(index), len(index))
+    with _mlflow_errors(registry), atomic_write(output) as partial:
+        with tarfile.open(partial, "w:gz") as archive:
+            writer = _BackupWriter(archive, registry, mlflow.MlflowClient(registry.tracking_uri), progress)
+            saved = [part for model in models if (part := writer.add_model(model)).versions]
+            files = writer.add_files()
+            index = write_index(saved)
+            writer.add(INDEX_FILE, io.BytesIO(index), len(index))
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())  # or a node's crash could leave the name without the content
     return BackupResult(sum(len(model.versions) for model in saved), files, tuple(writer.left_out))
 
 
@@ -182,7 +181,9 @@ class _BackupWriter:
 def _saved_run(client: mlflow.MlflowClient, run_id: str | None) -> SavedRun:
     try:
         run = client.get_run(str(run_id))
-    except mlflow.MlflowException:
+    except mlflow.MlflowException as error:
+        if error.error_code not in NOT_FOUND_CODES:
+            raise
         return SavedRun()
     tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
     return SavedRun(name=run.info.run_name, params=run.data.params, metrics=run.data.metrics, tags=tags)
