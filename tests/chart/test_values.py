@@ -15,10 +15,11 @@ import yaml
 CHART = Path(__file__).parents[2] / "charts/crime-prediction"
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
-COMPONENTS = ("backend", "frontend", "mlflow", "training", "dask")
+COMPONENTS = ("backend", "frontend", "mlflow", "training", "backup", "dask")
 EVERY_OBJECT = {
     "frontend": {"ingress": {"enabled": True}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}},
     "dask": {"enabled": True},
+    "backup": {"schedule": "@daily", "claim": "backups"},
     "monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True, "webhookSecret": "webhook"},
     "networkPolicy": {"enabled": True},
 }
@@ -60,9 +61,11 @@ SETTINGS: dict[str, tuple[Any, Any, Any]] = {
 
 # what a value needs beside it to have an effect, or to be accepted
 SIGN_IN = {"clientId": "crime-page", "secret": "crime-sign-in", "pageUrl": "http://crime.example"}
-NO_REGISTRY = {"mlflow": {"enabled": False}, "dask": {"enabled": False}, "monitoring": {"webhookSecret": ""}}
+NONE_TO_USE = {"dask": {"enabled": False}, "backup": {"schedule": ""}, "monitoring": {"webhookSecret": ""}}
+NO_REGISTRY = {"mlflow": {"enabled": False}} | NONE_TO_USE
 NEEDED: dict[str, dict[str, Any]] = {
-    "mlflow.enabled": {"dask": {"enabled": False}, "monitoring": {"webhookSecret": ""}},
+    "mlflow.enabled": NONE_TO_USE,
+    "backup.s3": {"backup": {"claim": "", "s3": "s3://others"}},
     "global.trackingUri": NO_REGISTRY,
     "global.dask": {"dask": {"enabled": False}},
     "frontend.tiles.attribution": {"frontend": {"tiles": {"url": "https://tiles.example.org/{z}/{x}/{y}"}}},
@@ -203,7 +206,7 @@ def test_each_value_has_an_effect(path: str) -> None:
 def test_a_global_setting_reaches_every_pod_and_a_components_own_goes_over_it(name: str) -> None:
     of_all, own, outcome = SETTINGS[name]
     everywhere = pods({"global": {name: of_all}})
-    assert len(everywhere) == 9
+    assert len(everywhere) == 10
     before = pods()
     for component in COMPONENTS:
         changed = pods({"global": {name: of_all}, component: {name: own}})
@@ -245,6 +248,7 @@ def test_names_that_yaml_takes_for_something_else_stay_text() -> None:
         "frontend": {"tlsSecret": "3", "ingress": {"className": "4", "tls": [{"secretName": "5"}]}},
         "mlflow": {"secret": "6", "persistence": {"storageClassName": "7"}},
         "training": {"secret": "8", "claim": "9"},
+        "backup": {"secret": "11", "claim": "12"},
         "monitoring": {"webhookSecret": "10"},
     }
     release = objects(EVERY_OBJECT, odd, release="123")
@@ -286,6 +290,7 @@ def test_one_registry_and_a_digest() -> None:
         "mlflow-deployment": "other.example/crime-mlflow:dev",
         "training": training,
         "watch": training,
+        "backup": training,
         "dask-scheduler": training,
         "dask-worker": training,
     }

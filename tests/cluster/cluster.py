@@ -155,13 +155,15 @@ class Cluster:
         (version,) = self.serving()
         return version
 
-    def job(self, name: str, *arguments: str, timeout: float = 300, killed_after: float = 0) -> str:
-        """Run the chart's training job, with other arguments if given; returns its log.
+    def job(
+        self, name: str, *arguments: str, cronjob: str = "training", timeout: float = 300, killed_after: float = 0
+    ) -> str:
+        """Run the job of one of the chart's CronJobs, with other arguments if given; returns its log.
 
         With `killed_after` its first pod is killed after so many seconds.
         """
         job = json.loads(
-            self.kubectl("create", "job", name, "--from=cronjob/training", "--dry-run=client", "-o", "json")
+            self.kubectl("create", "job", name, f"--from=cronjob/{cronjob}", "--dry-run=client", "-o", "json")
         )
         if arguments:
             job["spec"]["template"]["spec"]["containers"][0]["args"] = list(arguments)
