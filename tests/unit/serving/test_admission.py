@@ -182,6 +182,8 @@ def test_a_table_whose_client_hangs_up_while_it_waits_is_not_answered(make_state
 
         app = AdmissionControl(slow_table, make_state())
         stays = [asyncio.create_task(_send_and_hang_up(app, asyncio.Event())) for _ in range(limits.TABLES)]
+        while len(answered) < len(stays):  # noqa: ASYNC110 (no event for it)
+            await asyncio.sleep(0.01)
         goes = [asyncio.create_task(_send_and_hang_up(app, hang_up)) for _ in range(limits.WAITING_TABLES)]
         while app.tables < len(stays) + len(goes):  # noqa: ASYNC110 (no event for it)
             await asyncio.sleep(0.01)

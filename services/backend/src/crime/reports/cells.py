@@ -121,40 +121,49 @@ _parse_once = lru_cache(1 << 15, typed=True)(
 
 
 def _parse_plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
-    """Non-blank alphanumeric bytes as text (n,), all at once; None if any cell needs `parse_cell`."""
-    try:
-        joined = b"\n".join(cells)
-        texts = joined.decode("ascii").split("\n")
-    except (TypeError, UnicodeDecodeError):
+    """Non-blank alphanumeric cells as text (n,), all at once; None if any cell needs `parse_cell`."""
+    joined = _ascii_lines(cells)
+    if joined is None:
         return None
+    texts = joined.decode("ascii").split("\n")
     if (
         len(texts) != len(cells)
         or max(map(len, texts)) > limits.NUMBER_CHARACTERS
         or not joined.replace(b"\n", b"").isalnum()
-        or b"" in cells
+        or "" in texts
     ):
         return None
     return np.array(texts, object)
 
 
 def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
-    """MO codes (n,) of bytes that are blank or as LAPD writes them, all at once; None if any needs `parse_cell`."""
-    try:
-        joined = b"\n".join([cell or b"0000" for cell in cells])
-    except TypeError:
+    """MO codes (n,) of cells that are blank or as LAPD writes them, all at once; None if any needs `parse_cell`."""
+    blank = b"0000" if bytes in set(map(type, cells)) else "0000"
+    joined = _ascii_lines([blank if not cell or cell is OMITTED else cell for cell in cells])
+    if joined is None:
         return None
     gaps = np.flatnonzero(np.isin(np.frombuffer(joined + b"\n", np.uint8), (ord(" "), ord("\n"))))
-    texts = joined.decode("latin-1").split("\n")
+    texts = joined.decode("ascii").split("\n")
     if max(map(len, texts)) > 5 * limits.MO_CODES:
         return None
     if joined.translate(None, b"0123456789 \n") or (np.diff(gaps, prepend=-1) != 5).any() or len(texts) != len(cells):
         return None
     # interned: there are some hundred codes, and millions of reports
     codes = (
-        tuple(dict.fromkeys(map(intern, text.split(" ")))) if cell else ()
+        (None if cell is OMITTED else tuple(dict.fromkeys(map(intern, text.split(" "))))) if cell else ()
         for cell, text in zip(cells, texts, strict=True)
     )
     return np.fromiter(codes, object, len(cells))
+
+
+def _ascii_lines(cells: Sequence[Any]) -> bytes | None:
+    """Cells, all of bytes or all of text, each on a line; None if any is of another kind or not ASCII."""
+    try:
+        is_text = str in set(map(type, cells))
+        joined = "\n".join(cells).encode("ascii") if is_text else b"\n".join(cells)
+    except (TypeError, UnicodeEncodeError):
+        return None
+    return joined if joined.isascii() else None
 
 
 # for columns in which nearly every cell differs, so that caching parsed cells gains nothing but takes 130 MB

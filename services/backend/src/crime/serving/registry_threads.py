@@ -11,6 +11,7 @@ from crime.core import limits
 
 RETRY_SECONDS = "5"
 _THREADS = CapacityLimiter(limits.REGISTRY_REQUESTS)
+_asking = 0  # requests that have one of them, or wait for one
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
@@ -20,8 +21,13 @@ def asks_registry(endpoint: Callable[Arguments, Answer]) -> Callable[Arguments, 
 
     @wraps(endpoint)
     async def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
-        if _THREADS.statistics().tasks_waiting >= limits.REGISTRY_WAITING:
+        global _asking
+        if _asking >= limits.REGISTRY_REQUESTS + limits.REGISTRY_WAITING:
             raise HTTPException(503, "too many requests wait for the registry", {"Retry-After": RETRY_SECONDS})
-        return await to_thread.run_sync(partial(endpoint, *arguments, **named), limiter=_THREADS)
+        _asking += 1
+        try:
+            return await to_thread.run_sync(partial(endpoint, *arguments, **named), limiter=_THREADS)
+        finally:
+            _asking -= 1
 
     return run
