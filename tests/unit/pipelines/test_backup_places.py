@@ -188,3 +188,18 @@ def test_targets_that_are_none_are_refused(published: PublishedStore, folder: Pa
     with pytest.raises(BackupError, match="expected s3://BUCKET/PATH"):
         backup_to(published.registry, "s3://")
     assert names(tmp_path) == {"backups"}
+
+
+def test_an_object_store_that_does_not_answer_is_one_clear_error(
+    published: PublishedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BackupError, match="s3://bucket/backups: Could not connect"):
+        backup_to(published.registry, "s3://bucket/backups")
