@@ -127,5 +127,8 @@ def test_of_many_pods_those_that_answer_are_listed(backend: RecordedBackend, mon
     monkeypatch.setenv("BACKEND_PODS", "localhost")
     monkeypatch.setattr(monitoring, "POD_PORT", int(backend.url.rsplit(":", 1)[1]))
     assert recorded("pod") in monitoring.pods()
+    monkeypatch.setattr("crime_ui.client.tokens.forwarded", lambda: {"Authorization": "Bearer token"})
+    assert len(monitoring.pods()) == 1
+    assert backend.received("GET", "/pod")[-1].headers["authorization"] == "Bearer token"  # each pod asks for it, too
     monkeypatch.setattr(monitoring, "POD_PORT", 1)  # nothing listens there
     assert monitoring.pods() == []

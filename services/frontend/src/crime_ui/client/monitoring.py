@@ -5,6 +5,7 @@ import socket
 
 import httpx
 
+from crime_ui.client import tokens
 from crime_ui.client.answers import DataAge
 from crime_ui.client.answers_models import Drift, Pod
 from crime_ui.client.models import CATEGORY_MODEL
@@ -63,7 +64,7 @@ def pods() -> list[Pod]:
     for address in sorted(addresses):
         try:
             url = httpx.URL(scheme="http", host=address, port=POD_PORT, path="/pod")
-            response = http_client().get(url, timeout=CHECK_SECONDS)
+            response = http_client().get(url, timeout=CHECK_SECONDS, headers=tokens.forwarded())
             answers.append(response.raise_for_status().json())
         except httpx.HTTPError:
             continue
