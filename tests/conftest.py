@@ -3,9 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+if TYPE_CHECKING:
+    from openid import Provider
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +35,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator["Provider"]:
+    """An OpenID provider as a process."""
+    from openid import Provider  # with what it needs: most tests have no use for it
+
+    provider = Provider()
+    yield provider
+    provider.stop()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -18,13 +18,6 @@ if openid.missing():
     pytest.skip(openid.missing(), allow_module_level=True)
 
 WRONG_A_SECOND, SECONDS, CLIENTS = 1_000, 12, 8
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    yield provider
-    provider.stop()
 
 
 @pytest.fixture(scope="module")

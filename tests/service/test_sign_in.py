@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,6 @@ CALLS: dict[str, tuple[str, str, dict[str, Any], int]] = {  # of each role that 
     "decider": ("POST", "/models/crime-category/promote", {"json": DECISION}, 200),
 }
 ROLES = ("none", "viewer", "analyst", "decider")
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    yield provider
-    provider.stop()
 
 
 @pytest.fixture(scope="module")

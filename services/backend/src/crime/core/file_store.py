@@ -56,7 +56,7 @@ def store_time(store: FileStore, precision: Literal["seconds", "microseconds"] =
 
 
 def entry_bytes(entry: dict[str, Any]) -> bytes:
-    """An entry as JSON in UTF-8. Raises `DataError` above `limits.ENTRY_BYTES`: readers would skip it."""
+    """An entry as JSON in UTF-8. Raises `DataError` if it is longer than `limits.ENTRY_BYTES`, which readers refuse."""
     content = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace")
     if len(content) > limits.ENTRY_BYTES:
         raise DataError(f"too long to be recorded: {len(content):,} bytes, expected {limits.ENTRY_BYTES:,} at most")

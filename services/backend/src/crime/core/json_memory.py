@@ -16,14 +16,17 @@ _wide_escape = re.compile(rb"\\u[dD][89abAB]").search
 
 
 def parsed_memory(content: bytes, counts: Mapping[str, int] | None = None) -> int:
-    """Bytes of memory that a JSON text takes once parsed, at most. `counts`: its marks, where they were counted."""
+    """An upper bound of the memory that a JSON text takes once parsed, in bytes.
+
+    `counts`: what `count_marks` says of the text, where that is known already.
+    """
     is_wide = (not content.isascii() and _wide_character(content)) or (b"\\" in content and _wide_escape(content))
     counts = counts or count_marks(content)
     return len(content) * (4 if is_wide else 1) + sum(size * counts[mark] for mark, size in MEMORY_PER_MARK.items())
 
 
 def check_parsed_memory(content: bytes) -> None:
-    """Raise `ValueError` if a JSON text would take more than `limits.PARSED_BYTES` of memory."""
+    """Raise `ValueError` if a JSON text may take more than `limits.PARSED_BYTES` of memory once parsed."""
     if parsed_memory(content) > limits.PARSED_BYTES:
         raise ValueError(f"takes more than {limits.PARSED_BYTES:,} bytes of memory once parsed")
 

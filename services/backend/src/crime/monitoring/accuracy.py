@@ -1,4 +1,4 @@
-"""The accuracy of a version's latest answers, beside what its training promised for reports as detailed as those."""
+"""The accuracy of a version's latest answers, beside what training measured on reports of the same detail levels."""
 
 from crime.classifier.bundle import CategoryBundle
 from crime.monitoring.drift_report import RECENT_PREDICTIONS

@@ -62,7 +62,7 @@ class PredictionLog:
     def newest_paths(self) -> list[str]:
         """The files of the latest days, which change whenever a pod writes. Raises `RegistryError`.
 
-        Days to come are left out, as of a pod whose clock was ahead once: they would stay the latest for ever.
+        Days in the future are left out: a pod whose clock was once ahead wrote them, and they would stay the latest.
         """
         paths: list[str] = []
         if self.store:

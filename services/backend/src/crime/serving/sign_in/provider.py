@@ -34,7 +34,7 @@ class ProviderError(CrimeError):
 
 
 class RefusedByProviderError(CrimeError):
-    """The provider no longer knows an access token: its owner has signed out, or was locked out."""
+    """The provider rejects an access token: its owner has signed out, or the account was locked."""
 
     status = 401
 
