@@ -52,14 +52,25 @@ def blocks() -> Iterator[tuple[str, str, bytes]]:
     yield "/predict/batch?record=false", "csv", "\n".join([wide, *[row] * 4_000]).encode()
     long = "01/15/2023,1430,1," + "é" * 200_000
     yield "/predict/batch?record=false", "csv", "\n".join([head + "note", *[long] * 100]).encode()
-    count = 33_000  # as large as a batch may be
-    text = [f"{number:0>300}" for number in range(count)]
+    codes = [f"{number:04}" for number in range(300, 300 + limits.MO_CODES)]
+    for count, text in (
+        (33_000, lambda number: f"{number:0>300}"),
+        (50_000, lambda number: " ".join(random.sample(codes, len(codes)))),
+        (limits.BLOCK_ROWS, lambda number: f"{number:0>2000}"),
+        (5, lambda number: f"{number:0>2000000}"),
+    ):
+        yield "/predict/batch?record=false", "arrow", one_batch(count, text)
+
+
+def one_batch(count: int, text: Callable[[int], str]) -> bytes:
+    """An Arrow stream of one batch, as large as one may be."""
+    texts = [text(number) for number in range(count)]
     columns = {"DATE OCC": ["2023-01-15"] * count, "TIME OCC": [1430] * count, "AREA": [1] * count}
-    table = pa.table(columns | {"Mocodes": text, "Premis Desc": text, "Weapon Desc": text})
+    table = pa.table(columns | {"Mocodes": texts, "Premis Desc": texts, "Weapon Desc": texts})
     out = pa.BufferOutputStream()
     with pa.ipc.new_stream(out, table.schema) as writer:
         writer.write_batch(table.to_batches(count)[0])
-    yield "/predict/batch?record=false", "arrow", out.getvalue().to_pybytes()
+    return bytes(out.getvalue())
 
 
 def odd_cells() -> Iterator[bytes]:

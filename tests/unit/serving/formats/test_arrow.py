@@ -59,6 +59,17 @@ def test_dictionaries_and_numbers_are_read(score: ScoreBlock) -> None:
     assert answer(stream(encoded, 3), score).equals(answer(stream(plain, 3), score))
 
 
+def test_a_batch_longer_than_a_block_is_answered_as_one_block_is(
+    score: ScoreBlock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pa.concat_tables([pa.table(COLUMNS)] * 5)
+    table = table.set_column(0, "DATE OCC", table["DATE OCC"].combine_chunks().dictionary_encode()).slice(1)
+    whole = answer(stream(table, 14), score)
+    monkeypatch.setattr(limits, "BLOCK_ROWS", 4)
+    assert answer(stream(table, 14), score).to_pandas().equals(whole.to_pandas())
+    assert len(whole) == 14
+
+
 def test_types_do_not_depend_on_errors(score: ScoreBlock) -> None:
     good = answer(stream(pa.table(COLUMNS).slice(0, 2)), score)
     assert good.schema == answer(stream(pa.table(COLUMNS)), score).schema
@@ -78,10 +89,11 @@ def test_a_record_batch_fits_into_memory(score: ScoreBlock, monkeypatch: pytest.
         answer(stream(pa.table(COLUMNS), 3), score)
 
 
-def test_a_stream_without_a_row_is_refused(score: ScoreBlock) -> None:
+def test_a_stream_without_a_row_is_answered_with_none(score: ScoreBlock) -> None:
     empty = pa.table({name: pa.array([], pa.string()) for name in ("DATE OCC", "TIME OCC", "AREA")})
-    with pytest.raises(DataError, match="the Arrow stream has no rows"):
-        answer(stream(empty), score)
+    for body in (stream(empty), stream(pa.table(COLUMNS).slice(0, 0))):
+        found = answer(body, score)
+        assert (len(found), found.schema) == (0, answer(stream(pa.table(COLUMNS)), score).schema)
 
 
 @pytest.mark.parametrize(

@@ -122,16 +122,11 @@ _parse_once = lru_cache(1 << 15, typed=True)(
 
 def _parse_plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
     """Non-blank alphanumeric cells as text (n,), all at once; None if any cell needs `parse_cell`."""
-    joined = _ascii_lines(cells)
+    joined = _ascii_lines(cells, limits.NUMBER_CHARACTERS)
     if joined is None:
         return None
     texts = joined.decode("ascii").split("\n")
-    if (
-        len(texts) != len(cells)
-        or max(map(len, texts)) > limits.NUMBER_CHARACTERS
-        or not joined.replace(b"\n", b"").isalnum()
-        or "" in texts
-    ):
+    if len(texts) != len(cells) or not joined.replace(b"\n", b"").isalnum() or "" in texts:
         return None
     return np.array(texts, object)
 
@@ -139,13 +134,11 @@ def _parse_plain_texts(cells: Sequence[Any]) -> np.ndarray | None:
 def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     """MO codes (n,) of cells that are blank or as LAPD writes them, all at once; None if any needs `parse_cell`."""
     blank = b"0000" if bytes in set(map(type, cells)) else "0000"
-    joined = _ascii_lines([blank if not cell or cell is OMITTED else cell for cell in cells])
+    joined = _ascii_lines([blank if not cell or cell is OMITTED else cell for cell in cells], 5 * limits.MO_CODES)
     if joined is None:
         return None
     gaps = np.flatnonzero(np.isin(np.frombuffer(joined + b"\n", np.uint8), (ord(" "), ord("\n"))))
     texts = joined.decode("ascii").split("\n")
-    if max(map(len, texts)) > 5 * limits.MO_CODES:
-        return None
     if joined.translate(None, b"0123456789 \n") or (np.diff(gaps, prepend=-1) != 5).any() or len(texts) != len(cells):
         return None
     # interned: there are some hundred codes, and millions of reports
@@ -156,9 +149,11 @@ def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     return np.fromiter(codes, object, len(cells))
 
 
-def _ascii_lines(cells: Sequence[Any]) -> bytes | None:
-    """Cells, all of bytes or all of text, each on a line; None if any is of another kind or not ASCII."""
+def _ascii_lines(cells: Sequence[Any], longest: int) -> bytes | None:
+    """Cells, all of bytes or all of text, each on a line; None if any is of another kind, not ASCII or longer."""
     try:
+        if max(map(len, cells), default=0) > longest:  # first: long cells would be copied here several times
+            return None
         is_text = str in set(map(type, cells))
         joined = "\n".join(cells).encode("ascii") if is_text else b"\n".join(cells)
     except (TypeError, UnicodeEncodeError):

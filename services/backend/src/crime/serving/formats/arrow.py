@@ -4,7 +4,7 @@ nanoarrow reads neither string views nor compressed dictionaries; its error says
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -12,11 +12,13 @@ from typing import IO, Any
 import numpy as np
 
 from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, ScoredReports, encode_cells
+from crime.core import limits
 from crime.core.errors import DataError
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.parsing import locate_columns, parse_columns
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.sources import READ_COLUMNS
+from crime.reports.table import EncodedColumn
 from crime.reports.tally import Tally
 from crime.serving.formats.arrow_messages import CheckedStream
 
@@ -65,7 +67,7 @@ def column_names(stream: ArrowStream) -> list[str]:
 
 
 def answer_arrow(stream: ArrowStream, score: ScoreBlock) -> Iterator[bytes]:
-    """An Arrow stream of the columns `ANSWER_COLUMNS`: a record batch for each one of `stream`.
+    """An Arrow stream of the columns `ANSWER_COLUMNS`: record batches of `BLOCK_ROWS` rows at most, in order.
 
     Raises `DataError` if it is no LAPD table.
     """
@@ -75,33 +77,46 @@ def answer_arrow(stream: ArrowStream, score: ScoreBlock) -> Iterator[bytes]:
     try:
         positions = locate_columns(column_names(stream))
         positions = {key: position for key, position in positions.items() if key in READ_COLUMNS}
-        out, is_empty = io.BytesIO(), True
+        out = io.BytesIO()
         with StreamWriter.from_writable(out) as writer:
-            for batch in stream.arrays:
-                columns = {key: encode_cells(key, _cells(batch, position)) for key, position in positions.items()}
-                scored = score(parse_columns(columns, len(batch), Tally(), reading="payload"))
+            for rows, columns in _blocks(stream, positions):
+                scored = score(parse_columns(columns, rows, Tally(), reading="payload"))
                 writer.write_array(_answer_batch(scored), write_schema=None)
-                is_empty = False
                 yield _take(out)
-            if is_empty:
-                raise DataError("the Arrow stream has no rows")
         yield _take(out)
     except NanoarrowException as error:
         raise stream.data_error(error) from None
 
 
-def _cells(batch: Any, position: int) -> list[Any]:
-    """The cells of a column. Raises `DataError` for what has no place in a report, such as a map."""
+def _blocks(stream: ArrowStream, positions: Mapping[str, int]) -> Iterator[tuple[int, dict[str, EncodedColumn]]]:
+    """How many rows a block has, and its columns by field; a single empty block of a stream without a record batch.
+
+    A batch is read by blocks because its cells take many times their bytes in Python.
+    """
+    is_empty = True
+    for batch in stream.arrays:
+        is_empty = False
+        for start in range(0, max(len(batch), 1), limits.BLOCK_ROWS):
+            rows = range(start, min(start + limits.BLOCK_ROWS, len(batch)))
+            yield len(rows), {key: encode_cells(key, _cells(batch, at, rows)) for key, at in positions.items()}
+    if is_empty:
+        yield 0, {key: encode_cells(key, []) for key in positions}
+
+
+def _cells(batch: Any, position: int, rows: range) -> list[Any]:
+    """Cells of a column. Raises `DataError` for what has no place in a report, such as a map."""
+    import nanoarrow
+
     try:
         column = batch.child(position)
+        if len(column) != len(batch):
+            raise ValueError(f"it has {len(column):,} cells in {len(batch):,} rows")
         if not _is_plain(column.schema):
             raise TypeError(f"it is of the type {column.schema.type.name.lower()}")
-        cells: list[Any] = column.to_pylist()
+        cells: list[Any] = nanoarrow.Array(nanoarrow.c_array(column)[rows.start : rows.stop]).to_pylist()
+        return cells
     except Exception as error:  # nanoarrow and Python's dates raise many kinds
         raise DataError(f"column {position + 1} of the Arrow stream can't be read: {error}") from None
-    if len(cells) != len(batch):
-        raise DataError(f"column {position + 1} of the Arrow stream has {len(cells):,} cells in {len(batch):,} rows")
-    return cells
 
 
 def _is_plain(schema: Any) -> bool:
