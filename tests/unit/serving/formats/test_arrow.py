@@ -70,6 +70,16 @@ def test_a_batch_longer_than_a_block_is_answered_as_one_block_is(
     assert len(whole) == 14
 
 
+def test_texts_that_are_not_ascii_or_not_known_are_read(score: ScoreBlock) -> None:
+    plain = pa.table(COLUMNS).slice(0, 2)
+    names = ["MULTI-UNIT DWELLING (APARTMENT, DUPLEX, ETC) – É", None]
+    text, large = (
+        plain.append_column("Premis Desc", pa.array(names, kind)) for kind in (pa.string(), pa.large_string())
+    )
+    assert answer(stream(text), score).equals(answer(stream(large), score))
+    assert answer(stream(text), score)["error"].to_pylist() == [None, None]
+
+
 def test_types_do_not_depend_on_errors(score: ScoreBlock) -> None:
     good = answer(stream(pa.table(COLUMNS).slice(0, 2)), score)
     assert good.schema == answer(stream(pa.table(COLUMNS)), score).schema
