@@ -67,7 +67,7 @@ def measure(model: CategoryBundle) -> Measurements:
         folder = Path(name)
         peers, missing = find_peers(model, folder)
         result = Measurements(backend(), parse_only(), [], missing)
-        result.ours.variables["CRIME_MLRUNS"] = str(_scratch_store(folder))
+        result.ours.variables["CRIME_MLRUNS"] = str(scratch_store(folder))
         running: list[tuple[Server, int, subprocess.Popen[bytes]]] = []
         for server in (result.ours, result.limit, *peers):
             try:
@@ -95,7 +95,7 @@ def measure(model: CategoryBundle) -> Measurements:
     return result
 
 
-def _scratch_store(folder: Path) -> Path:
+def scratch_store(folder: Path) -> Path:
     """The same models in a scratch store, so that recorded predictions disappear with it."""
     store = folder / "mlruns"
     store.mkdir()
@@ -137,8 +137,7 @@ def _batch_rates(port: int, model: CategoryBundle) -> dict[str, list[float]]:
     """Rows a second of the sample's reports by format, and of LightGBM alone on ready arrays."""
     with sample_table() as path:
         reports = load_reports(path, Tally(), labelled=False)
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-            rows = [{name: row[name] for name in EXAMPLE_REPORT if name in row} for row in csv.DictReader(lines)]
+    rows = sample_rows()
     count = len(reports)
     matrix, level_index = model.matrix(reports.fields, count), detail_levels(reports.fields, count)
     ready = [
@@ -146,19 +145,27 @@ def _batch_rates(port: int, model: CategoryBundle) -> dict[str, list[float]]:
         for index, level in enumerate(model.boosters)
     ]
 
-    def send(content_type: str, body: bytes) -> None:
-        url = f"http://127.0.0.1:{port}/predict/batch"
-        request = urllib.request.Request(url, body, {"Content-Type": content_type})
-        with urllib.request.urlopen(request, timeout=120) as response:
-            response.read()
-
     rates = {"LightGBM": _rates(lambda: [booster.predict(inputs) for booster, inputs in ready], count)}
-    for name, (content_type, body) in _batch_bodies(rows).items():
-        rates[name] = _rates(lambda kind=content_type, body=body: send(kind, body), len(rows))  # type: ignore[misc]
+    for name, (content_type, body) in batch_bodies(rows).items():
+        rates[name] = _rates(lambda kind=content_type, body=body: send_table(port, kind, body), len(rows))  # type: ignore[misc]
     return rates
 
 
-def _batch_bodies(rows: list[dict[str, str]]) -> dict[str, tuple[str, bytes]]:
+def sample_rows() -> list[dict[str, str]]:
+    """The embedded reports, with the fields that a report may have."""
+    with sample_table() as path, gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        return [{name: row[name] for name in EXAMPLE_REPORT if name in row} for row in csv.DictReader(lines)]
+
+
+def send_table(port: int, content_type: str, body: bytes) -> None:
+    url = f"http://127.0.0.1:{port}/predict/batch"
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})
+    with urllib.request.urlopen(request, timeout=120) as response:
+        response.read()
+
+
+def batch_bodies(rows: list[dict[str, str]]) -> dict[str, tuple[str, bytes]]:
+    """Content type and body of a table, by format."""
     text, stream = io.StringIO(newline=""), io.BytesIO()
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import httpx
 import pyarrow as pa
 import pytest
 from crime.core import limits
+from crime.serving.admission import RELEASE_SECONDS
 from harness import rows_of_sample
 from hostile.pod import Pod, pod_memory
 
@@ -56,7 +58,7 @@ def blocks() -> Iterator[tuple[str, str, bytes]]:
     for count, text in (
         (33_000, lambda number: f"{number:0>300}"),
         (50_000, lambda number: " ".join(random.sample(codes, len(codes)))),
-        (limits.BLOCK_ROWS, lambda number: f"{number:0>2000}"),
+        (limits.ARROW_BLOCK_ROWS, lambda number: f"{number:0>1000}"),
         (5, lambda number: f"{number:0>2000000}"),
     ):
         yield "/predict/batch?record=false", "arrow", one_batch(count, text)
@@ -87,10 +89,16 @@ def odd_cells() -> Iterator[bytes]:
         yield "\n".join([head + names, *rows]).encode()
 
 
-def grown(pod: Pod, ask: Callable[[], object]) -> int:
-    """By how many bytes the process grew at most while it was asked, beyond what it holds at rest."""
+def come_to_rest(pod: Pod) -> None:
+    """Until the process has given back what its last table took."""
+    time.sleep(RELEASE_SECONDS + 1)
     pod.backend.http.get("/health")
     pod.forget_peak()
+
+
+def grown(pod: Pod, ask: Callable[[], object]) -> int:
+    """By how many bytes the process grew at most while it was asked, beyond what it holds at rest."""
+    come_to_rest(pod)
     before = pod.peak_memory()
     ask()
     return pod.peak_memory() - before
@@ -149,8 +157,7 @@ def test_at_rest_after_odd_tables(start_pod: Callable[..., Pod]) -> None:
         post(pod, "/predict/batch", "csv", body)
     for path, kind, body in full_lists():
         post(pod, path, kind, body)
-    pod.backend.http.get("/health")
-    pod.forget_peak()
+    come_to_rest(pod)
     print(f"at rest: {pod.peak_memory() >> 20} MiB")
     assert pod.peak_memory() < limits.IDLE_MEMORY
 

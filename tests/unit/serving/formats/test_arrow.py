@@ -65,7 +65,7 @@ def test_a_batch_longer_than_a_block_is_answered_as_one_block_is(
     table = pa.concat_tables([pa.table(COLUMNS)] * 5)
     table = table.set_column(0, "DATE OCC", table["DATE OCC"].combine_chunks().dictionary_encode()).slice(1)
     whole = answer(stream(table, 14), score)
-    monkeypatch.setattr(limits, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(limits, "ARROW_BLOCK_ROWS", 4)
     assert answer(stream(table, 14), score).to_pandas().equals(whole.to_pandas())
     assert len(whole) == 14
 

@@ -48,6 +48,7 @@ NAMED_MO_CODES = 5  # of those that nobody knows, in an answer about a report; t
 BLOCK_ROWS = 5_000  # scored at a time
 BLOCK_CELLS = 500_000
 BLOCK_CHARACTERS = 4 * MIB
+ARROW_BLOCK_ROWS = 10_000  # of a batch, scored at a time
 ARROW_BATCH_ROWS = 100_000
 ARROW_BATCH_BYTES = 32 * MIB  # decompressed
 ARROW_METADATA_BYTES = MIB  # of one message: the schema, or where a batch's buffers are

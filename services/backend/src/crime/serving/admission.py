@@ -29,6 +29,7 @@ from crime.serving.state import AppState
 
 TABLE_PATHS = ("/predict/batch", "/invocations", "/review")
 TABLE_ENDINGS = ("/infer", ":predict")  # of the paths of other protocols
+RELEASE_SECONDS = 1.0  # after the last table
 READ_BY_BLOCK = (b"text/csv", b"application/vnd.apache.arrow.stream", b"multipart/form-data")  # by `/predict/batch`
 
 
@@ -63,6 +64,7 @@ class AdmissionControl:
         self.table_places = asyncio.Semaphore(limits.TABLES)
         self.list_turn = asyncio.Lock()  # of those that take all places, which they gather one by one
         self.tables = 0  # answered, or whole and waiting
+        self.releasing: asyncio.Task[None] | None = None
         self.whole_tables = 0  # those, and the ones whose answer waits for its client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,10 +151,16 @@ class AdmissionControl:
             raise
         finally:
             self.tables -= 1
-            if not self.tables:
-                await run_in_threadpool(release_free_memory)
+            if not self.tables and (self.releasing is None or self.releasing.done()):
+                self.releasing = asyncio.create_task(self._release_memory())
         answer.file.waits_for_client = True
         await forwarding
+
+    async def _release_memory(self) -> None:
+        """Later, not at once: the next table would ask for all of it again, a tenth of its time."""
+        await asyncio.sleep(RELEASE_SECONDS)
+        if not self.tables:
+            await run_in_threadpool(release_free_memory)
 
     async def _has_places(self, scope: Scope, receive: Receive, places: AsyncExitStack) -> bool:
         """Take the places of a table, once they are free; False if its client hangs up before."""

@@ -69,7 +69,7 @@ def column_names(stream: ArrowStream) -> list[str]:
 
 
 def answer_arrow(stream: ArrowStream, score: ScoreBlock) -> Iterator[bytes]:
-    """An Arrow stream of the columns `ANSWER_COLUMNS`: record batches of `BLOCK_ROWS` rows at most, in order.
+    """An Arrow stream of the columns `ANSWER_COLUMNS`: record batches of `ARROW_BLOCK_ROWS` rows at most, in order.
 
     Raises `DataError` if it is no LAPD table.
     """
@@ -98,8 +98,8 @@ def _blocks(stream: ArrowStream, positions: Mapping[str, int]) -> Iterator[tuple
     is_empty = True
     for batch in stream.arrays:
         is_empty = False
-        for start in range(0, max(len(batch), 1), limits.BLOCK_ROWS):
-            rows = range(start, min(start + limits.BLOCK_ROWS, len(batch)))
+        for start in range(0, max(len(batch), 1), limits.ARROW_BLOCK_ROWS):
+            rows = range(start, min(start + limits.ARROW_BLOCK_ROWS, len(batch)))
             yield len(rows), {key: encode_cells(key, _cells(batch, at, rows)) for key, at in positions.items()}
     if is_empty:
         yield 0, {key: encode_cells(key, []) for key in positions}
@@ -131,13 +131,12 @@ def _texts(array: Any) -> list[str | None]:
     data = memoryview(view.buffer(2))
     if len(offsets) <= len(array) or offsets[0] < 0 or offsets[-1] > data.nbytes or (np.diff(offsets) < 0).any():
         raise ValueError("the offsets of its texts are damaged")
-    encoded = bytes(data[offsets[0] : offsets[-1]])
-    text = encoded.decode()
-    ends = (offsets - offsets[0]).tolist()
-    if len(text) == len(encoded):  # ASCII
+    data, ends = data[offsets[0] : offsets[-1]], (offsets - offsets[0]).tolist()
+    try:
+        text = str(data, "ascii")
         cells: list[str | None] = [text[start:end] for start, end in pairwise(ends)]
-    else:
-        cells = [encoded[start:end].decode() for start, end in pairwise(ends)]
+    except UnicodeDecodeError:
+        cells = [str(data[start:end], "utf-8") for start, end in pairwise(ends)]
     if array.null_count:
         is_known = view.buffer(0).elements(array.offset, len(array))
         cells = [cell if known else None for cell, known in zip(cells, is_known, strict=True)]
