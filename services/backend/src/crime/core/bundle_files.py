@@ -60,7 +60,7 @@ class BundleSpec(SpecPart):
     """
 
     model: Annotated[str, Field(max_length=100)]
-    version: Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")]
+    version: Annotated[str, Field(pattern="^[A-Za-z0-9_.+-]+$", max_length=100)]
     format: Annotated[int, Field(ge=1)] = 1
 
     def as_json(self) -> dict[str, Any]:

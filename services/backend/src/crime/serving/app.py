@@ -104,6 +104,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: AppState = app.state.backend
     await state.models.start()
     gc.collect()
+    gc.enable()  # `__main__` had it off
     gc.freeze()  # keep start-up objects out of garbage collection, whose full passes pause requests by 50 ms
     beside = [state.models.follow(), state.recorder.run(), state.traffic.run()]
     if state.tokens:

@@ -20,7 +20,7 @@ from crime.serving.routes.catalogue import Category
 from crime.serving.routes.forecasts import query_problem
 
 router = APIRouter()
-DAY_PATTERN = r"^[12]\d{3}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?$"
+DAY_PATTERN = "^[12][0-9]{3}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$"
 MAX_DISTRICT = 9999
 COUNT_LIMIT = CapacityLimiter(2)  # counting a million reports takes 50 MB
 Day = Annotated[str | None, Query(pattern=DAY_PATTERN, description="a day, or a month as 2020-01")]
