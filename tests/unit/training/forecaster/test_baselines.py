@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.history import EventHistory
-from crime.reports.places import places_of
 from crime.training.forecaster.baselines import (
     BASELINES,
     MEAN_FLOOR,
+    SMOOTHING_PARAMETERS,
     baseline_forecasts,
     exponential_smoothing,
     kernel_density,
     seasonal_naive,
 )
-from crime.training.forecaster.origin_view import OriginView
+from crime.training.forecaster.origin_view import KnownHistory, OriginView
 from histories import MONDAY, make_history
 
 
@@ -29,18 +29,29 @@ def test_exponential_smoothing_follows_a_step_and_averages_noise() -> None:
     assert exponential_smoothing(noise)[0] == pytest.approx(5, abs=0.6)
 
 
+def test_exponential_smoothing_takes_the_parameter_with_the_least_error() -> None:
+    """By hand: what it says is the level, by one of the parameters, whose forecasts of a day ahead were the nearest."""
+    counts = np.random.default_rng(0).poisson(np.linspace(2, 9, 120), (4, 120)).astype(float)
+    candidates = []
+    for alpha in SMOOTHING_PARAMETERS:
+        level, squares = counts[:, :28].mean(1), 0.0
+        for day in range(120):
+            squares += np.square(counts[:, day] - level).sum() if day >= 28 else 0
+            level = alpha * counts[:, day] + (1 - alpha) * level
+        candidates.append((squares, level))
+    np.testing.assert_allclose(exponential_smoothing(counts), min(candidates, key=lambda pair: pair[0])[1])
+
+
 def test_kernel_density_spreads_reports_to_neighbours() -> None:
-    counts = np.zeros((3, 91))
-    counts[0] = 1
     centres = np.array([[34.0, -118], [34.0 + 0.5 / 111, -118], [35.0, -118]])
-    share = kernel_density(counts, centres)
+    share = kernel_density(np.array([91.0, 0, 0]), centres)
     assert share.sum() == pytest.approx(1)
     assert share[1] / share[0] == pytest.approx(np.exp(-0.5))  # half a kilometre: one standard deviation
     assert share[2] == pytest.approx(0)
 
 
 def view_of(history: EventHistory, origin: int) -> OriginView:
-    return OriginView(history, {kind: places_of(history, kind) for kind in ("city", "area")}, origin)
+    return KnownHistory(history, []).view(origin)
 
 
 def test_every_baseline_forecasts_every_place() -> None:

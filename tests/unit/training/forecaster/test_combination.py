@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 def test_weights_are_not_negative_and_add_up_to_one(count: int, cells: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     components = rng.gamma(1, 1, (count, cells))
-    weights = combine_rates(components, rng.poisson(components[0]), rng.random(cells))
+    weights = combine_rates(components, rng.poisson(components[0]))
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1)
 
@@ -20,27 +20,19 @@ def test_weights_are_not_negative_and_add_up_to_one(count: int, cells: int, seed
 def test_a_known_mixture_is_recovered() -> None:
     rng = np.random.default_rng(0)
     components = rng.gamma(2, 2, (3, 20_000))
-    exposure = rng.uniform(0.3, 1, 20_000)
-    reports = rng.poisson(np.array([0.7, 0.3, 0]) @ components * exposure)
-    np.testing.assert_allclose(combine_rates(components, reports, exposure), [0.7, 0.3, 0], atol=0.03)
-
-
-def test_a_sample_of_many_cells_gives_the_same_mixture() -> None:
-    rng = np.random.default_rng(0)
-    components = rng.gamma(2, 2, (2, 150_000))
-    weights = combine_rates(components, rng.poisson(np.array([0.2, 0.8]) @ components), np.ones(150_000))
-    np.testing.assert_allclose(weights, [0.2, 0.8], atol=0.03)
+    reports = rng.poisson(np.array([0.7, 0.3, 0]) @ components)
+    np.testing.assert_allclose(combine_rates(components, reports), [0.7, 0.3, 0], atol=0.03)
 
 
 def test_components_that_are_the_same_share_the_weight() -> None:
     rng = np.random.default_rng(0)
     rate, other = rng.gamma(2, 2, (2, 5_000))
-    weights = combine_rates(np.stack([rate, rate, other]), rng.poisson(rate), np.ones(5_000))
+    weights = combine_rates(np.stack([rate, rate, other]), rng.poisson(rate))
     assert weights[0] == pytest.approx(weights[1], abs=1e-6)
     assert weights[2] < 0.05
 
 
 @pytest.mark.parametrize("cells", [0, 5])
 def test_without_reports_weights_are_equal(cells: int) -> None:
-    weights = combine_rates(np.ones((4, cells)), np.zeros(cells), np.ones(cells))
+    weights = combine_rates(np.ones((4, cells)), np.zeros(cells))
     np.testing.assert_array_equal(weights, [0.25] * 4)

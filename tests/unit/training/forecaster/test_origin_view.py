@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from crime.features.store import FeatureStore
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.training.forecaster.origin_view import (
     MAX_TRAINING_ORIGINS,
@@ -15,16 +16,26 @@ def test_a_view_counts_what_was_known() -> None:
     occurred = MONDAY + np.array([0, 40, 40, 41, 42])
     history = make_history(occurred, [0, 0, 5, 0, 0], [301, 101, 101, 101, 201])
     view = KnownHistory(history, ["district"]).view(MONDAY + 41)
-    assert view.counts["area"][:, -2:].tolist() == [[1, 1], [0, 0], [0, 0]]
-    assert view.counts["area"][2].nonzero()[0].tolist() == [0]
+    assert view.counts("area")[:, -2:].tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert view.counts("area")[2].nonzero()[0].tolist() == [0]
     assert view.has_reports("district").tolist() == [True, False, True]
-    assert view.centres["district"][:2, 0] == pytest.approx([34 + 101 / 111, 0])
+    assert view.centres("district")[:2, 0] == pytest.approx([34 + 101 / 111, 0])
+
+
+def test_window_counts_are_those_of_the_feature_store() -> None:
+    history = poisson_history(500, late=0.4)
+    known = KnownHistory(history, ["district"])
+    for kind in ("area", "district"):
+        ids = known.places[kind].ids
+        for origin in (MONDAY + 40, MONDAY + 250, MONDAY + 450):
+            stored = FeatureStore(history).as_of(kind, ids, np.full(len(ids), origin))
+            np.testing.assert_array_equal(known.view(origin).window_counts(kind), stored)
 
 
 def test_a_half_life_halves_the_weight() -> None:
-    history = make_history([MONDAY, MONDAY + 40], [0, 0], [101, 201])
-    view = KnownHistory(history, []).view(MONDAY + 40)
-    assert view.weighted_reports("area", 20.0).tolist() == [0.25, 1]
+    history = make_history([MONDAY, MONDAY + 56], [0, 0], [101, 201])
+    view = KnownHistory(history, []).view(MONDAY + 56)
+    assert view.weighted_reports("area", 28.0).tolist() == [0.25, 1]
     assert view.weighted_reports("area", np.inf).tolist() == [1, 1]
 
 
@@ -40,7 +51,7 @@ def test_reports_still_to_come_do_not_lower_a_rate() -> None:
     late = poisson_history(300, {101: 20.0}, late=0.8, seed=2)
     view = KnownHistory(late.known_by(MONDAY + 299), []).view(MONDAY + 299)
     flat = np.ones(view.days + HORIZON_DAYS)
-    week = view.counts["area"][0, -7:].mean()
+    week = view.counts("area")[0, -7:].mean()
     rate = view.weighted_reports("area", 5.0)[0] / view.weighted_exposure(5.0, flat)
     assert week < 12
     assert rate == pytest.approx(20, rel=0.15)

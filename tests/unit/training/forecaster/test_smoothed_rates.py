@@ -56,7 +56,7 @@ def rates() -> SmoothedRates:
 @pytest.mark.parametrize(("kind", "places", "components"), [("city", 1, 4), ("area", 2, 9), ("district", 4, 6)])
 def test_components_and_their_combination(kind: PlaceKind, places: int, components: int, rates: SmoothedRates) -> None:
     origin = MONDAY + 159
-    parts = rates.components(kind, origin)
+    parts = rates.components(kind, origin).rates()
     assert parts.shape == (components, places, HORIZON_DAYS)
     assert (parts > 0).all()
     combined = rates.combined(kind, origin)
@@ -71,5 +71,13 @@ def test_the_combination_is_near_the_true_rates(rates: SmoothedRates) -> None:
 
 def test_without_past_origins_the_components_count_alike(rates: SmoothedRates) -> None:
     origin = MONDAY + 100  # the first 28 days of an outcome begin after 84 days of history
-    parts = rates.components("city", origin)
+    parts = rates.components("city", origin).rates()
     np.testing.assert_allclose(rates.combined("city", origin), parts.mean(0), rtol=1e-6)
+
+
+def test_components_expect_the_sums_of_their_known_days(rates: SmoothedRates) -> None:
+    parts = rates.components("district", MONDAY + 159)
+    exposure = np.concatenate([np.ones(20), np.full(5, 0.5), np.zeros(3)])
+    by_day = parts.rates() * exposure
+    by_hand = [by_day[:, :, first:last].sum(2) for first, last in ((0, 2), (2, 7), (7, 14), (14, 28))]
+    np.testing.assert_allclose(parts.expected(exposure), by_hand, rtol=1e-3)

@@ -1,5 +1,7 @@
 """Calendar features of days: weekdays, federal holidays, and the firsts on which unknown dates are written."""
 
+from functools import cache
+
 import numpy as np
 from pandas import Timestamp
 from pandas.tseries.holiday import USFederalHolidayCalendar
@@ -7,13 +9,17 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 from crime.core.days import EPOCH_ORDINAL, weekday
 
 
+@cache  # the rules take 40 ms
+def _holidays(first_year: int, last_year: int) -> np.ndarray:
+    """The days on which federal holidays of these years are observed."""
+    begin, end = Timestamp(first_year, 1, 1), Timestamp(last_year, 12, 31)
+    return np.array([day.toordinal() - EPOCH_ORDINAL for day in USFederalHolidayCalendar().holidays(begin, end)])
+
+
 def federal_holidays(first: int, last: int) -> np.ndarray:
     """(days,) bool: which of the days `first` to `last` are federal holidays."""
-    begin, end = (Timestamp.fromordinal(day + EPOCH_ORDINAL) for day in (first, last))
-    holidays = np.zeros(last - first + 1, bool)
-    for holiday in USFederalHolidayCalendar().holidays(begin, end):
-        holidays[holiday.toordinal() - EPOCH_ORDINAL - first] = True
-    return holidays
+    first_year, last_year = (Timestamp.fromordinal(day + EPOCH_ORDINAL).year for day in (first, last))
+    return np.isin(np.arange(first, last + 1), _holidays(first_year, last_year))
 
 
 def calendar_features(first: int, last: int) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The baselines that `crime-risk` is compared with: simple methods on the same known counts."""
 
 import numpy as np
-from scipy import signal
 
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.places import PlaceKind
@@ -12,20 +11,19 @@ KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and of longitude, at Los 
 # set by judgement, as docs/method.md says
 SMOOTHING_PARAMETERS = (0.02, 0.05, 0.1, 0.2, 0.4)  # that exponential smoothing chooses from: the newest day's weight
 KERNEL_KM = 0.5  # standard deviation of the Gaussian kernel
-KERNEL_DAYS = 91  # days of reports that the kernel smooths
 MEAN_FLOOR = 0.1  # least forecast, as a share of the place's long-run mean: no forecast is 0
 
 
 def baseline_forecasts(view: OriginView, kind: PlaceKind) -> dict[str, np.ndarray]:
     """(P, 28) expected reports by each of `BASELINES`."""
-    counts = view.counts[kind].astype(float)[:, view.observed]
+    counts = view.counts(kind).astype(float)[:, view.observed]
     long_run = counts.mean(1)
     four_weeks = counts[:, -28:].mean(1)
     constant = {
         "4-week mean": four_weeks,
         "long-run mean": long_run,
         "exponential smoothing": exponential_smoothing(counts),
-        "KDE hot spots": kernel_density(counts, view.centres[kind]) * four_weeks.sum(),
+        "KDE hot spots": kernel_density(view.kernel_reports(kind), view.centres(kind)) * four_weeks.sum(),
     }
     forecasts = {name: np.repeat(mean[:, None], HORIZON_DAYS, 1) for name, mean in constant.items()}
     forecasts["seasonal naive"] = seasonal_naive(counts) if counts.shape[1] >= 7 else forecasts["4-week mean"]
@@ -43,23 +41,25 @@ def exponential_smoothing(counts: np.ndarray) -> np.ndarray:
     It starts from the first 28 days' mean. The smoothing parameter is the one with the least squared error, one day
     ahead, over all places.
     """
-    start = counts[:, :28].mean(1)
-    candidates: list[tuple[float, np.ndarray]] = []
-    for alpha in SMOOTHING_PARAMETERS:
-        smooth, _ = signal.lfilter([alpha], [1, alpha - 1], counts, axis=1, zi=(1 - alpha) * start[:, None])
-        error = float(np.square(counts[:, 28:] - smooth[:, 27:-1]).mean())
-        candidates.append((error, smooth[:, -1]))
-    return min(candidates, key=lambda candidate: candidate[0])[1]
+    alpha = np.array(SMOOTHING_PARAMETERS)[:, None]
+    level = np.repeat(counts[None, :, :28].mean(2), len(alpha), 0)
+    squares = np.zeros(len(alpha))
+    for day, today in enumerate(np.ascontiguousarray(counts.T)):
+        error = today - level
+        if day >= 28:
+            squares += np.einsum("ap,ap->a", error, error)
+        level += alpha * error
+    return np.asarray(level[squares.argmin()])
 
 
-def kernel_density(counts: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(P,) share of each place in the reports of the last 91 days, spread over neighbours by a Gaussian kernel.
+def kernel_density(reports: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(P,) share of each place in recent reports (P,), spread over neighbours by a Gaussian kernel.
 
     Hot spots by kernel density estimation: Chainey, Tompson and Uhlig, The utility of hotspot mapping for predicting
     spatial patterns of crime, Security Journal 2008. `centres` (P, 2) are latitudes and longitudes.
     """
-    position = centres * KM_PER_DEGREE
-    distance = np.square(position[:, None] - position[None]).sum(2)
-    kernel = np.exp(-distance / (2 * KERNEL_KM**2))
-    density = kernel @ (counts[:, -KERNEL_DAYS:].sum(1) / kernel.sum(0))
+    position = ((centres - np.median(centres, 0)) * KM_PER_DEGREE / KERNEL_KM).astype(np.float32)
+    distance = sum(np.square(axis[:, None] - axis) for axis in position.T)
+    kernel = np.exp(distance * np.float32(-0.5))
+    density = kernel @ (reports / kernel.sum(0))
     return np.asarray(density / max(1e-9, density.sum()))

@@ -6,14 +6,11 @@ lower the deviance of the latest weeks, which they were not trained on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import lightgbm
 import numpy as np
 
-from crime.core.cpu import available_cpus
 from crime.features.calendar import calendar_features
-from crime.features.store import FeatureStore
 from crime.features.windows import WINDOW_FEATURES, Entity
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.metrics.counts import poisson_deviance
@@ -37,6 +34,7 @@ PARAMETERS = {  # few leaves and strong regularisation, since little is left aft
     "bagging_freq": 1,
     "deterministic": True,
     "force_row_wise": True,
+    "num_threads": 1,
     "verbose": -1,
     "seed": 0,
 }
@@ -63,10 +61,6 @@ class BoostedRates:
         self.rates = rates
         self._forecasts: dict[tuple[Entity, int], np.ndarray] = {}
 
-    @cached_property
-    def store(self) -> FeatureStore:
-        return FeatureStore(self.known.history)
-
     def forecast(self, kind: Entity, origin: int) -> np.ndarray:
         """(P, 28) expected reports."""
         if (kind, origin) not in self._forecasts:
@@ -88,7 +82,7 @@ class BoostedRates:
         training = self._rows(kind, early, origin).dataset()
         rows = self._rows(kind, validation, origin)
         model = lightgbm.train(
-            PARAMETERS | {"num_threads": available_cpus()},
+            PARAMETERS,
             training,
             MAX_ROUNDS,
             [rows.dataset(training)],
@@ -120,15 +114,13 @@ class BoostedRates:
         The ratio of each window's count to the count that the smoothed rate predicts (for a district, also its area's),
         the rate, the area, weekday, holidays, the day of the horizon, and the smoothed forecast of that day.
         """
-        places, combined = self.known.places[kind], self.rates.combined(kind, origin)
-        windows = np.minimum([window.days for window in WINDOW_FEATURES], self.known.view(origin).days)
-        at_origin = np.full(len(places), origin)
+        places, combined, view = self.known.places[kind], self.rates.combined(kind, origin), self.known.view(origin)
+        windows = np.minimum([window.days for window in WINDOW_FEATURES], view.days)
         rate = combined.mean(1)
-        ratios = [_log_ratio(self.store.as_of(kind, places.ids, at_origin), rate, windows)]
+        ratios = [_log_ratio(view.window_counts(kind), rate, windows)]
         if kind == "district":
             group = self.known.area_of_district
-            area_counts = self.store.as_of("area", places.area, at_origin)
-            ratios.append(_log_ratio(area_counts, np.bincount(group, rate)[group], windows))
+            ratios.append(_log_ratio(view.window_counts("area")[group], np.bincount(group, rate)[group], windows))
         place_features = np.column_stack([*ratios, np.log(np.maximum(rate, MIN_RATE)), places.area])
         calendar = calendar_features(origin + 1, origin + HORIZON_DAYS)[days]
         day_features = np.column_stack([calendar[:, :7].argmax(1), calendar[:, 7:].sum(1), days])
@@ -148,5 +140,5 @@ def _log_ratio(counts: np.ndarray, rate: np.ndarray, windows: np.ndarray) -> np.
 
 def _factor(model: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
     """(n,) factor by which the trees correct the expected reports."""
-    raw = np.asarray(model.predict(features, raw_score=True, num_iteration=model.best_iteration))
+    raw = np.asarray(model.predict(features, raw_score=True, num_iteration=model.best_iteration, num_threads=1))
     return np.asarray(np.exp(raw))

@@ -5,7 +5,6 @@ JRSS A 1972) of the city's daily counts around their sliding mean.
 """
 
 import numpy as np
-from sklearn.linear_model import PoissonRegressor
 
 from crime.features.calendar import calendar_features
 
@@ -14,6 +13,7 @@ CALENDAR_WINDOW = 29  # days of the sliding mean that weekdays and holidays are 
 SEASON_WINDOW = 365  # days of the sliding mean that the season is measured against
 DAYS_PER_YEAR = 365.25
 COEFFICIENT_PRECISION = 50.0  # 1/variance of each coefficient's normal prior, which keeps effects of few reports near 1
+MAX_NEWTON_STEPS, MIN_NEWTON_STEP = 25, 1e-9
 
 
 def calendar_effect(first: int, last: int, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
@@ -37,8 +37,23 @@ def _effect(design: np.ndarray, counts: np.ndarray, exposure: np.ndarray, window
     fitted_days = weight > 0
     if not fitted_days.any():
         return np.ones(len(design))
-    weight, response = weight[fitted_days], counts[fitted_days] / weight[fitted_days]
-    regression = PoissonRegressor(alpha=COEFFICIENT_PRECISION / weight.sum(), solver="newton-cholesky")
-    regression.fit(design[: len(counts)][fitted_days], response, sample_weight=weight)
-    effect = np.exp(design @ regression.coef_)
+    coefficients = _poisson_ridge(design[: len(counts)][fitted_days], counts[fitted_days], weight[fitted_days])
+    effect = np.exp(design @ coefficients)
     return np.asarray(effect / np.average(effect[: len(counts)], weights=np.maximum(exposure, 1e-9)))
+
+
+def _poisson_ridge(design: np.ndarray, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+    """(k,) coefficients of design (n, k) for counts (n,), by Newton's method; the intercept is not penalised."""
+    design = np.column_stack([design, np.ones(len(design))])
+    precision = np.full(design.shape[1], COEFFICIENT_PRECISION)
+    precision[-1] = 0
+    coefficients = np.zeros(len(precision))
+    coefficients[-1] = np.log(max(counts.sum(), 1e-9) / exposure.sum())
+    for _ in range(MAX_NEWTON_STEPS):
+        mean = exposure * np.exp(design @ coefficients)
+        gradient = (mean - counts) @ design + precision * coefficients
+        step = np.linalg.solve((design.T * mean) @ design + np.diag(precision), gradient)
+        coefficients -= step
+        if np.abs(step).max() < MIN_NEWTON_STEP:
+            break
+    return coefficients[:-1]

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from crime.features.windows import WINDOW_FEATURES
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.history import EventHistory
 from crime.reports.places import PlaceKind, Places, area_index, daily_counts, places_of
@@ -17,23 +18,51 @@ MIN_SEASON_DAYS = 2 * 365  # days of history from which on a season can be disti
 MIN_HISTORY_DAYS = 84  # days of history before a first forecast
 MAX_TRAINING_ORIGINS = 26  # past forecasts that a method is fitted to: half a year
 TRAINING_STEP_DAYS = 7  # between these past origins
+KERNEL_DAYS = 91  # days of reports that the kernel of `baselines` smooths
+HALF_LIVES = (5.0, 14.0, 28.0, 91.0, 364.0, np.inf)  # days, that reports are weighted by
+
+
+class DailyCounts:
+    """Reports of the P places of one kind by day, as they were known at the end of any day."""
+
+    def __init__(self, history: EventHistory, places: Places):
+        self._history, self._places = history, places
+        self._counts = daily_counts(history, places, history.first, history.last).astype(np.float32)
+
+    def known_by(self, day: int, first: int, last: int) -> np.ndarray:
+        """(P, days) reports of days `first` to `last`, as float32, that were known by `day`."""
+        history = self._history
+        counts = np.zeros((len(self._places), last - first + 1), np.float32)
+        begin, end = max(first, history.first), min(last, history.last) + 1
+        counts[:, begin - first : end - first] = self._counts[:, begin - history.first : end - history.first]
+        rows = slice(*np.searchsorted(history.occurred, [first, last + 1]))
+        index = self._places.index[rows]
+        later = np.flatnonzero((history.known[rows] > day) & (index >= 0))
+        np.subtract.at(counts, (index[later], history.occurred[rows][later] - first), 1)
+        return counts
 
 
 class OriginView:
     """What is known at `origin`: counts, their completeness, and effects of the calendar and the season.
 
-    T is the number of days since `first`, at most five years. `counts[kind]` (P, T) are reports by place and day.
-    `observed` (T,) is False in gaps of the table, `exposure` (T,) the share of a day's reports known by now (0 in
-    gaps). `calendar` and `season` (T + 28,) are multiplicative effects with mean 1, through the end of the horizon.
-    `centres[kind]` (P, 2) are the mean latitude and longitude of each place's reports, 0 where none is known.
+    T is the number of days since `first`, at most five years. `observed` (T,) is False in gaps of the table, `exposure`
+    (T,) the share of a day's reports known by now (0 in gaps). `calendar` and `season` (T + 28,) are multiplicative
+    effects with mean 1, through the end of the horizon.
     """
 
-    def __init__(self, history: EventHistory, places: Mapping[PlaceKind, Places], origin: int):
+    def __init__(
+        self,
+        history: EventHistory,
+        places: Mapping[PlaceKind, Places],
+        daily: Mapping[PlaceKind, DailyCounts],
+        origin: int,
+    ):
+        self._history, self._places, self._daily = history, places, daily
+        self._sums: dict[PlaceKind, np.ndarray] = {}
+        self.origin = origin
         self.first = max(history.first, origin - HISTORY_DAYS)
         self.days = origin - self.first + 1
-        self.counts = {kind: daily_counts(history, p, self.first, origin, origin) for kind, p in places.items()}
-        self.centres = {kind: _place_centres(history, p, origin) for kind, p in places.items()}
-        city = self.counts["city"][0].astype(float)
+        city = self.counts("city")[0].astype(float)
         self.completeness = completeness(history, origin)
         self._age = np.arange(self.days)[::-1]
         self.observed = observed_days(city)
@@ -44,13 +73,39 @@ class OriginView:
         if self.days >= MIN_SEASON_DAYS:
             self.season = season_effect(self.first, last, city, self.exposure * self.calendar[: self.days])
 
+    def counts(self, kind: PlaceKind) -> np.ndarray:
+        """(P, T) reports by place and day, as float32. Not kept: views of many origins would not fit in memory."""
+        return self._daily[kind].known_by(self.origin, self.first, self.origin)
+
+    def centres(self, kind: PlaceKind) -> np.ndarray:
+        """(P, 2) mean latitude and longitude of each place's reports, 0 where none is known."""
+        return _place_centres(self._history, self._places[kind], self.origin)
+
     def has_reports(self, kind: PlaceKind) -> np.ndarray:
         """(P,) bool: the places that had a report by now."""
-        return np.asarray(self.counts[kind].any(1))
+        return self.weighted_reports(kind, np.inf) > 0
 
     def weighted_reports(self, kind: PlaceKind, half_life: float) -> np.ndarray:
-        """(P,) reports of each place, weighted by 0.5 ** (age in days / half-life)."""
-        return np.asarray(self.counts[kind] @ self._weight(half_life))
+        """(P,) reports of each place, weighted by 0.5 ** (age in days / half-life), one of `HALF_LIVES`."""
+        return self._weighted(kind)[:, HALF_LIVES.index(half_life)]
+
+    def window_counts(self, kind: PlaceKind) -> np.ndarray:
+        """(P, windows) reports of the last days, as many as each of `WINDOW_FEATURES` says."""
+        return self._weighted(kind)[:, len(HALF_LIVES) :][:, : len(WINDOW_FEATURES)]
+
+    def kernel_reports(self, kind: PlaceKind) -> np.ndarray:
+        """(P,) reports of the last 91 observed days."""
+        return self._weighted(kind)[:, -1]
+
+    def _weighted(self, kind: PlaceKind) -> np.ndarray:
+        """(P, weights) sums of counts over the days, by all weights at once: the counts are read a single time."""
+        if kind not in self._sums:
+            recent = np.cumsum(self.observed[::-1])[::-1] <= KERNEL_DAYS
+            columns = [self._weight(half_life) for half_life in HALF_LIVES]
+            columns += [self._age < window.days for window in WINDOW_FEATURES]
+            weights = np.stack([*columns, recent], 1).astype(np.float32)
+            self._sums[kind] = (self.counts(kind) @ weights).astype(float)
+        return self._sums[kind]
 
     def weighted_exposure(self, half_life: float, effect: np.ndarray) -> float:
         """Exposure with the same weights, in days of an average `effect` (T + 28,)."""
@@ -88,6 +143,7 @@ class KnownHistory:
         self.history = history
         all_kinds: list[PlaceKind] = ["city", "area", *kinds]
         self.places = {kind: places_of(history, kind) for kind in dict.fromkeys(all_kinds)}
+        self.daily = {kind: DailyCounts(history, places) for kind, places in self.places.items()}
         self._views: dict[int, OriginView] = {}
 
     @cached_property
@@ -97,7 +153,7 @@ class KnownHistory:
 
     def view(self, origin: int) -> OriginView:
         if origin not in self._views:
-            self._views[origin] = OriginView(self.history, self.places, origin)
+            self._views[origin] = OriginView(self.history, self.places, self.daily, origin)
         return self._views[origin]
 
     def training_origins(self, origin: int) -> list[int]:
@@ -108,7 +164,7 @@ class KnownHistory:
 
     def outcome(self, kind: PlaceKind, origin: int, known_by: int) -> np.ndarray:
         """(P, 28) reports of the days after `origin` that were known by `known_by`."""
-        return daily_counts(self.history, self.places[kind], origin + 1, origin + HORIZON_DAYS, known_by)
+        return self.daily[kind].known_by(known_by, origin + 1, origin + HORIZON_DAYS)
 
     def outcome_exposure(self, origin: int, known_by: int) -> np.ndarray:
         """(28,) share of the reports of the days after `origin` that was known by `known_by`; 0 for days in a gap."""

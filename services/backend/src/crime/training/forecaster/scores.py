@@ -11,7 +11,7 @@ from crime.reports.places import PlaceKind
 from crime.training.forecaster.baselines import BASELINES
 from crime.training.forecaster.cross_validation import TRUTH, OriginTrial
 from crime.training.forecaster.forecaster import OUR_METHOD
-from crime.training.forecaster.intervals import IntervalModel
+from crime.training.forecaster.intervals import Cells, IntervalModel
 
 CALIBRATION_ORIGINS = 3  # the first ones, which are not scored but used to fit the first intervals
 AREA_PERCENTS = (5, 10, 20)  # % of places, as NIJ's 2016 forecasting challenge asked for small shares of the city
@@ -28,16 +28,13 @@ def score_method(name: str, trials: Sequence[OriginTrial]) -> MethodScores:
     scored = trials[calibrating:]
     reports = np.concatenate([trial.reports.ravel() for trial in scored])
     mean = np.concatenate([trial.means[name].ravel() for trial in scored])
+    cells = [Cells.of(trial.means[name], trial.reports) for trial in trials]
     coverages, losses, sizes = [], [], []
-    for index, trial in enumerate(scored, calibrating):
-        earlier = trials[:index]
-        intervals = IntervalModel.fit(
-            np.concatenate([t.means[name].ravel() for t in earlier]),
-            np.concatenate([t.reports.ravel() for t in earlier]),
-        )
-        coverages.append(intervals.coverage(trial.means[name].ravel(), trial.reports.ravel()))
-        losses.append(intervals.pinball(trial.means[name].ravel(), trial.reports.ravel()))
-        sizes.append(trial.reports.size)
+    for index, outcomes in enumerate(cells[calibrating:], calibrating):
+        intervals = IntervalModel.fit(Cells.merge(cells[:index]))
+        coverages.append(intervals.coverage(outcomes))
+        losses.append(intervals.pinball(outcomes))
+        sizes.append(trials[index].reports.size)
     scores = {
         "deviance": poisson_deviance(reports, mean),
         "pinball": float(np.average(losses, weights=sizes)),

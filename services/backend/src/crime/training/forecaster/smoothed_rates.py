@@ -5,20 +5,23 @@ within days, so each range of the horizon has its own combination. The shares of
 and have longer half-lives.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.places import PlaceKind
-from crime.training.forecaster.baselines import MEAN_FLOOR, baseline_forecasts
+from crime.training.forecaster.baselines import MEAN_FLOOR, baseline_forecasts, kernel_density
 from crime.training.forecaster.combination import combine_rates
-from crime.training.forecaster.origin_view import MIN_SEASON_DAYS, KnownHistory, OriginView
+from crime.training.forecaster.origin_view import KERNEL_DAYS, MIN_SEASON_DAYS, KnownHistory, OriginView
 
 LEVEL_HALF_LIVES = (5.0, 14.0, 28.0, 91.0)  # days; of the level of the city and its areas: docs/method.md
 SHARE_HALF_LIVES = (5.0, 28.0, 91.0, 364.0, np.inf)  # days; of places' shares in that level: docs/method.md
 AREA_SHARE_HALF_LIVES = SHARE_HALF_LIVES[1:]
 MIN_SEASON_HALF_LIFE = 28.0  # days; rates with a shorter half-life follow the season by themselves
 MIN_SHRUNK_HALF_LIFE = 364.0  # days; shares with a shorter half-life are not shrunk, so that they follow changes
-HORIZON_RANGES = (slice(0, 2), slice(2, 7), slice(7, 14), slice(14, 28))  # days of the horizon, with weights each
+RANGE_STARTS = (0, 2, 7, 14)  # days of the horizon at which ranges begin, with weights each
+RANGE_OF_DAY = np.searchsorted(RANGE_STARTS, np.arange(HORIZON_DAYS), "right") - 1
 
 
 def shrunk_shares(reports: np.ndarray, group: np.ndarray, active: np.ndarray, shrink: bool) -> np.ndarray:
@@ -39,23 +42,43 @@ def shrunk_shares(reports: np.ndarray, group: np.ndarray, active: np.ndarray, sh
     return np.asarray(shrunk / np.maximum(np.bincount(group, shrunk, len(members)), 1e-12)[group])
 
 
+@dataclass(frozen=True)
+class Components:
+    """K rates of P places: each place has a factor of the days' level of its group, and no less than its floor."""
+
+    factor: np.ndarray  # (K, P)
+    level: np.ndarray  # (K, groups, 28)
+    group: np.ndarray  # (P,)
+    floor: np.ndarray  # (P,) reports a day
+
+    def __len__(self) -> int:
+        return len(self.factor)
+
+    def rates(self) -> np.ndarray:
+        """(K, P, 28) reports a day."""
+        return np.asarray(np.maximum(self.factor[:, :, None] * self.level[:, self.group], self.floor[:, None]))
+
+    def expected(self, exposure: np.ndarray) -> np.ndarray:
+        """(4, K, P) reports in each range of the horizon, of whose days the share `exposure` (28,) is known."""
+        level = np.add.reduceat(self.level * exposure, RANGE_STARTS, 2).transpose(2, 0, 1)
+        floor = np.add.reduceat(exposure, RANGE_STARTS)[:, None] * self.floor
+        return np.asarray(np.maximum(self.factor * level[:, :, self.group], floor[:, None]))
+
+
 class SmoothedRates:
-    """Baselines, component rates and their combination, by kind of place and origin. All are cached."""
+    """Baselines, component rates and their combination, by kind of place and origin. The latter two are cached."""
 
     def __init__(self, known: KnownHistory):
         self.known = known
-        self._baselines: dict[tuple[PlaceKind, int], dict[str, np.ndarray]] = {}
-        self._components: dict[tuple[PlaceKind, int], np.ndarray] = {}
+        self._components: dict[tuple[PlaceKind, int], Components] = {}
         self._combined: dict[tuple[PlaceKind, int], np.ndarray] = {}
 
     def baselines(self, kind: PlaceKind, origin: int) -> dict[str, np.ndarray]:
         """(P, 28) expected reports by each baseline."""
-        if (kind, origin) not in self._baselines:
-            self._baselines[kind, origin] = baseline_forecasts(self.known.view(origin), kind)
-        return self._baselines[kind, origin]
+        return baseline_forecasts(self.known.view(origin), kind)
 
-    def components(self, kind: PlaceKind, origin: int) -> np.ndarray:
-        """(K, P, 28) rates that the combination weighs."""
+    def components(self, kind: PlaceKind, origin: int) -> Components:
+        """The rates that the combination weighs."""
         if (kind, origin) not in self._components:
             self._components[kind, origin] = self._make_components(kind, origin)
         return self._components[kind, origin]
@@ -63,52 +86,45 @@ class SmoothedRates:
     def combined(self, kind: PlaceKind, origin: int) -> np.ndarray:
         """(P, 28) the components, with the weights that fit the weeks before the origin."""
         if (kind, origin) not in self._combined:
-            self._combined[kind, origin] = self._combine(kind, origin)
+            weights = self._weights(kind, origin)[RANGE_OF_DAY]
+            self._combined[kind, origin] = np.einsum("kpd,dk->pd", self.components(kind, origin).rates(), weights)
         return self._combined[kind, origin]
 
-    def _make_components(self, kind: PlaceKind, origin: int) -> np.ndarray:
+    def _make_components(self, kind: PlaceKind, origin: int) -> Components:
         view = self.known.view(origin)
-        components = [] if kind == "district" else _levels(view, kind)
+        parts = [] if kind == "district" else _levels(view, kind)
+        group, level = np.zeros(len(self.known.places[kind]), int), np.zeros((0, HORIZON_DAYS))
         if kind == "area":
-            city, one_group = self.combined("city", origin), np.zeros(len(self.known.places[kind]), int)
-            components += [_shares(view, kind, h, one_group)[:, None] * city for h in AREA_SHARE_HALF_LIVES]
+            level = self.combined("city", origin)
+            parts += [(_shares(view, kind, h, group), level) for h in AREA_SHARE_HALF_LIVES]
         if kind == "district":
-            group = self.known.area_of_district
-            area = self.combined("area", origin)[group]
-            components += [_shares(view, kind, h, group)[:, None] * area for h in SHARE_HALF_LIVES]
-        baselines = self.baselines(kind, origin)
-        if kind != "city":  # recent reports of the neighbourhood, at the city's level
-            neighbourhood = baselines["KDE hot spots"][:, 0]
-            components.append(neighbourhood[:, None] / neighbourhood.sum() * self.combined("city", origin))
-        floor = MEAN_FLOOR * baselines["long-run mean"]
-        return np.asarray(np.maximum(np.stack(components), floor), np.float32)
+            group, level = self.known.area_of_district, self.combined("area", origin)
+            parts += [(_shares(view, kind, h, group), level) for h in SHARE_HALF_LIVES]
+        if kind != "city":
+            parts.append((_neighbourhood(view, kind), self.combined("city", origin)))
+        factors, levels = zip(*parts, strict=True)
+        floor = MEAN_FLOOR * _long_run(view, kind)
+        shape = max(1, len(level)), HORIZON_DAYS
+        by_group = np.stack([np.broadcast_to(level, shape) for level in levels])
+        return Components(np.stack(factors), by_group, group, floor)
 
-    def _combine(self, kind: PlaceKind, origin: int) -> np.ndarray:
-        components = self.components(kind, origin)
-        combined = np.zeros(components.shape[1:])
+    def _weights(self, kind: PlaceKind, origin: int) -> np.ndarray:
+        """(4, K) weights in each range of the horizon, that fit the reports known at `origin`."""
+        count = len(self.components(kind, origin))
         # an origin with less than two years of history has no season, and so fewer components
-        past = [
-            earlier
-            for earlier in self.known.training_origins(origin)
-            if len(self.components(kind, earlier)) == len(components)
-        ]
-        outcomes = [self.known.outcome(kind, earlier, origin) for earlier in past]
-        exposures = [np.broadcast_to(self.known.outcome_exposure(e, origin), combined.shape) for e in past]
-        for days in HORIZON_RANGES:
-            weights = np.full(len(components), 1 / len(components))
-            if past:
-                rates = [self.components(kind, e)[:, :, days].reshape(len(components), -1) for e in past]
-                weights = combine_rates(
-                    np.concatenate(rates, axis=1),
-                    np.concatenate([reports[:, days].ravel() for reports in outcomes]),
-                    np.concatenate([exposure[:, days].ravel() for exposure in exposures]),
-                )
-            combined[:, days] = np.tensordot(weights, components[:, :, days], 1)
-        return combined
+        past = [e for e in self.known.training_origins(origin) if len(self.components(kind, e)) == count]
+        if not past:
+            return np.full((len(RANGE_STARTS), count), 1 / count)
+        expected = np.stack(
+            [self.components(kind, e).expected(self.known.outcome_exposure(e, origin)) for e in past], 2
+        ).reshape(len(RANGE_STARTS), count, -1)
+        reports = np.stack([self.known.outcome(kind, e, origin) for e in past])
+        by_range = np.add.reduceat(reports, RANGE_STARTS, 2).transpose(2, 0, 1).reshape(len(RANGE_STARTS), -1)
+        return np.stack([combine_rates(*pair) for pair in zip(expected, by_range, strict=True)])
 
 
-def _levels(view: OriginView, kind: PlaceKind) -> list[np.ndarray]:
-    """(P, 28) each: rates with calendar, and with season where that applies, by half-life."""
+def _levels(view: OriginView, kind: PlaceKind) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rates (P,) and effects (28,) of calendar, and of season where that applies, by half-life."""
     levels = []
     for half_life in LEVEL_HALF_LIVES:
         effects = [view.calendar]
@@ -116,10 +132,24 @@ def _levels(view: OriginView, kind: PlaceKind) -> list[np.ndarray]:
             effects.append(view.calendar * view.season)
         for effect in effects:
             rate = view.weighted_reports(kind, half_life) / view.weighted_exposure(half_life, effect)
-            levels.append(rate[:, None] * effect[-HORIZON_DAYS:])
+            levels.append((rate, effect[-HORIZON_DAYS:]))
     return levels
 
 
 def _shares(view: OriginView, kind: PlaceKind, half_life: float, group: np.ndarray) -> np.ndarray:
     reports = view.weighted_reports(kind, half_life)
     return shrunk_shares(reports, group, view.has_reports(kind), half_life >= MIN_SHRUNK_HALF_LIFE)
+
+
+def _long_run(view: OriginView, kind: PlaceKind) -> np.ndarray:
+    """(P,) mean reports of an observed day."""
+    return np.asarray(view.weighted_reports(kind, np.inf) / view.observed.sum())
+
+
+def _neighbourhood(view: OriginView, kind: PlaceKind) -> np.ndarray:
+    """(P,) shares of places in the city, by recent reports nearby."""
+    recent = view.kernel_reports(kind)
+    days = min(KERNEL_DAYS, view.observed.sum())
+    rate = kernel_density(recent, view.centres(kind)) * recent.sum() / days
+    rate = np.maximum(rate, MEAN_FLOOR * _long_run(view, kind))
+    return np.asarray(rate / rate.sum())

@@ -13,6 +13,7 @@ from crime.core.days import day_text, weekday
 from crime.core.errors import DataError
 from crime.core.model_names import FORECAST_MODEL
 from crime.core.progress import Progress, no_progress
+from crime.features.store import FeatureStore
 from crime.features.windows import Entity
 from crime.forecaster.arrays import CUTS, HORIZON_DAYS, PERIOD_DAYS, RECENT_DAYS, Cut, ForecastArrays, PlaceForecasts
 from crime.forecaster.bundle import ForecastBundle
@@ -22,7 +23,7 @@ from crime.reports.places import PLACE_KINDS, PlaceKind
 from crime.reports.tally import Tally
 from crime.training.forecaster.cross_validation import OriginTrial, backtest_origins, cross_validation
 from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster
-from crime.training.forecaster.intervals import MAX_CELLS, MEAN_GRID, IntervalModel
+from crime.training.forecaster.intervals import MEAN_GRID, Cells, IntervalModel
 from crime.training.forecaster.origin_view import located_reports
 from crime.training.forecaster.scores import summarise
 from crime.training.forecaster.shares import shift_category_counts, shift_category_shares, sum_cut
@@ -58,8 +59,9 @@ def train_forecast(
             summaries[kind] = summarise(trials, kind, "day")
         places[kind] = _place_forecasts(forecaster, kind, trials, share)
         past_origins = [trial.origin for trial in trials]
+    store = FeatureStore(history)
     entities = [kind for kind in kinds if kind != "city"]
-    online = {entity: forecaster.boosted.store.latest(entity, history.last) for entity in entities}
+    online = {entity: store.latest(entity, history.last) for entity in entities}
     directory.mkdir(parents=True, exist_ok=True)
     ForecastArrays(MEAN_GRID.astype(np.float32), places).write(directory / ARRAYS_FILE)
     (directory / FEATURES_FILE).write_text(json.dumps(online) + "\n")
@@ -98,9 +100,9 @@ def _place_forecasts(
         area=places.area.astype(np.int32),
         mean=(forecaster.forecast(kind, origin) / share).astype(np.float32),
         share=shift_category_shares(known.history, known.places, kind, origin).astype(np.float32),
-        centre=view.centres[kind].astype(np.float32),
+        centre=view.centres(kind).astype(np.float32),
         located=located_reports(known.history, places, origin).astype(np.int32),
-        recent=view.counts[kind][:, -RECENT_DAYS:].astype(np.int32),
+        recent=view.counts(kind)[:, -RECENT_DAYS:].astype(np.int32),
         intervals={key: model.of_whole(share).table().astype(np.float32) for key, model in intervals.items()},
         **_history(forecaster, kind, trials[-1]),
     )
@@ -133,9 +135,7 @@ def interval_models(
     all: a trial has few sums. Raises `DataError` if there is none.
     """
     keys = [(cut, days) for cut in CUTS for days in PERIOD_DAYS.values()]
-    means: dict[tuple[Cut, int], list[np.ndarray]] = {key: [] for key in keys}
-    reports: dict[tuple[Cut, int], list[np.ndarray]] = {key: [] for key in keys}
-    rng = np.random.default_rng(0)
+    cells: dict[tuple[Cut, int], list[Cells]] = {key: [] for key in keys}
     history, places = forecaster.known.history, forecaster.known.places
     for index, trial in enumerate(trials):
         if not trial.covers_horizon:
@@ -148,18 +148,13 @@ def interval_models(
         for cut, days in keys:
             if days == 1 and index < len(trials) - INTERVAL_TRIALS:
                 continue
-            cut_mean, cut_reports = (_sums(sum_cut(values, cut), days).ravel() for values in (expected, counts))
-            sample = rng.choice(len(cut_mean), min(len(cut_mean), MAX_CELLS), replace=False)
-            means[cut, days].append(cut_mean[sample])
-            reports[cut, days].append(cut_reports[sample])
-    if not means["all", 1]:
+            cells[cut, days].append(Cells.of(*(_sums(sum_cut(values, cut), days) for values in (expected, counts))))
+    if not cells["all", 1]:
         raise DataError("no backtest is possible: the table has gaps in all of its four-week periods")
     # all reports thinned to a share of them have that share of `a`
     of_sums = IntervalModel(SUM_PRIOR.a * share, SUM_PRIOR.b)
     return {
-        (cut, days): IntervalModel.fit(
-            np.concatenate(means[cut, days]), np.concatenate(reports[cut, days]), None if days == 1 else of_sums
-        )
+        (cut, days): IntervalModel.fit(Cells.merge(cells[cut, days]), None if days == 1 else of_sums)
         for cut, days in keys
     }
 

@@ -15,7 +15,7 @@ from crime.forecaster.week import KINDS
 from crime.reports.places import PLACE_KINDS, PlaceKind, Places
 from crime.training.forecaster.false_discovery import discoveries
 from crime.training.forecaster.forecaster import Forecaster
-from crime.training.forecaster.intervals import MEAN_GRID, IntervalModel
+from crime.training.forecaster.intervals import MEAN_GRID, Cells, IntervalModel
 from crime.training.forecaster.known_counts import CITY_AND_AREAS, city_and_area_counts, kind_counts, known_share
 from crime.training.forecaster.shares import shift_category_shares
 
@@ -94,7 +94,7 @@ def fit_models(replays: Sequence[Replay]) -> Models:
             reports = np.concatenate([replay.reports[family][window] for replay in replays])
             enough = mean >= MIN_EXPECTED
             if enough.any():
-                models[family, window] = IntervalModel.fit(mean[enough], reports[enough])
+                models[family, window] = IntervalModel.fit(Cells.of(mean[enough], reports[enough]))
     return models
 
 
