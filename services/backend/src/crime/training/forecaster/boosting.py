@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import lightgbm
 import numpy as np
 
+from crime.core.computed_once import ComputedOnce
 from crime.features.calendar import calendar_features
 from crime.features.windows import WINDOW_FEATURES, Entity
 from crime.forecaster.arrays import HORIZON_DAYS
@@ -18,11 +19,13 @@ from crime.training.forecaster.origin_view import MAX_TRAINING_ORIGINS, KnownHis
 from crime.training.forecaster.smoothed_rates import SmoothedRates
 
 MIN_RATE = 1e-9  # reports a day, for a place that has had none yet: keeps the logarithm finite
-MAX_TRAINING_ROWS = 200_000  # places x days; days are sampled from the horizon if there are more
+MAX_TRAINING_ROWS = 100_000  # places x days; days are sampled from the horizon if there are more
 MIN_TRAINING_ORIGINS = 4  # past origins; with fewer there are no trees
 VALIDATION_FRACTION = 4  # one in so many past origins, the latest ones, validates the trees
 MIN_DEVIANCE_GAIN = 0.0005  # share of the deviance of these origins that the trees must save: docs/method.md
 MAX_ROUNDS, STOPPING_ROUNDS = 150, 15  # at most, and without a better deviance; docs/method.md
+# One thread each, since several forecasts are made at once. Bins of inputs follow from a part of the rows.
+DATASET_PARAMETERS = {"verbose": -1, "num_threads": 1, "bin_construct_sample_cnt": 20_000}
 PARAMETERS = {  # few leaves and strong regularisation, since little is left after the rates: docs/method.md
     "objective": "poisson",
     "learning_rate": 0.05,
@@ -34,9 +37,8 @@ PARAMETERS = {  # few leaves and strong regularisation, since little is left aft
     "bagging_freq": 1,
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 1,
-    "verbose": -1,
     "seed": 0,
+    **DATASET_PARAMETERS,
 }
 
 
@@ -50,27 +52,23 @@ class TrainingRows:
 
     def dataset(self, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
         start = np.log(self.expected)
-        return lightgbm.Dataset(self.features, self.reports, reference, init_score=start, params={"verbose": -1})
+        return lightgbm.Dataset(self.features, self.reports, reference, init_score=start, params=DATASET_PARAMETERS)
 
 
 class BoostedRates:
-    """The smoothed rates, multiplied by LightGBM's correction. Forecasts are cached."""
+    """The smoothed rates, multiplied by LightGBM's correction: `forecast(kind, origin)` (P, 28), which is kept."""
 
     def __init__(self, known: KnownHistory, rates: SmoothedRates):
         self.known = known
         self.rates = rates
-        self._forecasts: dict[tuple[Entity, int], np.ndarray] = {}
+        self.forecast = ComputedOnce(self._make_forecast)
 
-    def forecast(self, kind: Entity, origin: int) -> np.ndarray:
-        """(P, 28) expected reports."""
-        if (kind, origin) not in self._forecasts:
-            rates = self.rates.combined(kind, origin)
-            model = self._train(kind, origin)
-            if model:
-                features = self._features(kind, origin, np.arange(HORIZON_DAYS))
-                rates = rates * _factor(model, features).reshape(rates.shape)
-            self._forecasts[kind, origin] = rates
-        return self._forecasts[kind, origin]
+    def _make_forecast(self, kind: Entity, origin: int) -> np.ndarray:
+        rates = self.rates.combined(kind, origin)
+        model = self._train(kind, origin)
+        if model is None:
+            return rates
+        return rates * _factor(model, self._features(kind, origin, np.arange(HORIZON_DAYS))).reshape(rates.shape)
 
     def _train(self, kind: Entity, origin: int) -> lightgbm.Booster | None:
         """The trees; None where there is too little history, or the trees do not lower the deviance."""
@@ -140,5 +138,5 @@ def _log_ratio(counts: np.ndarray, rate: np.ndarray, windows: np.ndarray) -> np.
 
 def _factor(model: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
     """(n,) factor by which the trees correct the expected reports."""
-    raw = np.asarray(model.predict(features, raw_score=True, num_iteration=model.best_iteration, num_threads=1))
-    return np.asarray(np.exp(raw))
+    raw = model.predict(features, raw_score=True, num_iteration=model.best_iteration, num_threads=1)
+    return np.asarray(np.exp(np.asarray(raw)))

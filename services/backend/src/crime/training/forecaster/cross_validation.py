@@ -4,10 +4,13 @@ Tashman, Out-of-sample tests of forecasting accuracy, International Journal of F
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from crime.core.cpu import available_cpus
 from crime.core.days import day_text
 from crime.core.errors import DataError
 from crime.core.progress import Progress, no_progress
@@ -74,13 +77,19 @@ def cross_validation(
     history = forecaster.known.history
     origins = backtest_origins(history, n_windows)
     known_now = completeness(history, history.end)
+
+    def trial(origin: int) -> OriginTrial:
+        return _trial(forecaster, kind, step, truth, origin, _exposure(forecaster, known_now, origin))
+
     trials = []
-    for index, origin in enumerate(origins):
-        progress(f"forecast of {day_text(origin)}", index / len(origins))
-        exposure = _exposure(forecaster, known_now, origin)
-        trial = _trial(forecaster, kind, step, truth, origin, exposure)
-        if trial.reports.size:
-            trials.append(trial)
+    # BLAS's own threads wait for each other most of the time: these matrices are small
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(available_cpus()) as pool:
+        results = pool.map(trial, origins)
+        for index, origin in enumerate(origins):
+            progress(f"forecast of {day_text(origin)}", index / len(origins))
+            made = next(results)
+            if made.reports.size:
+                trials.append(made)
     return trials
 
 

@@ -1,10 +1,11 @@
 """A history as it was known at the end of a day, the forecast origin."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
+from crime.core.computed_once import ComputedOnce
 from crime.features.windows import WINDOW_FEATURES
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.history import EventHistory
@@ -58,7 +59,7 @@ class OriginView:
         origin: int,
     ):
         self._history, self._places, self._daily = history, places, daily
-        self._sums: dict[PlaceKind, np.ndarray] = {}
+        self._weighted = ComputedOnce(self._weigh)
         self.origin = origin
         self.first = max(history.first, origin - HISTORY_DAYS)
         self.days = origin - self.first + 1
@@ -97,15 +98,13 @@ class OriginView:
         """(P,) reports of the last 91 observed days."""
         return self._weighted(kind)[:, -1]
 
-    def _weighted(self, kind: PlaceKind) -> np.ndarray:
+    def _weigh(self, kind: PlaceKind) -> np.ndarray:
         """(P, weights) sums of counts over the days, by all weights at once: the counts are read a single time."""
-        if kind not in self._sums:
-            recent = np.cumsum(self.observed[::-1])[::-1] <= KERNEL_DAYS
-            columns = [self._weight(half_life) for half_life in HALF_LIVES]
-            columns += [self._age < window.days for window in WINDOW_FEATURES]
-            weights = np.stack([*columns, recent], 1).astype(np.float32)
-            self._sums[kind] = (self.counts(kind) @ weights).astype(float)
-        return self._sums[kind]
+        recent = np.cumsum(self.observed[::-1])[::-1] <= KERNEL_DAYS
+        columns = [self._weight(half_life) for half_life in HALF_LIVES]
+        columns += [self._age < window.days for window in WINDOW_FEATURES]
+        weights = np.stack([*columns, recent], 1).astype(np.float32)
+        return (self.counts(kind) @ weights).astype(float)
 
     def weighted_exposure(self, half_life: float, effect: np.ndarray) -> float:
         """Exposure with the same weights, in days of an average `effect` (T + 28,)."""
@@ -136,7 +135,7 @@ def _place_centres(history: EventHistory, places: Places, origin: int) -> np.nda
 
 
 class KnownHistory:
-    """A history and its places, seen from any origin. Views are cached."""
+    """A history and its places, seen from any origin: `view(origin)`, which is kept."""
 
     def __init__(self, history: EventHistory, kinds: Sequence[PlaceKind]):
         """`kinds`: kinds of places in addition to the city and the areas, which every forecast needs."""
@@ -144,17 +143,12 @@ class KnownHistory:
         all_kinds: list[PlaceKind] = ["city", "area", *kinds]
         self.places = {kind: places_of(history, kind) for kind in dict.fromkeys(all_kinds)}
         self.daily = {kind: DailyCounts(history, places) for kind, places in self.places.items()}
-        self._views: dict[int, OriginView] = {}
+        self.view = ComputedOnce(partial(OriginView, history, self.places, self.daily))
 
     @cached_property
     def area_of_district(self) -> np.ndarray:
         """(districts,) index of each district's area."""
         return area_index(self.places)
-
-    def view(self, origin: int) -> OriginView:
-        if origin not in self._views:
-            self._views[origin] = OriginView(self.history, self.places, self.daily, origin)
-        return self._views[origin]
 
     def training_origins(self, origin: int) -> list[int]:
         """Past origins, a week apart and the latest first, whose 28 days had passed by `origin`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crime.core.computed_once import ComputedOnce
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.places import PlaceKind
 from crime.training.forecaster.baselines import MEAN_FLOOR, baseline_forecasts, kernel_density
@@ -42,6 +43,11 @@ def shrunk_shares(reports: np.ndarray, group: np.ndarray, active: np.ndarray, sh
     return np.asarray(shrunk / np.maximum(np.bincount(group, shrunk, len(members)), 1e-12)[group])
 
 
+def range_sums(days: np.ndarray) -> np.ndarray:
+    """(..., 4) sums over each range of the horizon of values by day (..., 28)."""
+    return np.asarray(np.add.reduceat(days, RANGE_STARTS, -1))
+
+
 @dataclass(frozen=True)
 class Components:
     """K rates of P places: each place has a factor of the days' level of its group, and no less than its floor."""
@@ -60,35 +66,30 @@ class Components:
 
     def expected(self, exposure: np.ndarray) -> np.ndarray:
         """(4, K, P) reports in each range of the horizon, of whose days the share `exposure` (28,) is known."""
-        level = np.add.reduceat(self.level * exposure, RANGE_STARTS, 2).transpose(2, 0, 1)
-        floor = np.add.reduceat(exposure, RANGE_STARTS)[:, None] * self.floor
+        level = range_sums(self.level * exposure).transpose(2, 0, 1)
+        floor = range_sums(exposure)[:, None] * self.floor
         return np.asarray(np.maximum(self.factor * level[:, :, self.group], floor[:, None]))
 
 
 class SmoothedRates:
-    """Baselines, component rates and their combination, by kind of place and origin. The latter two are cached."""
+    """Baselines, component rates and their combination, by kind of place and origin.
+
+    `components(kind, origin)` are the rates that the combination weighs, `combined(kind, origin)` (P, 28) is their sum,
+    with the weights that fit the weeks before the origin. Both are kept.
+    """
 
     def __init__(self, known: KnownHistory):
         self.known = known
-        self._components: dict[tuple[PlaceKind, int], Components] = {}
-        self._combined: dict[tuple[PlaceKind, int], np.ndarray] = {}
+        self.components = ComputedOnce(self._make_components)
+        self.combined = ComputedOnce(self._combine)
 
     def baselines(self, kind: PlaceKind, origin: int) -> dict[str, np.ndarray]:
         """(P, 28) expected reports by each baseline."""
         return baseline_forecasts(self.known.view(origin), kind)
 
-    def components(self, kind: PlaceKind, origin: int) -> Components:
-        """The rates that the combination weighs."""
-        if (kind, origin) not in self._components:
-            self._components[kind, origin] = self._make_components(kind, origin)
-        return self._components[kind, origin]
-
-    def combined(self, kind: PlaceKind, origin: int) -> np.ndarray:
-        """(P, 28) the components, with the weights that fit the weeks before the origin."""
-        if (kind, origin) not in self._combined:
-            weights = self._weights(kind, origin)[RANGE_OF_DAY]
-            self._combined[kind, origin] = np.einsum("kpd,dk->pd", self.components(kind, origin).rates(), weights)
-        return self._combined[kind, origin]
+    def _combine(self, kind: PlaceKind, origin: int) -> np.ndarray:
+        weights = self._weights(kind, origin)[RANGE_OF_DAY]
+        return np.asarray(np.einsum("kpd,dk->pd", self.components(kind, origin).rates(), weights))
 
     def _make_components(self, kind: PlaceKind, origin: int) -> Components:
         view = self.known.view(origin)
@@ -119,7 +120,7 @@ class SmoothedRates:
             [self.components(kind, e).expected(self.known.outcome_exposure(e, origin)) for e in past], 2
         ).reshape(len(RANGE_STARTS), count, -1)
         reports = np.stack([self.known.outcome(kind, e, origin) for e in past])
-        by_range = np.add.reduceat(reports, RANGE_STARTS, 2).transpose(2, 0, 1).reshape(len(RANGE_STARTS), -1)
+        by_range = range_sums(reports).transpose(2, 0, 1).reshape(len(RANGE_STARTS), -1)
         return np.stack([combine_rates(*pair) for pair in zip(expected, by_range, strict=True)])
 
 

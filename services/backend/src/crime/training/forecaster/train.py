@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from crime.core.bundle_files import SPEC_FORMAT, Versions, file_hashes, write_spec
 from crime.core.days import day_text, weekday
@@ -49,23 +50,25 @@ def train_forecast(
     places: dict[PlaceKind, PlaceForecasts] = {}
     past_origins: list[int] = []
     summaries: dict[Entity, BacktestSummary] = {}
-    for index, kind in enumerate(kinds):
+    with threadpool_limits(1, "blas"):  # as in a backtest
+        for index, kind in enumerate(kinds):
 
-        def kind_progress(step: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
-            progress(f"{kind}: {step}", (index + share) / len(kinds))
+            def kind_progress(step: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
+                progress(f"{kind}: {step}", (index + share) / len(kinds))
 
-        trials = cross_validation(forecaster, kind, "day", progress=kind_progress)
-        if kind != "city":
-            summaries[kind] = summarise(trials, kind, "day")
-        places[kind] = _place_forecasts(forecaster, kind, trials, share)
-        past_origins = [trial.origin for trial in trials]
+            trials = cross_validation(forecaster, kind, "day", progress=kind_progress)
+            if kind != "city":
+                summaries[kind] = summarise(trials, kind, "day")
+            places[kind] = _place_forecasts(forecaster, kind, trials, share)
+            past_origins = [trial.origin for trial in trials]
+        week = week_arrays(forecaster, past_origins)
     store = FeatureStore(history)
     entities = [kind for kind in kinds if kind != "city"]
     online = {entity: store.latest(entity, history.last) for entity in entities}
     directory.mkdir(parents=True, exist_ok=True)
     ForecastArrays(MEAN_GRID.astype(np.float32), places).write(directory / ARRAYS_FILE)
     (directory / FEATURES_FILE).write_text(json.dumps(online) + "\n")
-    week_arrays(forecaster, past_origins).write(directory / WEEK_FILE)
+    week.write(directory / WEEK_FILE)
     spec = ForecastSpec(
         model=FORECAST_MODEL,
         version="unregistered",
