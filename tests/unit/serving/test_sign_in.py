@@ -1,5 +1,6 @@
 """Sign-in against a small provider in this process; tests/service/test_sign_in.py has a real one."""
 
+import asyncio
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from crime.core.model_names import CATEGORY_MODEL
 from crime.core.settings import Settings
 from crime.serving.sign_in.provider import ProviderError, RefusedByProviderError, fetch_keys, fetch_userinfo
 from crime.serving.sign_in.roles import Role, given_role, needed_role
+from crime.serving.sign_in.tokens import Tokens, TokenError
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from memory_registry import MemoryRegistry
 from openid import new_key
@@ -31,10 +33,16 @@ class SmallProvider:
 
     def __init__(self, port: int):
         self.issuer = f"http://127.0.0.1:{port}"
+        found = {"issuer": self.issuer, "jwks_uri": self.issuer + KEYS, "userinfo_endpoint": self.issuer + USERINFO}
+        self.answers: dict[str, tuple[int, Any]] = {DISCOVERY: (200, found)}
+        self.asked: list[str] = []  # paths
+        self.withdraw_key()
+
+    def withdraw_key(self) -> None:
+        """Sign with a new key, which has the same id as the one before."""
         self.private, self.key = new_key("first")
         public = {name: self.key[name] for name in ("kty", "n", "e", "kid", "use", "alg")}
-        found = {"issuer": self.issuer, "jwks_uri": self.issuer + KEYS, "userinfo_endpoint": self.issuer + USERINFO}
-        self.answers: dict[str, tuple[int, Any]] = {DISCOVERY: (200, found), KEYS: (200, {"keys": [public]})}
+        self.answers[KEYS] = (200, {"keys": [public]})
 
     def token(self, **claims: Any) -> str:
         now = int(time.time())
@@ -48,6 +56,7 @@ def provider() -> Iterator[SmallProvider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            served[0].asked.append(self.path)
             status, content = served[0].answers.get(self.path, (404, {}))
             body = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
@@ -230,6 +239,41 @@ def test_a_persons_roles_are_those_that_the_provider_tells_now(closed: TestClien
     provider.answers[USERINFO] = (500, {})  # an outage: what the token says holds
     assert closed.get("/me", headers=bearer(token, "four")).json()["role"] == "decider"
     assert closed.get("/me", headers=bearer(token, "one")).json()["role"] == "viewer"  # as it was told before
+
+
+@pytest.mark.parametrize("status", [400, 413, 414, 431])
+def test_an_access_token_that_the_provider_can_not_take_is_no_outage(
+    status: int, closed: TestClient, provider: SmallProvider
+) -> None:
+    """Or somebody whose account was locked would send one that is too long, and keep the role of the ID token."""
+    provider.answers[USERINFO] = (status, {})
+    token = provider.token(aud=CLIENT, sub="leaver", groups=["deciders"])
+    assert closed.get("/me", headers=bearer(token, "x" * 8_000)).status_code == 401
+
+
+def test_who_was_refused_costs_the_provider_one_call(closed: TestClient, provider: SmallProvider) -> None:
+    provider.answers[USERINFO] = (401, {})
+    headers = bearer(provider.token(aud=CLIENT, sub="leaver", groups=["deciders"]), "one")
+    assert [closed.get("/me", headers=headers).status_code for _ in range(20)] == [401] * 20
+    assert provider.asked.count(USERINFO) == 1
+
+
+def test_tokens_of_a_key_that_the_provider_withdrew_are_refused_though_they_were_let_in_before(
+    provider: SmallProvider,
+) -> None:
+    tokens = Tokens(Settings(oidc_issuer=provider.issuer, oidc_audience=AUDIENCE))
+    stolen = provider.token(groups=["viewers"])
+    asyncio.run(tokens._renew_keys())
+    assert asyncio.run(tokens.identify(stolen, "")).role == Role.viewer
+    provider.withdraw_key()
+    asyncio.run(tokens._renew_keys())
+    with pytest.raises((TokenError, ProviderError)):
+        asyncio.run(tokens.identify(stolen, ""))
+    whole = provider.token(groups=["viewers"])
+    assert asyncio.run(tokens.identify(whole, "")).role == Role.viewer
+    provider.answers[KEYS] = (503, {})
+    asyncio.run(tokens._renew_keys())  # an outage withdraws nothing
+    assert asyncio.run(tokens.identify(whole, "")).role == Role.viewer
 
 
 def test_names_are_one_line(closed: TestClient, provider: SmallProvider) -> None:

@@ -1,5 +1,7 @@
 """The bearer token that machines share, in a file."""
 
+import hmac
+
 import structlog
 
 from crime.core.limits import TOKEN_BYTES
@@ -16,3 +18,9 @@ def machine_token(settings: Settings) -> str:
     except (OSError, ValueError) as error:
         log.error("the token can't be read", why=str(error))
         return ""
+
+
+def is_machine_token(text: str, settings: Settings) -> bool | None:
+    """Whether a text is the token, compared in constant time; None where there is no token."""
+    expected = machine_token(settings)
+    return hmac.compare_digest(text.encode(), expected.encode()) if expected else None

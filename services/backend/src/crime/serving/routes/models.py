@@ -1,6 +1,5 @@
 """Model management: versions and their metrics from MLflow, promotion, rollback, challengers and the audit log."""
 
-import hmac
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -29,7 +28,7 @@ from crime.registry.protocol import ModelVersion as RegistryVersion
 from crime.serving.deciders import decided_by
 from crime.serving.dependencies import ModelManagerDep, RecorderDep, SettingsDep
 from crime.serving.errors import BODY_RESPONSES, Responses
-from crime.serving.machine_token import machine_token
+from crime.serving.machine_token import is_machine_token, machine_token
 from crime.serving.model_manager import ModelManager
 from crime.serving.payloads.models import (
     BY,
@@ -87,10 +86,10 @@ def _require_token(
         return
     if credentials is None:
         raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
-    token = machine_token(settings)
-    if not token:
+    is_right = is_machine_token(credentials.credentials, settings)
+    if is_right is None:
         raise HTTPException(403, "calls that change something are off: no token is configured")
-    if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
+    if not is_right:
         raise HTTPException(401, "expected the bearer token", {"WWW-Authenticate": "Bearer"})
 
 

@@ -17,6 +17,7 @@ from crime.core.bounded_http import fetch
 from crime.core.errors import CrimeError
 
 RSA_BITS = 2048  # of a key at least
+REFUSING_STATUSES = (400, 401, 403, 413, 414, 431)  # about the access token itself: wrong, or longer than it takes
 # of a key's type and curve: asymmetric ones alone, so that whoever checks a token can't make one
 ALGORITHMS = {
     ("RSA", None): ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -107,7 +108,7 @@ def _fetch_json(url: str, headers: Mapping[str, str] | None = None) -> dict[str,
         answer = fetch(request, limits.PROVIDER_ANSWER_BYTES, limits.PROVIDER_SECONDS)
     except OSError as error:
         raise ProviderError(f"the sign-in provider can't be asked: {type(error).__name__}") from None
-    if headers and answer.status in (400, 401, 403):
+    if headers and answer.status in REFUSING_STATUSES:
         raise RefusedByProviderError("no longer signed in: the provider does not know the access token")
     if answer.status != 200:
         raise ProviderError(f"the sign-in provider answered {answer.status}")

@@ -24,6 +24,7 @@ from crime.core.settings import Settings
 from crime.serving.metrics import PROVIDER_UP
 from crime.serving.sign_in.identity import Identity
 from crime.serving.sign_in.provider import (
+    Key,
     ProviderError,
     ProviderKeys,
     RefusedByProviderError,
@@ -49,8 +50,12 @@ class TokenError(CrimeError):
 
 @dataclass
 class _Known:
-    """A token that was checked. `asked_at`: when the provider was last asked, by `time.monotonic`; None for never."""
+    """A token that was checked. `key_id`, `key`: what it was signed with. `asked_at`: when the provider was last asked,
+    by `time.monotonic`; None for never.
+    """
 
+    key_id: str
+    key: Key
     claims: dict[str, Any]
     identity: Identity
     asked_at: float | None = None
@@ -93,6 +98,7 @@ class Tokens:
     async def _renew_keys(self) -> None:
         try:
             self._keys = await to_thread.run_sync(fetch_keys, self.settings.oidc_issuer, limiter=self._limit)
+            self._forget_withdrawn(self._keys)
         except ProviderError as error:
             if self.trouble != str(error):
                 log.warning("the sign-in provider's keys can't be fetched", why=str(error))
@@ -100,6 +106,12 @@ class Tokens:
         else:
             self.trouble = ""
         PROVIDER_UP.set(not self.trouble)
+
+    def _forget_withdrawn(self, keys: ProviderKeys) -> None:
+        """Forget what was checked with keys that the provider no longer has: they may have been stolen."""
+        for token, known in list(self._known.items()):
+            if keys.keys.get(known.key_id) != known.key:
+                del self._known[token]
 
     async def identify(self, token: str, access_token: str) -> Identity:
         """Whose token it is. `access_token`: of the same person, for the provider; blank for a program's token.
@@ -111,27 +123,29 @@ class Tokens:
         key = hashlib.sha256(f"{token} {access_token}".encode()).digest()
         known = self._known.get(key)
         if known is None:
-            claims = self._verified_claims(token, access_token)
-            known = self._known[key] = _Known(claims, self._identity(claims, claims))
+            key_id, signed_with, claims = self._verified_claims(token, access_token)
+            known = self._known[key] = _Known(key_id, signed_with, claims, self._identity(claims, claims))
             if len(self._known) > limits.SIGNED_IN:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         if known.identity.expires + LEEWAY_SECONDS < time.time():
             del self._known[key]
             raise TokenError("the session has expired: sign in again")
-        if self._is_of_page(known.claims) and self.settings.oidc_userinfo:
+        if self._is_of_page(known.claims) and self.settings.oidc_userinfo and not known.refused:
             await self._ask_provider(known, access_token)
         if known.refused:
             raise TokenError(known.refused)
         return known.identity
 
-    def _verified_claims(self, token: str, access_token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str, access_token: str) -> tuple[str, Key, dict[str, Any]]:
+        """The id of the key that signed a token, the key, and the token's claims."""
         if self._keys is None:
             raise ProviderError(self.trouble)
         audiences = [one for one in (self.settings.oidc_client_id, self.settings.oidc_audience) if one]
         try:
             header = jwt.get_unverified_header(token)
-            key = self._keys.keys.get(str(header.get("kid", "")))
+            key_id = str(header.get("kid", ""))
+            key = self._keys.keys.get(key_id)
             if key is None:
                 self._want_keys()
                 raise TokenError("the token's key is none of the provider's")
@@ -160,7 +174,7 @@ class Tokens:
                 raise TokenError("the token is for another application")
             if "at_hash" in claims and claims["at_hash"] != _access_hash(access_token, header["alg"]):
                 raise TokenError("the two tokens are not of the same sign-in")
-        return claims
+        return key_id, key, claims
 
     def _want_keys(self) -> None:
         """Renew the keys soon: the provider may have new ones."""
