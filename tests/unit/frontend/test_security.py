@@ -15,6 +15,13 @@ async def hello(request: Request) -> PlainTextResponse:
     return PlainTextResponse("hello", headers={"X-Frame-Options": "SAMEORIGIN", "X-Own": "kept"})
 
 
+async def cookies(request: Request) -> PlainTextResponse:
+    answer = PlainTextResponse("hello")
+    for cookie in ("_streamlit_user=x; HttpOnly", "y=z; Secure; Path=/"):
+        answer.headers.append("set-cookie", cookie)
+    return answer
+
+
 async def broken(request: Request) -> PlainTextResponse:
     raise RuntimeError
 
@@ -32,6 +39,7 @@ async def accepted(socket: WebSocket) -> None:
 def client() -> TestClient:
     routes = [
         Route("/", hello),
+        Route("/cookies", cookies),
         Route("/broken", broken),
         WebSocketRoute("/refused", refused),
         WebSocketRoute("/accepted", accepted),
@@ -52,6 +60,18 @@ def test_every_answer_has_them(path: str, status: int, client: TestClient) -> No
 
 def test_other_headers_are_kept(client: TestClient) -> None:
     assert client.get("/").headers["x-own"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("redirect", "attributes"), [("https://a/oauth2callback", "; Secure"), ("http://a", ""), ("", "")]
+)
+def test_cookies_of_a_page_at_an_https_address_are_sent_over_https_alone(
+    redirect: str, attributes: str, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever answers for the page's name over HTTP is sent the session."""
+    monkeypatch.setenv("CRIME_OIDC_REDIRECT", redirect)
+    cookies = client.get("/cookies").headers.get_list("set-cookie")
+    assert cookies == [f"_streamlit_user=x; HttpOnly{attributes}", "y=z; Secure; Path=/"]
 
 
 def test_a_refused_websocket_has_them(client: TestClient) -> None:

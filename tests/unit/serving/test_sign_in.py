@@ -16,7 +16,7 @@ from crime.core.model_names import CATEGORY_MODEL
 from crime.core.settings import Settings
 from crime.serving.sign_in.provider import ProviderError, RefusedByProviderError, fetch_keys, fetch_userinfo
 from crime.serving.sign_in.roles import Role, given_role, needed_role
-from crime.serving.sign_in.tokens import Tokens, TokenError
+from crime.serving.sign_in.tokens import TokenError, Tokens
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from memory_registry import MemoryRegistry
 from openid import new_key

@@ -12,6 +12,7 @@ HEAD_SECONDS = 10.0  # for the whole head, from the connection or the answer bef
 CONNECTIONS = 500  # of a pod; of more, the one that has kept its request waiting longest is closed
 ANSWER_SECONDS = 20.0  # after which an answer that is not taken at this rate is ended
 ANSWER_BYTES_PER_SECOND = 4 * KIB
+CERTIFICATE_SECONDS = 5.0  # between looks at the page's certificate
 
 # Sessions, one for each open tab
 SESSIONS = 100  # with a tab; of more, the one that was used last longest ago is closed

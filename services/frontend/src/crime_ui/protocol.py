@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from crime_ui import limits
+from crime_ui import certificate, limits
 from crime_ui.security import all_headers
 
 TOO_MANY = 1013  # of a WebSocket's closing: try again later
@@ -171,7 +171,10 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
 
 def bound_connections() -> None:
-    """Let every uvicorn server of this process use these protocols: Streamlit starts it, and names none."""
+    """Let every uvicorn server of this process use these protocols, and renew its certificate.
+
+    Streamlit starts the server, and names neither.
+    """
     start = uvicorn.Server.startup
 
     async def startup(self: uvicorn.Server, sockets: Any = None) -> None:
@@ -180,5 +183,7 @@ def bound_connections() -> None:
         self.config.ws_max_size = limits.MESSAGE_BYTES
         self.config.h11_max_incomplete_event_size = limits.HEAD_BYTES
         await start(self, sockets)
+        if self.config.ssl:
+            self.following = asyncio.create_task(certificate.follow(self.config))  # type: ignore[attr-defined]
 
     uvicorn.Server.startup = startup  # type: ignore[method-assign]

@@ -41,6 +41,7 @@ HEADERS = {
     "permissions-policy": ", ".join(f"{feature}=()" for feature in FEATURES),
 }
 REFUSABLE = "websocket.http.response"  # of ASGI: a server that answers a refused WebSocket as it is told
+REDIRECT = "CRIME_OIDC_REDIRECT"  # environment variable: the page's address as the sign-in provider knows it
 POLICY = "content-security-policy"
 
 
@@ -72,7 +73,16 @@ def _with_headers(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> list[
     """Also instead of headers of these names that an answer has itself."""
     own = all_headers(dict(scope["headers"]).get(b"host", b"").decode("latin-1"))
     names = {name for name, _value in own}
-    return [*((name, value) for name, value in headers if name.lower() not in names), *own]
+    return [*((name, _secured(name, value)) for name, value in headers if name.lower() not in names), *own]
+
+
+def _secured(name: bytes, value: bytes) -> bytes:
+    """A header's value; of a cookie one that a browser sends over HTTPS alone, where the page is at an HTTPS address.
+
+    Streamlit knows that address only where its own server has the certificate, and never marks the session's cookie.
+    """
+    is_open_cookie = name.lower() == b"set-cookie" and b"; secure" not in value.lower()
+    return value + b"; Secure" if is_open_cookie and os.environ.get(REDIRECT, "").startswith("https://") else value
 
 
 def all_headers(host: str) -> list[tuple[bytes, bytes]]:

@@ -18,6 +18,7 @@ from crime_ui.client.tokens import ISSUER, is_sign_in_on
 from crime_ui.client.transport import Refused, send
 from crime_ui.language import _
 from crime_ui.literal import literal, refusal_text
+from crime_ui.security import REDIRECT
 
 ROLES = ("none", "viewer", "analyst", "decider")
 KNOWN_SECONDS = 5.0  # for which a session's role is not asked again
@@ -34,7 +35,7 @@ def configure() -> None:
         return
     secrets = Path(os.environ["CRIME_OIDC_SECRETS"])
     parts = {
-        "redirect_uri": os.environ["CRIME_OIDC_REDIRECT"],
+        "redirect_uri": os.environ[REDIRECT],
         "cookie_secret": (secrets / "cookieSecret").read_text().strip(),
         "client_id": os.environ["CRIME_OIDC_CLIENT_ID"],
         "client_secret": (secrets / "clientSecret").read_text().strip(),

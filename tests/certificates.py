@@ -1,0 +1,63 @@
+"""Certificates for tests, and the authority that signs them."""
+
+import datetime
+import ipaddress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+
+class Authority:
+    """A certificate authority. `pem`: its own certificate."""
+
+    def __init__(self, name: str = "tests"):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        own = _builder(self.name, self.name, self.key.public_key())
+        constraints = x509.BasicConstraints(ca=True, path_length=None)
+        self.pem = own.add_extension(constraints, True).sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+    def issue(self, host: str) -> tuple[bytes, bytes]:
+        """A new certificate for an address or a host's name, and its key, in PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        try:
+            names: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
+        except ValueError:
+            names = x509.DNSName(host)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        certificate = _builder(subject, self.name, key.public_key())
+        certificate = certificate.add_extension(x509.SubjectAlternativeName([names]), False)
+        signed = certificate.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        return signed, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def write(folder: Path, issued: tuple[bytes, bytes]) -> tuple[Path, Path]:
+    """Files as those of a Secret of the type kubernetes.io/tls."""
+    files = folder / "tls.crt", folder / "tls.key"
+    for file, content in zip(files, issued, strict=True):
+        file.write_bytes(content)
+    return files
+
+
+def serial(certificate: bytes) -> int:
+    """Which certificate one in PEM or DER is."""
+    is_pem = certificate.startswith(b"-----")
+    load = x509.load_pem_x509_certificate if is_pem else x509.load_der_x509_certificate
+    return load(certificate).serial_number
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+    )
