@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import jwt
+from certificates import Authority
 from cryptography.hazmat.primitives.asymmetric import rsa
 from harness import free_port
 
@@ -33,12 +34,24 @@ def new_key(name: str) -> tuple[rsa.RSAPrivateKey, dict[str, Any]]:
     return private, key | {"kid": name, "use": "sig", "alg": "RS256"}
 
 
-class Provider:
-    """A provider as a process. `seconds`: how long its tokens are valid."""
+def _certificate(authority: Authority, host: str) -> dict[str, str]:
+    certificate, key = authority.issue(host)
+    return {"cert": certificate.decode(), "key": key.decode()}
 
-    def __init__(self, seconds: int = 600, page: str = "http://127.0.0.1:1", host: str = "127.0.0.1"):
-        self.port, self.seconds, self.page = free_port(), seconds, page
-        self.issuer = f"http://{host}:{self.port}"
+
+class Provider:
+    """A provider as a process. `seconds`: how long its tokens are valid. With an `authority` it is reached by HTTPS."""
+
+    def __init__(
+        self,
+        seconds: int = 600,
+        page: str = "http://127.0.0.1:1",
+        host: str = "127.0.0.1",
+        authority: Authority | None = None,
+    ):
+        self.port, self.seconds, self.page, self.host = free_port(), seconds, page, host
+        self.issuer = f"{'https' if authority else 'http'}://{host}:{self.port}"
+        self.certificate = _certificate(authority, host) if authority else {}
         self.redirect = page + "/oauth2callback"
         self.private, self.key = new_key("first")
         self.process: subprocess.Popen[bytes] | None = None
@@ -52,6 +65,7 @@ class Provider:
             "jwks": {"keys": [self.key]},
             "seconds": self.seconds,
             "redirect": self.redirect,
+            **self.certificate,
         }
         self.process = subprocess.Popen(
             ["node", "provider.mjs"],
@@ -62,11 +76,14 @@ class Provider:
         )
         for _ in range(200):
             try:
-                httpx.get(f"{self.issuer}/.well-known/openid-configuration").raise_for_status()
+                self._ask("GET", "/.well-known/openid-configuration").raise_for_status()
                 return
             except httpx.HTTPError:
                 time.sleep(0.05)
         raise TimeoutError("the provider did not start")
+
+    def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        return httpx.request(method, self.issuer + path, verify=False, **sent)
 
     def stop(self) -> None:
         """End it, as in an outage."""
@@ -76,18 +93,23 @@ class Provider:
 
     def give(self, name: str, *groups: str) -> None:
         """Give somebody these groups alone."""
-        httpx.put(f"{self.issuer}/accounts/{name}", json={"groups": groups}).raise_for_status()
+        self._ask("PUT", f"/accounts/{name}", json={"groups": groups}).raise_for_status()
 
     def lock(self, name: str) -> None:
         """Lock somebody's account."""
-        httpx.put(f"{self.issuer}/accounts/{name}", content="null").raise_for_status()
+        self._ask("PUT", f"/accounts/{name}", content="null").raise_for_status()
 
     def rotate(self, keep: bool = False) -> None:
         """Sign with another key from now on, and publish that alone, or with `keep` the one before, too."""
         before = self.key
         self.private, self.key = new_key("second")
         keys = [self.key, before] if keep else [self.key]
-        httpx.put(f"{self.issuer}/keys", json={"keys": keys}).raise_for_status()
+        self._ask("PUT", "/keys", json={"keys": keys}).raise_for_status()
+
+    def renew_certificate(self, authority: Authority) -> None:
+        """Take a new certificate of this authority."""
+        self.certificate = _certificate(authority, self.host)
+        self._ask("PUT", "/certificate", json=self.certificate).raise_for_status()
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Variables of a backend and of its page. `folder`: where the page's secrets are put."""
@@ -107,7 +129,7 @@ class Provider:
     def sign_in(self, name: str) -> dict[str, str]:
         """Headers of a request by somebody who signs in as the page lets them: by an authorization code."""
         asked = {"client_id": CLIENT, "response_type": "code", "redirect_uri": self.redirect}
-        with httpx.Client(base_url=self.issuer) as browser:
+        with httpx.Client(base_url=self.issuer, verify=False) as browser:
             answer = browser.get("/auth", params=asked | {"scope": "openid email profile"})
             while not answer.headers["location"].startswith(self.redirect):
                 answer = browser.get(answer.headers["location"])
@@ -116,13 +138,13 @@ class Provider:
                     answer = browser.post(str(answer.url), data=form)
             code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect}
-        tokens = httpx.post(f"{self.issuer}/token", data=form, auth=(CLIENT, SECRET)).raise_for_status().json()
+        tokens = self._ask("POST", "/token", data=form, auth=(CLIENT, SECRET)).raise_for_status().json()
         return {"Authorization": f"Bearer {tokens['id_token']}", "X-Forwarded-Access-Token": tokens["access_token"]}
 
     def job(self) -> dict[str, str]:
         """Headers of a request by a program, by client credentials."""
         form = {"grant_type": "client_credentials", "scope": "analysts", "resource": "https://crime.example/api"}
-        tokens = httpx.post(f"{self.issuer}/token", data=form, auth=("nightly-job", "job-secret"))
+        tokens = self._ask("POST", "/token", data=form, auth=("nightly-job", "job-secret"))
         return {"Authorization": f"Bearer {tokens.raise_for_status().json()['access_token']}"}
 
     def forge(self, **claims: Any) -> str:

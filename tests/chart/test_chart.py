@@ -19,7 +19,7 @@ def run(root: Path, *command: str) -> str:
 
 
 def test_unit_suites(root: Path) -> None:
-    assert "105 passed" in run(root, "helm-unittest", "--color=false", "-f", "../../tests/chart/*_test.yaml", CHART)
+    assert "106 passed" in run(root, "helm-unittest", "--color=false", "-f", "../../tests/chart/*_test.yaml", CHART)
 
 
 def test_chart_testing_lint(root: Path) -> None:

@@ -1,8 +1,9 @@
 // An OpenID provider for tests of sign-in, of the certified package oidc-provider. Its settings are one JSON object in
-// the environment variable PROVIDER: issuer, port, jwks, seconds (of tokens), redirect.
+// the environment variable PROVIDER: issuer, port, jwks, seconds (of tokens), redirect, and for HTTPS cert and key.
 // Anybody signs in with any password. `PUT /accounts/NAME` with {"groups": [...]}, or null to lock the account, says what
-// is known of somebody; `PUT /keys` with a key set replaces the keys.
+// is known of somebody; `PUT /keys` with a key set replaces the keys, `PUT /certificate` the certificate and its key.
 import http from 'node:http'
+import https from 'node:https'
 import Provider from 'oidc-provider'
 
 const settings = JSON.parse(process.env.PROVIDER)
@@ -73,12 +74,14 @@ async function body(request) {
   return JSON.parse(text)
 }
 
-http
-  .createServer(async (request, response) => {
+const server = settings.cert ? https.createServer({ cert: settings.cert, key: settings.key }) : http.createServer()
+server
+  .on('request', async (request, response) => {
     if (request.method !== 'PUT') return provider.callback()(request, response)
     const [, kind, name] = request.url.split('/')
     const wanted = await body(request)
     if (kind === 'keys') provider = start(wanted)
+    else if (kind === 'certificate') server.setSecureContext(wanted)
     else if (wanted === null) locked.add(name)
     else {
       locked.delete(name)

@@ -11,6 +11,7 @@ import httpx
 import jwt
 import openid
 import pytest
+from certificates import Authority
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from harness import Backend, two_versions, wait_until
 from openid import AUDIENCE, CLIENT, Provider
@@ -286,6 +287,40 @@ def test_new_keys_of_the_provider_are_taken_up(start: Callable[..., Backend], tm
         assert backend.http.get("/models", headers=new).status_code == 503
         wait_until(lambda: backend.http.get("/models", headers=new).status_code == 200, 10)
         assert backend.http.get("/models", headers=old).status_code == 401
+    finally:
+        provider.stop()
+
+
+def test_certificates_of_the_provider_and_of_its_authority_change_while_people_are_signed_in(
+    start: Callable[..., Backend], tmp_path: Path
+) -> None:
+    first, second = Authority("first"), Authority("second")
+    provider = Provider(authority=first)
+    trusted = tmp_path / "ca.crt"
+    trusted.write_bytes(first.pem)
+    try:
+        backend = start(provider.environment(tmp_path) | {"SSL_CERT_FILE": str(trusted)})
+        wait_until(lambda: backend.http.get("/ready").status_code == 200)
+
+        def sign_in(name: str) -> None:
+            """Sign in anew, for which the backend asks the provider."""
+            provider.give(name, "analysts")
+            me = backend.http.get("/me", headers=provider.sign_in(name)).json()
+            assert (me["name"], me["role"]) == (f"{name}@example.org", "analyst")
+
+        sign_in("before")
+        provider.renew_certificate(first)
+        sign_in("renewed")
+        trusted.write_bytes(first.pem + second.pem)
+        sign_in("both")
+        provider.renew_certificate(second)
+        sign_in("new-authority")
+        trusted.write_bytes(second.pem)
+        sign_in("without-the-first")
+        assert "can't be asked" not in json.dumps(backend.log())
+        provider.renew_certificate(first)  # which is no longer trusted: an outage
+        sign_in("as-the-token-says")
+        assert "can't be asked" in json.dumps(backend.log())
     finally:
         provider.stop()
 
