@@ -21,16 +21,13 @@ class Authority:
         constraints = x509.BasicConstraints(ca=True, path_length=None)
         self.pem = own.add_extension(constraints, True).sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
-    def issue(self, host: str) -> tuple[bytes, bytes]:
-        """A new certificate for an address or a host's name, and its key, in PEM."""
+    def issue(self, *hosts: str) -> tuple[bytes, bytes]:
+        """A new certificate for addresses or hosts' names, and its key, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
-        try:
-            names: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
-        except ValueError:
-            names = x509.DNSName(host)
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         certificate = _builder(subject, self.name, key.public_key())
-        certificate = certificate.add_extension(x509.SubjectAlternativeName([names]), False)
+        names = x509.SubjectAlternativeName([_name(host) for host in hosts])
+        certificate = certificate.add_extension(names, False)
         signed = certificate.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
         return signed, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
@@ -48,6 +45,13 @@ def serial(certificate: bytes) -> int:
     is_pem = certificate.startswith(b"-----")
     load = x509.load_pem_x509_certificate if is_pem else x509.load_der_x509_certificate
     return load(certificate).serial_number
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import socket
 import subprocess
 import threading
 import time
@@ -34,13 +35,22 @@ def part(name: str, release: str = "crime") -> dict[str, str]:
     return own | {"app.kubernetes.io/part-of": "crime-prediction"}
 
 
+def address_towards(host: str) -> str:
+    """This machine's address as that host sees it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, 9))
+        address: str = probe.getsockname()[0]
+    return address
+
+
 @dataclass
 class Cluster:
-    """Commands on the cluster that was named, all in the tests' namespace."""
+    """Commands on the cluster that was named, all in one of the tests' namespaces."""
 
     kubeconfig: str
     root: Path
     token: str = "a-token-for-the-cluster"
+    namespace: str = NAMESPACE
 
     def run(self, *command: str, stdin: str | None = None, timeout: float = 180) -> str:
         done = subprocess.run(command, cwd=self.root, input=stdin, capture_output=True, text=True, timeout=timeout)
@@ -48,10 +58,12 @@ class Cluster:
         return done.stdout
 
     def kubectl(self, *arguments: str, **options: Any) -> str:
-        return self.run("kubectl", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments, **options)
+        return self.run(
+            "kubectl", "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, *arguments, **options
+        )
 
     def helm(self, *arguments: str, **options: Any) -> str:
-        return self.run("helm", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments, **options)
+        return self.run("helm", "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, *arguments, **options)
 
     def get(self, kind: str, *arguments: str) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))
@@ -85,14 +97,14 @@ class Cluster:
 
     @contextmanager
     def load(
-        self, clients: int = 8, prefix: str = "", headers: dict[str, str] | None = None
+        self, clients: int = 8, prefix: str = "", headers: dict[str, str] | None = None, authority: str = ""
     ) -> Iterator[dict[str, Any]]:
         """Load from a pod: clients ask for predictions, and one for the page. At the end the dict has the outcome.
 
-        `prefix`: of the names of the release's services.
+        `prefix`: of the names of the release's services. `authority`: in PEM, where the page is served over HTTPS.
         """
         self.kubectl("delete", "pod", "load", "--ignore-not-found", "--grace-period=1")
-        self.script("load", SCRIPTS / "load.py", str(clients), prefix, json.dumps(headers or {}))
+        self.script("load", SCRIPTS / "load.py", str(clients), prefix, json.dumps(headers or {}), authority)
         self.kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
         time.sleep(1)
         outcome: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """Load from inside a pod: clients request predictions, and one the page, until /tmp/stop exists; then a line of JSON.
 
-Arguments: how many clients, the prefix of the services' names, and more headers as JSON.
+Arguments: how many clients, the prefix of the services' names, more headers as JSON, and the page's certificate
+authority, blank where it has none. `certificates` counts the page's answers by its certificate's serial number.
 
 Half of the clients keep their connection, half open one for each request. There are no retries. All reports are the
 same but for their number, so each version must give one answer: `mixed` names versions that gave several.
@@ -10,6 +11,7 @@ import http.client
 import json
 import os
 import random
+import ssl
 import sys
 import threading
 import time
@@ -17,10 +19,12 @@ import time
 REPORT = {"DATE OCC": "01/15/2023", "TIME OCC": 1430, "AREA": 6, "Premis Cd": 101, "Mocodes": "0344"}
 PREFIX = sys.argv[2]
 HEADERS = {"Content-Type": "application/json", **json.loads(sys.argv[3])}
+AUTHORITY = sys.argv[4]
 lock = threading.Lock()
 answered, pages, slowest = 0, 0, 0.0
 failures: list[str] = []
 versions: dict[str, int] = {}
+certificates: dict[str, int] = {}
 probabilities: dict[str, set[str]] = {}  # by version
 
 
@@ -53,11 +57,24 @@ def ask(keep: bool) -> None:
         time.sleep(0.01)
 
 
+def connect_to_page() -> http.client.HTTPConnection:
+    address = (PREFIX + "frontend-service", 8501)
+    if not AUTHORITY:
+        return http.client.HTTPConnection(*address, timeout=20)
+    trusted = ssl.create_default_context(cadata=AUTHORITY)
+    connection = http.client.HTTPSConnection(*address, timeout=20, context=trusted)
+    connection.connect()
+    assert isinstance(connection.sock, ssl.SSLSocket)
+    serial = str((connection.sock.getpeercert() or {})["serialNumber"])
+    certificates[serial] = certificates.get(serial, 0) + 1
+    return connection
+
+
 def read() -> None:
     global pages
     while not os.path.exists("/tmp/stop"):
         try:
-            connection = http.client.HTTPConnection(PREFIX + "frontend-service", 8501, timeout=20)
+            connection = connect_to_page()
             connection.request("GET", "/")
             response = connection.getresponse()
             assert response.status == 200, response.status
@@ -78,4 +95,4 @@ for client in clients:
     client.join()
 mixed = [version for version, answers in probabilities.items() if len(answers) > 1]
 outcome = {"answered": answered, "pages": pages, "failures": failures, "versions": versions, "mixed": mixed}
-print(json.dumps(outcome | {"slowest": round(slowest, 3)}))
+print(json.dumps(outcome | {"slowest": round(slowest, 3), "certificates": certificates}))

@@ -20,10 +20,13 @@ MAY = {
     "backend": {"registry"} | DNS,
     "registry": DNS,
     "training": ANYBODY | {"registry", "scheduler"},
+    "watch": ANYBODY | {"registry"},
+    "backup": {"registry"} | DNS,
     "scheduler": {"worker"} | DNS,
     "worker": {"scheduler", "worker"} | DNS,
     "helm test": {"page", "backend"} | DNS,
 }
+JOBS = ("training", "watch", "backup")  # CronJobs, each a pod here
 NAMES = {"page": "frontend", "registry": "mlflow", "scheduler": "dask-scheduler", "worker": "dask-worker"}
 PORTS = {"page": "8501", "backend": "5000", "registry": "5000", "scheduler": "8786"}
 LISTENS = (
@@ -63,12 +66,13 @@ class Pods:
         }
 
 
-def training_pod(release: Cluster) -> None:
-    """A pod of the training job that waits instead of training."""
-    job = release.get("cronjob", "training")["spec"]["jobTemplate"]["spec"]["template"]
-    pod = job | {"apiVersion": "v1", "kind": "Pod", "metadata": job["metadata"] | {"name": "training"}}
+def waiting_pod(release: Cluster, name: str) -> None:
+    """A pod of a CronJob that listens instead of working, and needs none of its volumes."""
+    job = release.get("cronjob", name)["spec"]["jobTemplate"]["spec"]["template"]
+    pod = job | {"apiVersion": "v1", "kind": "Pod", "metadata": job["metadata"] | {"name": name}}
     listen = ["python", "-c", (SCRIPTS / "listen.py").read_text(), "8000"]
     pod["spec"]["containers"][0] |= {"command": listen, "args": []}
+    pod["spec"]["volumes"] = [{"name": volume["name"], "emptyDir": {}} for volume in pod["spec"]["volumes"]]
     release.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
 
 
@@ -79,8 +83,10 @@ def start_pods(release: Cluster) -> dict[str, tuple[str, str]]:
     # labels count in the release's own namespace alone
     release.script("elsewhere", listen, "8000", "53", "5353", labels=part("training"), namespace=ELSEWHERE)
     release.script("helm-test", listen, "8000", labels=part("test"))
-    training_pod(release)
-    release.kubectl("wait", "pod/stranger", "pod/helm-test", "pod/training", "--for=condition=Ready", "--timeout=60s")
+    for name in JOBS:
+        waiting_pod(release, name)
+    started = [f"pod/{name}" for name in ("stranger", "helm-test", *JOBS)]
+    release.kubectl("wait", *started, "--for=condition=Ready", "--timeout=60s")
     for namespace in (NAMESPACE, ELSEWHERE):
         release.script("client", SCRIPTS / "wait.py", namespace=namespace)
         release.kubectl("wait", "pod/client", "--namespace", namespace, "--for=condition=Ready", "--timeout=60s")
@@ -90,17 +96,18 @@ def start_pods(release: Cluster) -> dict[str, tuple[str, str]]:
         "client": (NAMESPACE, "client"),
         "client elsewhere": (ELSEWHERE, "client"),
         "helm test": (NAMESPACE, "helm-test"),
-        "training": (NAMESPACE, "training"),
+        **{name: (NAMESPACE, name) for name in JOBS},
     }
 
 
 @pytest.fixture(scope="module")
 def pods(release: Cluster) -> Iterator[Pods]:
-    """The release with Dask, a training pod, a pod as `helm test` starts it, strangers and named clients."""
+    """The release with Dask, a pod of each CronJob, a pod as `helm test` starts it, strangers and named clients."""
     dask = "dask.enabled=true,dask.workers=2,dask.worker.resources.requests.cpu=50m"
-    release.helm("upgrade", "crime", CHART, "--wait", "--reuse-values", "--timeout", "180s", "--set", dask)
+    jobs = "backup.schedule=@yearly,backup.claim=backups,monitoring.webhookSecret=webhook"
+    release.helm("upgrade", "crime", CHART, "--wait", "--reuse-values", "--timeout", "180s", "--set", f"{dask},{jobs}")
     pods = Pods(release, start_pods(release), {})
-    for name in ("stranger", "elsewhere", "training", "helm test"):
+    for name in ("stranger", "elsewhere", "helm test", *JOBS):
         pods.targets[name] = (pods.address(*reversed(pods.sources[name])), "8000")
     for port in ("53", "5353"):
         pods.targets[f"port {port}"] = (pods.targets["elsewhere"][0], port)
@@ -114,10 +121,11 @@ def pods(release: Cluster) -> Iterator[Pods]:
         pods.targets[name] = (pods.address(last), port)
     yield pods
     for namespace, name in pods.sources.values():
-        if name in ("stranger", "elsewhere", "client", "helm-test", "training"):
+        if name in ("stranger", "elsewhere", "client", "helm-test", *JOBS):
             release.kubectl("delete", "pod", name, "--namespace", namespace, "--grace-period=1")
     # with --reuse-values Helm would keep the address of the scheduler that is gone
-    release.helm("upgrade", "crime", CHART, "--wait", "--reset-then-reuse-values", "--set", "dask.enabled=false")
+    off = "dask.enabled=false,backup.schedule=,backup.claim=,monitoring.webhookSecret="
+    release.helm("upgrade", "crime", CHART, "--wait", "--reset-then-reuse-values", "--set", off)
     release.until(lambda: release.gone("dask-worker") and not release.pods("dask-worker"))
 
 
@@ -134,7 +142,7 @@ def test_a_pod_reaches_what_it_may_and_nothing_else(who: str, pods: Pods) -> Non
     assert found == may
 
 
-@pytest.mark.parametrize("who", ["page", "backend", "registry", "training", "scheduler", "worker", "helm test"])
+@pytest.mark.parametrize("who", ["page", "backend", "registry", "scheduler", "worker", "helm test", *JOBS])
 def test_what_is_refused_to_others_does_listen(who: str, pods: Pods) -> None:
     """Or a refused connection would tell nothing."""
     namespace, name = pods.sources[who]

@@ -1,7 +1,5 @@
 """Fixtures of the service tests: the model that users get, the embedded sample, and backends as processes."""
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -13,7 +11,8 @@ from crime.reports.files import load_reports
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.sample import sample_table
-from harness import Backend, Store, free_port, rows_of_sample, start_backend, trained_store
+from harness import Backend, Store, rows_of_sample, start_backend, trained_store
+from object_store import object_store as start_object_store
 
 
 @pytest.fixture(scope="session")
@@ -72,20 +71,6 @@ def api(backend: Backend) -> httpx.Client:
 
 @pytest.fixture
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """An S3 gateway over a directory with the bucket `models`; the variables that reach it."""
-    gateway = shutil.which("versitygw")
-    if not gateway:
-        pytest.skip("no versitygw here: scripts/tools")
-    objects, metadata = tmp_path_factory.mktemp("objects"), tmp_path_factory.mktemp("metadata")
-    (objects / "models").mkdir()
-    port = free_port()
-    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "a-secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    server = subprocess.Popen(
-        [gateway, "--access", "key", "--secret", "a-secret", "--port", f"127.0.0.1:{port}",
-         "posix", "--sidecar", str(metadata), str(objects)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    yield keys | {"MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}", "FOLDER": str(objects)}
-    server.terminate()
-    server.wait()
+    """An S3 gateway with the bucket `models`; the variables that reach it."""
+    with start_object_store(tmp_path_factory.mktemp("store")) as variables:
+        yield variables
