@@ -17,6 +17,7 @@ from harness import free_port
 
 HERE = Path(__file__).parent / "provider"
 CLIENT, SECRET, AUDIENCE = "crime-page", "page-secret", "crime-api"
+COOKIE_SECRET = "a-secret-of-32-characters-or-more"
 
 
 def missing() -> str:
@@ -114,7 +115,7 @@ class Provider:
     def environment(self, folder: Path) -> dict[str, str]:
         """Variables of a backend and of its page. `folder`: where the page's secrets are put."""
         (folder / "clientSecret").write_text(SECRET)
-        (folder / "cookieSecret").write_text("a-secret-of-32-characters-or-more")
+        (folder / "cookieSecret").write_text(COOKIE_SECRET)
         return {
             "CRIME_OIDC_ISSUER": self.issuer,
             "CRIME_OIDC_CLIENT_ID": CLIENT,

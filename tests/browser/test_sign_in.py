@@ -4,13 +4,17 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import openid
 import pytest
 from harness import free_port
-from openid import Provider
-from page_services import PageServices
+from openid import COOKIE_SECRET, SECRET, Provider
+from page_services import TOKEN, PageServices
+from playwright._impl._api_structures import Cookie, SetCookieParam
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, decode_signed_value
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 if openid.missing():
     pytest.skip(openid.missing(), allow_module_level=True)
@@ -108,6 +112,33 @@ def test_signing_out_ends_it_in_this_browser(page: Page, closed: tuple[PageServi
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
+def test_the_sessions_cookie_is_signed_unreadable_by_scripts_and_of_the_page_alone(
+    page: Page, closed: tuple[PageServices, Provider], new_page: Callable[[], Page]
+) -> None:
+    sign_in(page, closed, "carl", "viewers")
+    expect(page.get_by_text("carl@example.org, viewer")).to_be_visible()
+    own = [cookie for cookie in page.context.cookies() if cookie["name"].startswith(USER_COOKIE_NAME)]
+    assert own
+    for cookie in own:
+        assert (cookie["httpOnly"], cookie["sameSite"], cookie["domain"]) == (True, "Lax", "127.0.0.1")
+    assert USER_COOKIE_NAME not in page.evaluate("document.cookie")
+
+    def opened_with(cookies: list[Cookie]) -> Page:
+        other = new_page()
+        other.context.add_cookies([cast("SetCookieParam", cookie) for cookie in cookies])
+        other.goto(closed[0].url)
+        return other
+
+    expect(opened_with(own).get_by_text("carl@example.org, viewer")).to_be_visible()  # as SECURITY.md warns
+    forged = []
+    for cookie in own:
+        value = decode_signed_value(COOKIE_SECRET, cookie["name"], cookie["value"])
+        assert value
+        signed = create_signed_value("another secret, as after a change of it", cookie["name"], value).decode()
+        forged.append(cookie | {"value": signed})
+    expect(opened_with(forged).get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_a_role_that_was_taken_away_is_gone_within_a_minute(page: Page, closed: tuple[PageServices, Provider]) -> None:
     sign_in(page, closed, "lou", "analysts")
     page.get_by_role("link", name="Batch").click()
@@ -119,6 +150,28 @@ def test_a_role_that_was_taken_away_is_gone_within_a_minute(page: Page, closed: 
         page.wait_for_timeout(3_000)
         page.reload()
         page.wait_for_timeout(1_500)
+
+
+def test_secrets_are_in_no_output_metric_or_environment(page: Page, closed: tuple[PageServices, Provider]) -> None:
+    services, provider = closed
+    sign_in(page, closed, "sara", "viewers")
+    expect(page.get_by_text("sara@example.org, viewer")).to_be_visible()
+    headers = provider.sign_in("sara")
+    services.backend.http.get("/models", headers=headers)
+    wrong = page.request.get(f"{services.url}/oauth2callback?state=forged&code=forged")
+    assert wrong.status == 200  # of the start
+    services.output.seek(0)
+    cookies = {cookie["value"] for cookie in page.context.cookies() if cookie["name"].startswith("_streamlit_user")}
+    told = {
+        "the page's log": services.output.read().decode(),
+        "the backend's log": str(services.backend.log()),
+        "the backend's metrics": services.backend.http.get("/metrics").text,
+        "the page's metrics": page.request.get(f"{services.url}/_stcore/metrics").text(),
+        "the page's environment": Path(f"/proc/{services.page.pid}/environ").read_text(),
+    }
+    for secret in (SECRET, COOKIE_SECRET, TOKEN, *headers.values(), *cookies):
+        for where, text in told.items():
+            assert secret.removeprefix("Bearer ")[-40:] not in text, where
 
 
 def test_an_expired_session_asks_to_sign_in_again(page: Page, closed: tuple[PageServices, Provider]) -> None:

@@ -29,7 +29,7 @@ TRUSTED = "print(open('/run/sign-in-ca/ca.crt').read().count('BEGIN'))"
 
 
 class Closed(NamedTuple):
-    """A second release, with sign-in. `url`: of its page. `authority`: of the page's and the provider's certificates."""
+    """A second release, with sign-in. `url`: of its page. `authority`: of the page's and provider's certificates."""
 
     cluster: Cluster
     provider: Provider

@@ -8,10 +8,15 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 import streamlit as st
+from streamlit.auth_util import get_cookie_with_chunks
+from streamlit.web.server.server_util import get_cookie_secret
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from crime_ui.client.answers import Me
 from crime_ui.client.tokens import ISSUER, is_sign_in_on
@@ -71,6 +76,15 @@ def require() -> None:
 def is_done() -> bool:
     """Whether somebody is signed in, or need not be."""
     return not is_sign_in_on() or bool(st.user.is_logged_in)
+
+
+def has_session(cookies: Mapping[str, str]) -> bool:
+    """Whether cookies of a request, which belongs to no run of the page, are of somebody who is signed in."""
+
+    def signed(name: str) -> bytes | None:
+        return decode_signed_value(get_cookie_secret(), name, cookies[name]) if name in cookies else None
+
+    return bool(get_cookie_with_chunks(signed, USER_COOKIE_NAME))
 
 
 def role() -> str:
