@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "services/backend/src"
 # where a path in a document may begin
 PAGE = ROOT / "services/frontend/src"
-BASES = (ROOT, SOURCES, SOURCES / "crime", ROOT / "charts/crime-prediction", PAGE, PAGE / "crime_ui")
+BASES = (ROOT, ROOT / "tests", SOURCES, SOURCES / "crime", ROOT / "charts/crime-prediction", PAGE, PAGE / "crime_ui")
 DOCUMENTS = [
     str(path.relative_to(ROOT)) for glob in ("*.md", "docs/**/*.md", "charts/*/README.md") for path in ROOT.glob(glob)
 ]
@@ -40,6 +40,30 @@ def test_every_option_of_a_command_exists(document: str) -> None:
             options = {option for parameter in commands[name].params for option in parameter.opts}
             unknown += [f"{name} {option}" for option in re.findall(r" (--[a-z-]+)", rest) if option not in options]
     assert not unknown
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_test_that_a_document_names_exists(document: str) -> None:
+    kinds = "unit|service|browser|chart|hostile|cluster|release"
+    named = re.findall(rf"`(?:tests/)?((?:{kinds})/[\w/]+\.(?:py|yaml))(?:::(\w+))?`", (ROOT / document).read_text())
+    missing = [
+        (path, name)
+        for path, name in named
+        if not (ROOT / "tests" / path).exists() or f"def {name}(" not in f"def ({(ROOT / 'tests' / path).read_text()}"
+    ]
+    assert not missing
+
+
+def test_every_promise_of_security_has_a_test() -> None:
+    promises, _, table = (ROOT / "SECURITY.md").read_text().partition("## Which test shows it")
+    guarded = promises.partition("## What is guarded against")[2].partition("## What is not")[0]
+    bullets = re.findall(r"^- \*\*([^*]+?)\.?\*\*(.*?)(?=^- |\Z)", guarded, re.MULTILINE | re.DOTALL)
+    assert len(bullets) > 15
+    rows = re.findall(r"^\| ([^|]+) \| `", table, re.MULTILINE)
+    untested = [
+        name for name, text in bullets if "`tests/" not in text and not any(row.startswith(name) for row in rows)
+    ]
+    assert not untested
 
 
 def test_without_internet_only_what_was_carried_is_run() -> None:

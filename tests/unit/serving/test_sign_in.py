@@ -258,6 +258,14 @@ def test_who_was_refused_costs_the_provider_one_call(closed: TestClient, provide
     assert provider.asked.count(USERINFO) == 1
 
 
+def test_a_wrong_token_costs_the_provider_no_call(closed: TestClient, provider: SmallProvider) -> None:
+    asked = len(provider.asked)
+    other = jwt.encode({"sub": "x"}, new_key("first")[0], "RS256", headers={"kid": "first"})
+    for token in (other, provider.token(aud="another"), provider.token(exp=1), "a.b.c", "x"):
+        assert closed.get("/me", headers=bearer(token, "x")).status_code == 401
+    assert len(provider.asked) == asked
+
+
 def test_tokens_of_a_key_that_the_provider_withdrew_are_refused_though_they_were_let_in_before(
     provider: SmallProvider,
 ) -> None:
