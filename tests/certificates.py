@@ -10,6 +10,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+USAGES: tuple[str, ...] = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+)
+USAGES += ("key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+
 
 class Authority:
     """A certificate authority. `pem`: its own certificate."""
@@ -18,8 +27,11 @@ class Authority:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         own = _builder(self.name, self.name, self.key.public_key())
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self.pem = own.add_extension(constraints, True).sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        own = own.add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        own = own.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
+        usage = dict.fromkeys(USAGES, False) | {"key_cert_sign": True, "crl_sign": True}
+        own = own.add_extension(x509.KeyUsage(**usage), True)
+        self.pem = own.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def issue(self, *hosts: str) -> tuple[bytes, bytes]:
         """A new certificate for addresses or hosts' names, and its key, in PEM."""
@@ -28,6 +40,8 @@ class Authority:
         certificate = _builder(subject, self.name, key.public_key())
         names = x509.SubjectAlternativeName([_name(host) for host in hosts])
         certificate = certificate.add_extension(names, False)
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        certificate = certificate.add_extension(identifier, False)  # which Python 3.13 wants
         signed = certificate.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
         return signed, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 

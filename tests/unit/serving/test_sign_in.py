@@ -179,6 +179,11 @@ def test_a_provider_that_answers_nonsense_is_an_error(
         fetch_keys(provider.issuer)
 
 
+def test_a_provider_that_can_not_be_reached_is_told_with_the_reason() -> None:
+    with pytest.raises(ProviderError, match="can't be asked: \\[Errno"):
+        fetch_keys("http://127.0.0.1:1")
+
+
 def test_an_address_that_is_none_is_not_asked(provider: SmallProvider) -> None:
     provider.answers[DISCOVERY][1]["jwks_uri"] = "file:///etc/passwd"
     with pytest.raises(ProviderError, match="jwks_uri is no address"):

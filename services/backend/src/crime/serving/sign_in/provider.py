@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.error import URLError
 from urllib.request import Request
 
 import jwt
@@ -107,7 +108,8 @@ def _fetch_json(url: str, headers: Mapping[str, str] | None = None) -> dict[str,
     try:
         answer = fetch(request, limits.PROVIDER_ANSWER_BYTES, limits.PROVIDER_SECONDS)
     except OSError as error:
-        raise ProviderError(f"the sign-in provider can't be asked: {type(error).__name__}") from None
+        why = error.reason if isinstance(error, URLError) else error
+        raise ProviderError(f"the sign-in provider can't be asked: {str(why)[:200] or type(why).__name__}") from None
     if headers and answer.status in REFUSING_STATUSES:
         raise RefusedByProviderError("no longer signed in: the provider does not know the access token")
     if answer.status != 200:
