@@ -53,10 +53,10 @@ def page(new_page: Callable[[], Page]) -> Page:
     return new_page()
 
 
-def sign_in(page: Page, closed: tuple[PageServices, Provider], name: str, *groups: str) -> None:
+def sign_in(page: Page, closed: tuple[PageServices, Provider], name: str, *groups: str, link: str = "") -> None:
     services, provider = closed
     provider.give(name, *groups)
-    page.goto(services.url)
+    page.goto(services.url + link)
     page.get_by_role("button", name="Sign in").click()
     page.locator("input[name=login]").fill(name)
     page.locator("input[name=password]").fill("any")
@@ -70,6 +70,17 @@ def test_nothing_is_shown_to_who_is_not_signed_in(page: Page, closed: tuple[Page
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
         expect(page.get_by_text("Models")).to_have_count(0)
         expect(page.locator("[data-testid=stMetric], [data-testid=stDataFrame]")).to_have_count(0)
+
+
+def test_who_followed_a_link_is_led_there_after_the_sign_in(page: Page, closed: tuple[PageServices, Provider]) -> None:
+    link = "/models?show=versions"
+    sign_in(page, closed, "lisa", "viewers", link=link)
+    expect(page).to_have_url(closed[0].url + link)
+    expect(page.get_by_text("Promoting and rolling back needs the role decider.")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Yes, sign me out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page).to_have_url(closed[0].url + "/")
 
 
 def test_a_viewer_reads_and_is_told_what_a_role_is_missing_for(

@@ -54,6 +54,7 @@ ANSWER_BYTES = 16 * MIB  # of the backend, tables aside
 # Texts from outside
 TEXT_CHARACTERS = 1_000
 FILE_NAME_CHARACTERS = 100
+LINK_CHARACTERS = 2_000  # of a followed link, which a cookie holds until somebody is signed in
 CACHED_ANSWERS = 50  # of each kind
 
 # What a pod takes besides, as measured: docs/capacity.md

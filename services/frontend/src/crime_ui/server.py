@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
 from crime_ui import sign_in
+from crime_ui.followed_link import FollowedLink
 from crime_ui.incoming import Uploads
 from crime_ui.protocol import bound_connections
 from crime_ui.security import SecurityHeaders, server_error
@@ -109,7 +110,12 @@ bound_connections()
 sign_in.configure()
 app = App(
     HERE / "app.py",
-    middleware=[Middleware(SecurityHeaders), Middleware(StaticFiles), Middleware(Uploads)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(FollowedLink, base_path=streamlit.config.get_option("server.baseUrlPath")),
+        Middleware(StaticFiles),
+        Middleware(Uploads),
+    ],
     lifespan=_prepare,
     exception_handlers={Exception: server_error},
 )
