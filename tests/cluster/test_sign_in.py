@@ -87,15 +87,17 @@ def closed(release: Cluster, page_url: str) -> Iterator[Closed]:
             "roles": {"viewer": "viewers", "analyst": "analysts", "decider": "deciders"},
         },
     }
-    release.helm(
-        *("install", "closed", CHART, "--wait", "--timeout", "180s", "--set-json", f"global={json.dumps(values)}"),
-        *("--set", f"frontend.service.nodePort={PORT},frontend.tlsSecret=closed-tls,networkPolicy.enabled=true"),
-        *("--set-json", f"networkPolicy.backendFrom={json.dumps(CLIENTS)}"),
-    )
-    yield closed
-    provider.stop()
-    release.helm("uninstall", "closed", "--wait")
-    release.kubectl("delete", "secret/closed-sign-in", "secret/closed-tls", "configmap/closed-ca")
+    try:
+        release.helm(
+            *("install", "closed", CHART, "--wait", "--timeout", "150s", "--set-json", f"global={json.dumps(values)}"),
+            *("--set", f"frontend.service.nodePort={PORT},frontend.tlsSecret=closed-tls,networkPolicy.enabled=true"),
+            *("--set-json", f"networkPolicy.backendFrom={json.dumps(CLIENTS)}"),
+        )
+        yield closed
+    finally:
+        provider.stop()
+        release.helm("uninstall", "closed", "--wait", "--ignore-not-found")
+        release.kubectl("delete", "secret/closed-sign-in", "secret/closed-tls", "configmap/closed-ca")
 
 
 def new_page(browser: Browser) -> Page:
