@@ -80,6 +80,13 @@ def test_victim_columns_only_when_asked_for(
     assert bundle.spec.victim
 
 
+def test_the_model_that_answers_has_as_many_rounds_as_the_judged_one(small_reports: Reports, tmp_path: Path) -> None:
+    some = small_reports.take(np.arange(0, len(small_reports), 2))
+    spec = train_category_model(some, Tally(), tmp_path / "bundle", parameters=SMALL).bundle.spec
+    assert spec.judged is not None
+    assert spec.rounds == spec.judged.rounds
+
+
 def test_progress_of_each_level_goes_up_to_the_end(small_reports: Reports, tmp_path: Path) -> None:
     calls: list[tuple[str, float]] = []
     some = small_reports.take(np.arange(0, len(small_reports), 2))

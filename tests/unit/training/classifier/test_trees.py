@@ -38,3 +38,8 @@ def test_a_level_that_knows_more_has_a_smaller_loss(table: TrainingTable) -> Non
 
 def test_other_parameters_give_another_loss(table: TrainingTable) -> None:
     assert level_loss(table.with_parameters({"num_leaves": 2}), "place_time") != level_loss(table, "place_time")
+
+
+def test_rounds_that_are_given_are_not_chosen(table: TrainingTable) -> None:
+    text = fit_level(table, "premise", rounds_of={"premise": 3})
+    assert lightgbm.Booster(model_str=text).current_iteration() == 3

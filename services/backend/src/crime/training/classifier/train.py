@@ -2,6 +2,7 @@
 
 import platform
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from crime.classifier.spec import (
 )
 from crime.core.bundle_files import SPEC_FORMAT, Versions, file_hashes, write_spec
 from crime.core.errors import DataError
-from crime.core.executors import Executor, LocalExecutor
+from crime.core.executors import Executor, LocalExecutor, Task
 from crime.core.memory import release_free_memory
 from crime.core.model_names import CATEGORY_MODEL
 from crime.core.progress import Progress, no_progress
@@ -79,7 +80,7 @@ def train_category_model(
     directory.mkdir(parents=True, exist_ok=True)
     executor, parameters = executor or LocalExecutor(), {**TREE_PARAMETERS, **(parameters or {}), "seed": seed}
     table, vocabularies = _build_table(directory, JUDGED_PREFIX, past, victim, parameters)
-    trees = _fit_trees(directory, JUDGED_PREFIX, table, executor, _before("judged: ", progress))
+    trees = _fit_trees(directory, JUDGED_PREFIX, table, fit_level, executor, _before("judged: ", progress))
     judged = JudgedModel(
         features=table.names,
         vocabularies=vocabularies,
@@ -96,7 +97,7 @@ def train_category_model(
     held_out = held_out.take(np.arange(len(held_out)))  # a copy: a view would keep all reports in memory
     del reports  # make room for the trees
     release_free_memory()
-    trees = _fit_trees(directory, "", table, executor, progress)
+    trees = _fit_trees(directory, "", table, partial(fit_level, rounds_of=judged.rounds), executor, progress)
     _write_spec(directory, _draft(directory, table, vocabularies, trees, judged, data, victim), held_out, watched)
     return TrainedModel(CategoryBundle(directory), held_out)
 
@@ -154,11 +155,18 @@ class _Trees:
     gain: dict[str, float]
 
 
-def _fit_trees(directory: Path, prefix: str, table: TrainingTable, executor: Executor, progress: Progress) -> _Trees:
-    """Train and write the model of each detail level."""
+def _fit_trees(
+    directory: Path,
+    prefix: str,
+    table: TrainingTable,
+    fit: Task[TrainingTable, DetailLevel, str],
+    executor: Executor,
+    progress: Progress,
+) -> _Trees:
+    """Train by `fit` and write the model of each detail level."""
     rounds: dict[DetailLevel, int] = {}
     gain = dict.fromkeys([*table.names, *NAIVE_BAYES_INPUTS], 0.0)
-    models = executor.map(fit_level, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share))
+    models = executor.map(fit, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share))
     for level, text in zip(DETAIL_LEVELS, models, strict=True):
         (directory / f"{prefix}{level}.txt").write_text(text + "\n")
         booster = lightgbm.Booster(model_str=text)

@@ -1,5 +1,6 @@
 """Train the LightGBM model of one detail level."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightgbm
@@ -35,15 +36,26 @@ TREE_PARAMETERS: TreeParameters = {  # chosen by experiment: docs/method.md
 }
 
 
-def fit_level(table: TrainingTable, level: DetailLevel, progress: ShareDone = lambda share: None) -> str:
-    """The model of a detail level in LightGBM's text format, trained on all rows of the table."""
-    rows = _LevelRows(table, level)
-    rounds, _ = rows.choose_rounds(lambda share: progress(share / 2))
+def fit_level(
+    table: TrainingTable,
+    level: DetailLevel,
+    progress: ShareDone = lambda share: None,
+    rounds_of: Mapping[DetailLevel, int] | None = None,
+) -> str:
+    """The model of a detail level in LightGBM's text format, trained on all rows of the table.
+
+    `rounds_of`: rounds by level; chosen on the newest rows if not given.
+    """
+    rows, chosen = _LevelRows(table, level), 0.0
+    if rounds_of is None:
+        rounds, chosen = rows.choose_rounds(lambda share: progress(share / 2))[0], 0.5
+    else:
+        rounds = rounds_of[level]
     booster = lightgbm.train(
         rows.parameters,
         rows.dataset(slice(None)),
         rounds,
-        callbacks=[lambda env: progress(0.5 + 0.5 * env.iteration / rounds)],
+        callbacks=[lambda env: progress(chosen + (1 - chosen) * (env.iteration + 1) / rounds)],
     )
     # the same file from every machine: the number of threads is left out
     return "\n".join(line for line in booster.model_to_string().splitlines() if not line.startswith("[num_threads:"))
