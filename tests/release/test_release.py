@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,9 +14,7 @@ import pytest
 import yaml
 from release.conftest import CHART, IMAGES, Release
 
-LIST_PYTHON = (
-    "from importlib.metadata import distributions as d; print(*{f'{x.name}@{x.version}' for x in d()}, sep='\\n')"
-)
+LIST_PYTHON = "from importlib.metadata import distributions as d; print(*{f'{x.name}@{x.version}' for x in d()})"
 
 
 def predicate(release: Release, name: str, kind: str) -> dict[str, Any]:
@@ -31,13 +28,17 @@ def predicate(release: Release, name: str, kind: str) -> dict[str, Any]:
     return found
 
 
-def in_image(release: Release, name: str, *command: str) -> set[str]:
-    """What a command says in a container of the published image."""
+def packages(release: Release, name: str) -> tuple[set[str], set[str]]:
+    """What Python and dpkg say that is installed, in a container of the published image."""
     reference = release.reference(name)
+    command = f'/opt/venv/bin/python -I -c "{LIST_PYTHON}"; echo; dpkg-query -Wf "\\${{Package}} "'
+    container = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "", reference, "sh", "-c", command)
     release.output("docker", "pull", "-q", reference)
-    return set(
-        release.output("docker", "run", "--rm", "--network", "none", "--entrypoint", "", reference, *command).split()
-    )
+    try:
+        python, debian = release.output(*container).split("\n\n")
+    finally:
+        release.output("docker", "rmi", reference)
+    return set(python.split()), set(debian.split())
 
 
 @pytest.mark.parametrize("name", [*IMAGES, CHART])
@@ -53,12 +54,11 @@ def test_each_part_is_signed_by_our_key_and_no_other(release: Release, name: str
 def test_the_bill_of_materials_names_what_is_in_the_image(release: Release, name: str) -> None:
     signed = predicate(release, name, "cyclonedx")
     purls = [component["purl"] for component in signed["components"]]
-    ours = in_image(release, name, "/opt/venv/bin/python", "-I", "-c", LIST_PYTHON)
+    ours, debian = packages(release, name)
     normal = {
         f"{re.sub('[-_.]+', '-', name).lower()}@{version}" for name, version in (each.split("@") for each in ours)
     }
     assert normal <= {unquote(purl.removeprefix("pkg:pypi/")) for purl in purls}
-    debian = in_image(release, name, "dpkg-query", "-Wf", "${Package} ")
     assert debian == {unquote(purl.split("/")[2].split("@")[0]) for purl in purls if ":deb/" in purl}
     assert signed == json.loads(release.dist(f"sbom-{name}.json"))
 
@@ -162,7 +162,6 @@ def test_a_layer_changed_in_the_registry_is_not_taken(release: Release) -> None:
     blob.write_bytes(kept[:-9] + bytes([kept[-9] ^ 1]) + kept[-8:])
     try:
         assert release.run("crane", "validate", "--remote", reference).returncode != 0
-        subprocess.run(["docker", "rmi", "-f", reference], capture_output=True)
     finally:
         blob.write_bytes(kept)
 
