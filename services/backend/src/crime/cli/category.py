@@ -28,8 +28,9 @@ def train(
 ) -> None:
     """Judge a model of the first 80 % of a table by time on the rest, train on all of it, register in MLflow."""
     from crime.classifier.bundle import CategoryBundle
+    from crime.core.bundle_files import temporary_bundle
     from crime.core.executors import connect_executor
-    from crime.pipelines.publishing import publish, temporary_bundle
+    from crime.pipelines.publishing import publish
     from crime.pipelines.tune import best_parameters
     from crime.registry.lookup import open_registry
     from crime.reports.files import load_reports

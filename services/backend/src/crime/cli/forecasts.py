@@ -24,7 +24,7 @@ def forecast(
     as_json: Json = False,
 ) -> None:
     """Forecast reports by area and district from a table, backtest the forecast, register it in MLflow."""
-    from crime.pipelines.publishing import publish, temporary_bundle
+    from crime.core.bundle_files import temporary_bundle
     from crime.registry.lookup import open_registry
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
@@ -40,6 +40,8 @@ def forecast(
             progress = progress_on(bar, task)
             bundle = train_forecast(history, tally, directory, progress, share_of_all(data, share))
             bar.update(task, description="register in MLflow", total=None)
+            from crime.pipelines.publishing import publish  # MLflow takes 140 MB, which the forecast needs before
+
             published = publish(bundle, directory, open_registry(Settings()))
     rendering.print_tally(tally)
     rendering.print_forecast(bundle, published.version, horizon, tally)

@@ -7,6 +7,7 @@ file is read once: what is hashed is what is parsed. The parts of a spec that ev
 import json
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -177,3 +178,8 @@ def read_file(directory: Path, name: str, most: int) -> bytes:
     if len(content) > most:
         raise BundleError(f"no model bundle in {directory}: {name} has more than {most:,} bytes")
     return content
+
+
+def temporary_bundle() -> tempfile.TemporaryDirectory[str]:
+    """A temporary directory to train in. The bundle's directory in it has to be named `bundle`, as in `BUNDLE_PATH`."""
+    return tempfile.TemporaryDirectory(prefix="crime-")

@@ -121,8 +121,3 @@ def promote_if_passed(registry: Registry, name: str, version: str) -> str:
         return promote(registry, name, version, by="training", reason="it passed its gates").summary
     except GatesFailedError as error:
         return str(error)
-
-
-def temporary_bundle() -> tempfile.TemporaryDirectory[str]:
-    """A temporary directory to train in. The bundle's directory in it has to be named `bundle`, as in `BUNDLE_PATH`."""
-    return tempfile.TemporaryDirectory(prefix="crime-")

@@ -122,13 +122,12 @@ class BoostedRates:
         place_features = np.column_stack([*ratios, np.log(np.maximum(rate, MIN_RATE)), places.area])
         calendar = calendar_features(origin + 1, origin + HORIZON_DAYS)[days]
         day_features = np.column_stack([calendar[:, :7].argmax(1), calendar[:, 7:].sum(1), days])
-        return np.column_stack(
-            [
-                np.repeat(place_features, len(days), 0),
-                np.tile(day_features, (len(places), 1)),
-                np.log(np.maximum(combined[:, days], MIN_RATE)).ravel(),
-            ]
-        )
+        features = [
+            np.repeat(place_features, len(days), 0),
+            np.tile(day_features, (len(places), 1)),
+            np.log(np.maximum(combined[:, days], MIN_RATE)).ravel(),
+        ]
+        return np.column_stack(features).astype(np.float32)
 
 
 def _log_ratio(counts: np.ndarray, rate: np.ndarray, windows: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Train `crime-risk` on a whole history and write its bundle: the forecast, its backtest, the latest features."""
 
+import gc
 import json
 import platform
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from crime.core.bundle_files import SPEC_FORMAT, Versions, file_hashes, write_spec
 from crime.core.days import day_text, weekday
 from crime.core.errors import DataError
+from crime.core.memory import release_free_memory
 from crime.core.model_names import FORECAST_MODEL
 from crime.core.progress import Progress, no_progress
 from crime.features.store import FeatureStore
@@ -45,6 +47,14 @@ def train_forecast(
     draw. Raises `DataError` if there are too few reports, or they cover too short a time.
     """
     backtest_origins(history)  # fails at once rather than after minutes
+    directory.mkdir(parents=True, exist_ok=True)
+    _write_bundle(history, tally, directory, progress, share)
+    gc.collect()  # what was computed for past origins: publishing needs as much memory again
+    release_free_memory()
+    return ForecastBundle(directory)
+
+
+def _write_bundle(history: EventHistory, tally: Tally, directory: Path, progress: Progress, share: float) -> None:
     kinds = [kind for kind in PLACE_KINDS if kind != "district" or (history.district > 0).any()]
     forecaster = Forecaster(history, kinds)
     places: dict[PlaceKind, PlaceForecasts] = {}
@@ -65,7 +75,6 @@ def train_forecast(
     store = FeatureStore(history)
     entities = [kind for kind in kinds if kind != "city"]
     online = {entity: store.latest(entity, history.last) for entity in entities}
-    directory.mkdir(parents=True, exist_ok=True)
     ForecastArrays(MEAN_GRID.astype(np.float32), places).write(directory / ARRAYS_FILE)
     (directory / FEATURES_FILE).write_text(json.dumps(online) + "\n")
     week.write(directory / WEEK_FILE)
@@ -87,7 +96,6 @@ def train_forecast(
         sha256=file_hashes(directory, (ARRAYS_FILE, FEATURES_FILE, WEEK_FILE)),
     )
     write_spec(directory, spec)
-    return ForecastBundle(directory)
 
 
 def _place_forecasts(
