@@ -52,6 +52,18 @@ def test_a_short_history_has_no_origins() -> None:
         backtest_origins(poisson_history(130))
 
 
+def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = poisson_history(300, RATES, late=0.3)
+    made = []
+    for threads in (1, 3):
+        monkeypatch.setattr(
+            "crime.training.forecaster.cross_validation.available_cpus", lambda threads=threads: threads
+        )
+        trials = cross_validation(Forecaster(history, ["district"]), "district", "day", n_windows=4)
+        made.append([trial.means[OUR_METHOD].tobytes() for trial in trials])
+    assert made[0] == made[1]
+
+
 def test_trials_hold_forecasts_and_what_followed(forecaster: Forecaster) -> None:
     steps: list[str] = []
     trials = cross_validation(
