@@ -10,38 +10,44 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 from crime.classifier.bundle import CategoryBundle
 from crime.features.store import build_feature_store
 from crime.pipelines.score_table import score_file
 from crime.reports.files import load_reports, parse_block, read_blocks
 from crime.reports.history import read_history
-from crime.reports.schema import DETAIL_LEVELS
+from crime.reports.schema import DETAIL_LEVELS, DetailLevel
 from crime.reports.tally import Tally
 from crime.simulation.city import SimulatedCity
 from crime.simulation.settings import CitySettings
 from crime.simulation.tables import write_city
 from crime.training.classifier.table import TrainingTable, build_training_table, fit_encoder
-from crime.training.classifier.train import split_by_time, train_category_model
-from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
+from crime.training.classifier.train import LARGE_TABLE, split_by_time, train_category_model
+from crime.training.classifier.trees import LARGE_TABLE_PARAMETERS, TREE_PARAMETERS, fit_level
+from lightgbm import Booster
 from rich.console import Console
 from rich.table import Table
+from scipy import sparse
 
 REPEATS = 3  # of steps that take seconds
 
 
 @dataclass(frozen=True)
-class PrecomputedTable(TrainingTable):
-    """A training table whose inputs by level and masking are computed beforehand."""
+class TimedTable(TrainingTable):
+    """A training table that knows how long its inputs took: `spent`, seconds."""
 
-    precomputed: Any = None
+    spent: list[float] = field(default_factory=list)
 
-    def inputs(self, level: str, masked: bool) -> Any:
-        return self.precomputed[level, masked]
+    def inputs(self, level: DetailLevel, masked: np.ndarray, first: int = 0) -> sparse.csr_matrix:
+        start = time.perf_counter()
+        inputs = super().inputs(level, masked, first)
+        self.spent.append(time.perf_counter() - start)
+        return inputs
 
 
 def read(path: Path, folder: Path) -> None:
@@ -67,18 +73,19 @@ def train(path: Path, folder: Path) -> None:
 
 
 def lightgbm(path: Path, folder: Path) -> float:
-    """The same judged model and the one that answers, from ready arrays; only LightGBM's own work counts."""
+    """The same judged model and the one that answers; only LightGBM's own work counts."""
     reports = load_reports(path, Tally())
     reports.sort()
-    seconds = 0.0
+    is_large = len(reports) >= LARGE_TABLE
+    parameters = {**(LARGE_TABLE_PARAMETERS if is_large else TREE_PARAMETERS), "seed": 0}
+    seconds, rounds = 0.0, None
     for part in (split_by_time(reports)[0], reports):
-        table, _ = build_training_table(part, fit_encoder(part.fields), {**TREE_PARAMETERS, "seed": 0})
-        inputs = {(level, masked): table.inputs(level, masked) for level in DETAIL_LEVELS for masked in (False, True)}
-        ready = PrecomputedTable(table.names, table.matrix, table.label, table.folds, table.parameters, inputs)
+        table, _ = build_training_table(part, fit_encoder(part.fields), parameters, is_large)
+        timed = TimedTable(**vars(table))
         start = time.perf_counter()
-        for level in DETAIL_LEVELS:
-            fit_level(ready, level)
-        seconds += time.perf_counter() - start
+        models = {level: fit_level(timed, level, rounds_of=rounds) for level in DETAIL_LEVELS}
+        seconds += time.perf_counter() - start - sum(timed.spent)
+        rounds = {level: Booster(model_str=text).current_iteration() for level, text in models.items()}
     return seconds
 
 

@@ -1,5 +1,6 @@
 """Training is deterministic, keeps the newest reports out, and refuses what can't carry a model."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from crime.core.errors import DataError
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
+from crime.training.classifier import train
 from crime.training.classifier.train import evaluate_levels, split_by_time, train_category_model
 
 SMALL = {"learning_rate": 0.3, "num_leaves": 4}
@@ -85,6 +87,22 @@ def test_the_model_that_answers_has_as_many_rounds_as_the_judged_one(small_repor
     spec = train_category_model(some, Tally(), tmp_path / "bundle", parameters=SMALL).bundle.spec
     assert spec.judged is not None
     assert spec.rounds == spec.judged.rounds
+
+
+def test_of_a_large_table_trees_see_each_report_once(
+    small_reports: Reports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "LARGE_TABLE", len(small_reports))
+    few = small_reports.take(np.arange(1, len(small_reports)))
+    small = train_category_model(few, Tally(), tmp_path / "few").bundle.spec
+    large = train_category_model(small_reports, Tally(), tmp_path / "all").bundle.spec
+    assert (small.parameters["num_leaves"], large.parameters["num_leaves"]) == (8, 16)
+    rows = [
+        int(re.findall(r"internal_count=(\d+)", (tmp_path / name / "report.txt").read_text())[0])
+        for name in ("few", "all")
+    ]
+    assert rows[1] < 0.6 * rows[0]
+    assert large.metrics["report"]["log_loss"] < 1.3 * small.metrics["report"]["log_loss"]
 
 
 def test_progress_of_each_level_goes_up_to_the_end(small_reports: Reports, tmp_path: Path) -> None:

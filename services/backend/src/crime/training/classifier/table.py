@@ -23,10 +23,10 @@ MAX_TREE_REPORTS = 1_000_000  # trees learn from the newest, which bounds memory
 TreeParameters = Mapping[str, bool | int | float | str]  # of LightGBM, and `seed`
 
 
-def row_blocks(rows: int) -> Iterator[slice]:
-    """Consecutive slices that cover `rows` rows, each of at most `ROWS_PER_BLOCK`."""
-    for first in range(0, rows, ROWS_PER_BLOCK):
-        yield slice(first, min(first + ROWS_PER_BLOCK, rows))
+def row_blocks(rows: int, first: int = 0) -> Iterator[slice]:
+    """Consecutive slices that cover `rows` rows from `first` on, each of at most `ROWS_PER_BLOCK`."""
+    for start in range(first, rows, ROWS_PER_BLOCK):
+        yield slice(start, min(start + ROWS_PER_BLOCK, rows))
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class TrainingTable:
     matrix (rows, features): sparse, since a report has few of the MO codes.
     label (rows,): index of the category.
     folds: naive Bayes models; `folds[i % FOLDS]` did not learn from row i and gives its inputs.
+    once: whether trees see each report once, whole or masked, and not both ways.
     """
 
     names: list[str]
@@ -43,25 +44,30 @@ class TrainingTable:
     label: np.ndarray
     folds: list[NaiveBayes]
     parameters: TreeParameters
+    once: bool = False
 
     def with_parameters(self, parameters: TreeParameters) -> "TrainingTable":
         """The same rows with other parameters for the trees."""
         return replace(self, parameters={**self.parameters, **parameters})
 
-    def inputs(self, level: DetailLevel, masked: bool) -> sparse.csr_matrix:
-        """(rows, inputs) of a detail level's model; if `masked`, each group of fields is unknown in 40 % of rows."""
+    def inputs(self, level: DetailLevel, masked: np.ndarray, first: int = 0) -> sparse.csr_matrix:
+        """(rows, inputs) of a detail level's model, from the row `first` on.
+
+        In the rows that are `masked`, (rows of the table,), each group of fields is unknown with a chance of 40 %.
+        """
         columns = level_inputs(self.names, level)
         above = sorted(set(range(len(self.names))) - set(columns))
-        groups = self._masks() if masked else []
+        groups = [(members, mask & masked) for members, mask in self._masks()] if masked.any() else []
         parts = []
-        for block in row_blocks(len(self.label)):
+        for block in row_blocks(len(self.label), first):
             rows = self.matrix[block].toarray()
             rows[:, above] = np.nan
             for members, mask in groups:
                 rows[np.ix_(mask[block], members)] = np.nan
             naive_bayes = np.empty((len(rows), len(NAIVE_BAYES_INPUTS)), np.float32)
             for index, fold in enumerate(self.folds):
-                naive_bayes[index :: len(self.folds)] = fold.predict(rows[index :: len(self.folds)])
+                part = slice((index - block.start) % len(self.folds), None, len(self.folds))
+                naive_bayes[part] = fold.predict(rows[part])
             parts.append(sparse.csr_matrix(np.hstack([rows, naive_bayes])[:, columns]))
         return sparse.vstack(parts, format="csr")
 
@@ -83,7 +89,7 @@ def fit_encoder(fields: ReportFields, victim: bool = False) -> FeatureEncoder:
 
 
 def build_training_table(
-    past: Reports, encoder: FeatureEncoder, parameters: TreeParameters
+    past: Reports, encoder: FeatureEncoder, parameters: TreeParameters, once: bool = False
 ) -> tuple[TrainingTable, NaiveBayes]:
     """The table of the newest `MAX_TREE_REPORTS` of `past`, which is in order of time, and naive Bayes of all of it."""
     names = encoder.names
@@ -99,7 +105,7 @@ def build_training_table(
     matrix = sparse.vstack(newest, format="csr")
     kinds = kinds_by_feature(encoder)
     folds = [fit_naive_bayes(total.without(part), kinds) for part in parts]
-    table = TrainingTable(names, matrix, past.label[-matrix.shape[0] :], folds, parameters)
+    table = TrainingTable(names, matrix, past.label[-matrix.shape[0] :], folds, parameters, once)
     return table, fit_naive_bayes(total, kinds)
 
 

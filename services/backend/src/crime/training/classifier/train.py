@@ -40,11 +40,12 @@ from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.facts import category_data, counted_reports
 from crime.training.classifier.table import TrainingTable, TreeParameters, build_training_table, fit_encoder
-from crime.training.classifier.trees import TREE_PARAMETERS, fit_level
+from crime.training.classifier.trees import LARGE_TABLE_PARAMETERS, TREE_PARAMETERS, fit_level
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
 MIN_SYSTEM_REPORTS = 50  # of a report system; fewer are not scored apart
 MIN_WHOLE_SHARE = 0.5  # of the reports: if fewer have the fields of the most detailed level, it can't be learnt
+LARGE_TABLE = 300_000  # reports, from which on trees see each once and grow larger; docs/method.md
 HELD_OUT_SHARE = 0.2  # of the reports, the newest; docs/method.md
 
 
@@ -78,8 +79,10 @@ def train_category_model(
     reports.sort()  # in place, so that they are not in memory twice
     past, held_out = split_by_time(reports)
     directory.mkdir(parents=True, exist_ok=True)
-    executor, parameters = executor or LocalExecutor(), {**TREE_PARAMETERS, **(parameters or {}), "seed": seed}
-    table, vocabularies = _build_table(directory, JUDGED_PREFIX, past, victim, parameters)
+    is_large = len(reports) >= LARGE_TABLE
+    defaults = LARGE_TABLE_PARAMETERS if is_large else TREE_PARAMETERS
+    executor, parameters = executor or LocalExecutor(), {**defaults, **(parameters or {}), "seed": seed}
+    table, vocabularies = _build_table(directory, JUDGED_PREFIX, past, victim, parameters, is_large)
     trees = _fit_trees(directory, JUDGED_PREFIX, table, fit_level, executor, _before("judged: ", progress))
     judged = JudgedModel(
         features=table.names,
@@ -90,7 +93,7 @@ def train_category_model(
     )
     del table, past  # make room for the table of all reports
     release_free_memory()
-    table, vocabularies = _build_table(directory, "", reports, victim, parameters)
+    table, vocabularies = _build_table(directory, "", reports, victim, parameters, is_large)
     counted_reports(reports).save(directory)
     HeldOutReports.newest(held_out, table.names).save(directory / HELD_OUT_FILE)
     data, watched = category_data(reports, held_out, tally, share), count_watched_values(reports.fields)
@@ -135,14 +138,14 @@ def _before(text: str, progress: Progress) -> Progress:
 
 
 def _build_table(
-    directory: Path, prefix: str, reports: Reports, victim: bool, parameters: TreeParameters
+    directory: Path, prefix: str, reports: Reports, victim: bool, parameters: TreeParameters, once: bool
 ) -> tuple[TrainingTable, VocabularyEntries]:
     """The table for the trees of a model that learns from these reports, and its vocabularies.
 
     Its naive Bayes tables are written.
     """
     encoder = fit_encoder(reports.fields, victim)
-    table, naive_bayes = build_training_table(reports, encoder, parameters)
+    table, naive_bayes = build_training_table(reports, encoder, parameters, once)
     naive_bayes.save(directory / f"{prefix}{NAIVE_BAYES_FILE}")
     return table, {field: vocabulary.entries for field, vocabulary in encoder.vocabularies.items()}
 

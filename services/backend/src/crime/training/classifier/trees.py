@@ -17,6 +17,7 @@ from crime.training.classifier.table import TrainingTable, TreeParameters
 
 VALIDATION_SHARE = 0.2  # of the training reports, the newest: the number of rounds is chosen on them
 MASKED_WEIGHT = 0.5  # of a report's masked copy, beside 1 for the report as it is; docs/method.md
+MASKED_OF_ALL = MASKED_WEIGHT / (1 + MASKED_WEIGHT)  # where each report is there once
 # Rounds; training stops after PATIENCE rounds without a better log loss. Set by judgement, as docs/method.md says.
 MAX_ROUNDS, PATIENCE = 400, 20
 MIN_ROWS_FOR_THREADS = 50_000  # rows; on fewer, waiting OpenMP threads can take ten times as long on a busy machine
@@ -34,6 +35,7 @@ TREE_PARAMETERS: TreeParameters = {  # chosen by experiment: docs/method.md
     "force_row_wise": True,
     "verbose": -1,
 }
+LARGE_TABLE_PARAMETERS: TreeParameters = {**TREE_PARAMETERS, "learning_rate": 0.15, "num_leaves": 16}
 
 
 def fit_level(
@@ -67,27 +69,41 @@ def level_loss(table: TrainingTable, level: DetailLevel) -> float:
 
 
 class _LevelRows:
-    """Training rows of a detail level: each report as it is and a copy with fields masked at random."""
+    """Training rows of a detail level: each report as it is, and a copy with fields masked at random.
+
+    Where each report is there once, a third of them are masked.
+    """
 
     def __init__(self, table: TrainingTable, level: DetailLevel):
-        self.label = table.label
-        self.plain, self.masked = table.inputs(level, False), table.inputs(level, True)
+        self.table, self.level, rows = table, level, len(table.label)
+        if table.once:
+            masked = np.random.default_rng(int(table.parameters["seed"])).random(rows) < MASKED_OF_ALL
+            self.copies, self.weights = [table.inputs(level, masked)], [1.0]
+        else:
+            self.copies = [table.inputs(level, np.full(rows, masked)) for masked in (False, True)]
+            self.weights = [1.0, MASKED_WEIGHT]
         self.names = [[*table.names, *NAIVE_BAYES_INPUTS][column] for column in level_inputs(table.names, level)]
-        threads = available_cpus() if len(table.label) >= MIN_ROWS_FOR_THREADS else 1
+        threads = available_cpus() if rows >= MIN_ROWS_FOR_THREADS else 1
         self.parameters: dict[str, Any] = {**table.parameters, "num_threads": threads}
 
     def dataset(self, rows: slice) -> lightgbm.Dataset:
-        """LightGBM's data of some reports and their masked copies."""
-        inputs = sparse.vstack([self.plain[rows], self.masked[rows]], format="csr")
-        label = np.tile(self.label[rows], 2)
-        weight = np.repeat([1.0, MASKED_WEIGHT], len(label) // 2)
-        return lightgbm.Dataset(inputs, label, weight=weight, feature_name=self.names, params={"verbose": -1})
+        """LightGBM's data of some reports."""
+        label = self.table.label[rows]
+        return lightgbm.Dataset(
+            sparse.vstack([copy[rows] for copy in self.copies], format="csr"),
+            np.tile(label, len(self.copies)),
+            weight=np.repeat(self.weights, len(label)),
+            feature_name=self.names,
+            params={"verbose": -1},
+        )
 
     def choose_rounds(self, progress: ShareDone = lambda share: None) -> tuple[int, float]:
         """The number of rounds with the smallest log loss on the validation rows, and that loss."""
-        border = int((1 - VALIDATION_SHARE) * len(self.label))
+        label = self.table.label
+        border = int((1 - VALIDATION_SHARE) * len(label))
         earlier = self.dataset(slice(0, border))
-        validation = lightgbm.Dataset(self.plain[border:], self.label[border:], reference=earlier)
+        whole = self.table.inputs(self.level, np.zeros(len(label), bool), border)
+        validation = lightgbm.Dataset(whole, label[border:], reference=earlier)
         booster = lightgbm.train(
             self.parameters,
             earlier,
