@@ -16,7 +16,7 @@ import openpyxl
 import pyarrow as pa
 import pytest
 import yaml
-from crime_ui import conversion, incoming, kept, limits, sign_in
+from crime_ui import conversion, incoming, kept, limits
 from crime_ui.client import transport
 from crime_ui.client.transport import Refused
 from crime_ui.conversion import UnreadableTable
@@ -29,8 +29,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
-from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
-from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 
 def test_all_that_a_pod_may_hold_fits_its_memory(root: Path) -> None:
@@ -170,9 +168,7 @@ async def reading(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": []})
 
 
-def put(
-    uploads: Uploads, pieces: list[bytes], session: str = "s", file: str = "f", wait: float = 0, cookie: str = ""
-) -> None:
+def put(uploads: Uploads, pieces: list[bytes], session: str = "s", file: str = "f", wait: float = 0) -> None:
     """Raises `HTTPException`, which Starlette answers."""
     body = iter([FRAME, *pieces])
 
@@ -184,7 +180,7 @@ def put(
 
     async def send(message: Message) -> None: ...
 
-    headers = [(b"content-type", b"multipart/form-data; boundary=" + BOUNDARY), (b"cookie", cookie.encode())]
+    headers = [(b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)]
     scope = {"type": "http", "method": "PUT", "path": f"/base/_stcore/upload_file/{session}/{file}", "headers": headers}
     asyncio.run(uploads(scope, receive, send))
 
@@ -214,24 +210,6 @@ def test_an_upload_that_is_too_large_too_slow_or_of_parts_is_ended(
         put(uploads, pieces)
     assert refused.value.status_code == status
     assert uploads._arriving == {}
-
-
-def test_with_sign_in_nobody_else_uploads(manager: MemoryUploadedFileManager, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or strangers would take the room of those who are signed in."""
-    monkeypatch.setenv("CRIME_OIDC_ISSUER", "https://login.example.org")
-    monkeypatch.setattr(sign_in, "get_cookie_secret", lambda: "a secret")
-    own, other = (
-        f"{USER_COOKIE_NAME}={create_signed_value(secret, USER_COOKIE_NAME, '{}').decode()}"
-        for secret in ("a secret", "another")
-    )
-    uploads = Uploads(reading)
-    put(uploads, [b"a"], cookie=f"x=y; {own}")
-    for cookie in ("", other, own.swapcase(), f"{USER_COOKIE_NAME}={{}}"):
-        with pytest.raises(HTTPException) as refused:
-            put(uploads, [b"a"], cookie=cookie)
-        assert refused.value.status_code == 403
-    monkeypatch.delenv("CRIME_OIDC_ISSUER")
-    put(uploads, [b"a"])
 
 
 def record(session: str, file: str, size: int) -> UploadedFileRec:

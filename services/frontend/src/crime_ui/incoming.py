@@ -9,15 +9,12 @@ import sys
 import time
 
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from crime_ui import limits
-from crime_ui.client.tokens import is_sign_in_on
-from crime_ui.sign_in import has_session
 
 _PATH = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/(?P<file>[^/]+)$")
 _BOUNDARY = re.compile(rb"boundary=\"?([^\";,]{1,200})")
@@ -25,8 +22,7 @@ Upload = tuple[str, str]  # Streamlit's session and file
 
 
 class Uploads:
-    """Middleware that ends an upload which is too large, too slow, of several parts, one too many, or of nobody who is
-    signed in where people have to.
+    """Middleware that ends an upload which is too large, too slow, of several parts, or one too many.
 
     Where a new one has no room, the oldest that are on the page give way: their result stays, the file is forgotten.
     """
@@ -45,8 +41,6 @@ class Uploads:
         body = _Body(receive, dict(scope["headers"]).get(b"content-type", b""))
 
         async def receive_bounded() -> Message:
-            if is_sign_in_on() and not has_session(HTTPConnection(scope).cookies):
-                raise HTTPException(403, "sign in first")
             if upload not in self._arriving and len(self._arriving) >= limits.ARRIVING_UPLOADS:
                 raise HTTPException(503, "too many uploads arrive now. Try again in a minute", {"Retry-After": "60"})
             self._arriving.setdefault(upload, 0)

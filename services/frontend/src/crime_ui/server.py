@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
 from crime_ui import sign_in
+from crime_ui.door import Door
 from crime_ui.followed_link import FollowedLink
 from crime_ui.incoming import Uploads
 from crime_ui.protocol import bound_connections
@@ -32,6 +33,8 @@ COMPRESSED = (".js", ".css")
 HEAVY_MODULES = ("pandas", "plotly.graph_objects")
 HEAVY_SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils", "StreamlitMarkdown")  # of the first page
 CACHED_FOR_A_YEAR = "public, immutable, max-age=31536000"  # names hold a hash of the content
+
+BASE_PATH: str = streamlit.config.get_option("server.baseUrlPath")
 
 
 @cache
@@ -112,8 +115,9 @@ app = App(
     HERE / "app.py",
     middleware=[
         Middleware(SecurityHeaders),
-        Middleware(FollowedLink, base_path=streamlit.config.get_option("server.baseUrlPath")),
+        Middleware(FollowedLink, base_path=BASE_PATH),
         Middleware(StaticFiles),
+        Middleware(Door, base_path=BASE_PATH),
         Middleware(Uploads),
     ],
     lifespan=_prepare,
