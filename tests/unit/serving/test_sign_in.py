@@ -256,6 +256,32 @@ def test_an_access_token_that_the_provider_can_not_take_is_no_outage(
     assert closed.get("/me", headers=bearer(token, "x" * 8_000)).status_code == 401
 
 
+@pytest.mark.parametrize("text", ["a b", "a\u00e9", "a\x01", "=", "a=b"])
+def test_an_access_token_on_which_the_provider_might_fail_is_not_sent(
+    text: str, closed: TestClient, provider: SmallProvider
+) -> None:
+    provider.answers[USERINFO] = (500, {})
+    headers = bearer(provider.token(aud=CLIENT, sub="leaver", groups=["deciders"]))
+    sent = {name: value.encode() for name, value in headers.items()} | {
+        "X-Forwarded-Access-Token": text.encode("latin-1")
+    }
+    assert closed.get("/me", headers=sent).status_code == 401  # type: ignore[arg-type]
+    assert USERINFO not in provider.asked
+
+
+def test_an_address_of_mail_that_was_not_verified_is_no_name(closed: TestClient, provider: SmallProvider) -> None:
+    """Where people choose their own, one could take the chief's."""
+    claims = {"groups": ["viewers"], "email": "chief@example.org", "preferred_username": "ana"}
+    for verified, name in (
+        (True, "chief@example.org"),
+        ("true", "chief@example.org"),
+        (False, "ana"),
+        ("false", "ana"),
+    ):
+        token = provider.token(**claims, email_verified=verified)
+        assert closed.get("/me", headers=bearer(token)).json()["name"] == name
+
+
 def test_who_was_refused_costs_the_provider_one_call(closed: TestClient, provider: SmallProvider) -> None:
     provider.answers[USERINFO] = (401, {})
     headers = bearer(provider.token(aud=CLIENT, sub="leaver", groups=["deciders"]), "one")

@@ -8,6 +8,7 @@ who holds a valid token keeps the roles that were known last.
 import asyncio
 import base64
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ RETRY_SECONDS = 5.0  # after a failure, and between fetches because of a key tha
 LEEWAY_SECONDS = 30.0  # that clocks may differ
 ASKED_SECONDS = 30.0  # after which the provider is asked again, while the answer before still holds
 CHECKED_SECONDS = 55.0  # after which the answer before no longer holds
+TOKEN_TEXT = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 NAME_CHARACTERS, SUBJECT_CHARACTERS = 90, 90
 log = structlog.get_logger()
 
@@ -120,6 +122,8 @@ class Tokens:
         """
         if len(token) > limits.JWT_BYTES or len(access_token) > limits.JWT_BYTES:
             raise TokenError(f"a token is longer than {limits.JWT_BYTES:,} bytes")
+        if access_token and not TOKEN_TEXT.fullmatch(access_token):
+            raise TokenError("not an access token")  # on which the provider might fail, as in an outage
         key = hashlib.sha256(f"{token} {access_token}".encode()).digest()
         known = self._known.get(key)
         if known is None:
@@ -190,7 +194,9 @@ class Tokens:
     def _identity(self, claims: Mapping[str, Any], current: Mapping[str, Any]) -> Identity:
         """`claims`: of the token. `current`: what the provider says now, of roles."""
         subject = _text(claims["sub"], SUBJECT_CHARACTERS)
-        names = (claims.get(name) for name in ("email", "preferred_username", "client_id", "name"))
+        is_verified = str(claims.get("email_verified", True)).lower() == "true"
+        told = ("email", "preferred_username", "client_id", "name")[0 if is_verified else 1 :]
+        names = (claims.get(name) for name in told)
         name = next((name for name in names if isinstance(name, str) and name.strip()), subject)
         return Identity(_text(name, NAME_CHARACTERS), subject, given_role(current, self.settings), claims["exp"])
 
