@@ -289,6 +289,38 @@ def test_who_was_refused_costs_the_provider_one_call(closed: TestClient, provide
     assert provider.asked.count(USERINFO) == 1
 
 
+def test_guesses_of_an_access_token_are_asked_one_at_a_time(
+    provider: SmallProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that they keep nobody else waiting for the provider."""
+    asking, most = [0], [0]
+    answered = threading.Event()
+
+    def fetch_slowly(url: str, access_token: str) -> dict[str, Any]:
+        asking[0] += 1
+        most[0] = max(most[0], asking[0])
+        answered.wait(20)
+        asking[0] -= 1
+        return {"sub": "ana", "groups": ["viewers"]}
+
+    monkeypatch.setattr("crime.serving.sign_in.tokens.fetch_userinfo", fetch_slowly)
+    tokens = Tokens(Settings(oidc_issuer=provider.issuer, oidc_client_id=CLIENT))
+    token = provider.token(aud=CLIENT, sub="ana")
+
+    async def guess() -> list[Any]:
+        await tokens._renew_keys()
+        first = asyncio.create_task(tokens.identify(token, "first"))
+        await asyncio.sleep(0)
+        guesses = await asyncio.gather(*(tokens.identify(token, f"x{n}") for n in range(50)), return_exceptions=True)
+        answered.set()
+        return [await first, await tokens.identify(token, "later"), *guesses]
+
+    first, later, *guesses = asyncio.run(guess())
+    assert first.subject == later.subject == "ana"
+    assert {type(one) for one in guesses} == {ProviderError}
+    assert most == [1]
+
+
 def test_a_wrong_token_costs_the_provider_no_call(closed: TestClient, provider: SmallProvider) -> None:
     asked = len(provider.asked)
     other = jwt.encode({"sub": "x"}, new_key("first")[0], "RS256", headers={"kid": "first"})

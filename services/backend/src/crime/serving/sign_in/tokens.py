@@ -52,10 +52,11 @@ class TokenError(CrimeError):
 
 @dataclass
 class _Known:
-    """A token that was checked. `key_id`, `key`: what it was signed with. `asked_at`: when the provider was last asked,
-    by `time.monotonic`; None for never.
+    """A token that was checked. `digest`: its own, without the access token. `key_id`, `key`: what it was signed with.
+    `asked_at`: when the provider was last asked, by `time.monotonic`; None for never.
     """
 
+    digest: bytes
     key_id: str
     key: Key
     claims: dict[str, Any]
@@ -75,6 +76,7 @@ class Tokens:
         self._fetched_at = -RETRY_SECONDS
         self._wanted = asyncio.Event()
         self._known: OrderedDict[bytes, _Known] = OrderedDict()  # by the tokens' hash, least recently seen first
+        self._asked_about: set[bytes] = set()  # digests of tokens that the provider is asked about now
         self._limit = CapacityLimiter(4)  # threads that wait for the provider
         self._answers = True  # whether the provider answered when it was asked last
         self._asked_in_vain_at = 0.0
@@ -128,7 +130,8 @@ class Tokens:
         known = self._known.get(key)
         if known is None:
             key_id, signed_with, claims = self._verified_claims(token, access_token)
-            known = self._known[key] = _Known(key_id, signed_with, claims, self._identity(claims, claims))
+            digest, identity = hashlib.sha256(token.encode()).digest(), self._identity(claims, claims)
+            known = self._known[key] = _Known(digest, key_id, signed_with, claims, identity)
             if len(self._known) > limits.SIGNED_IN:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
@@ -209,6 +212,9 @@ class Tokens:
         if age < ASKED_SECONDS or self._keys is None or self._keys.userinfo_url is None:
             return
         if known.task is None and (self._answers or now > self._asked_in_vain_at + RETRY_SECONDS):
+            if known.digest in self._asked_about:  # with another access token: guesses would keep others waiting
+                raise ProviderError("the sign-in provider is being asked about this token: try again in a second")
+            self._asked_about.add(known.digest)
             known.task = asyncio.create_task(self._ask(known, self._keys.userinfo_url, access_token))
         if known.task is not None and self._answers and age > CHECKED_SECONDS:
             await asyncio.shield(known.task)
@@ -226,6 +232,7 @@ class Tokens:
             log.warning("the sign-in provider can't be asked, so the roles known last hold", why=str(error))
             self._asked_in_vain_at, self._answers = time.monotonic(), False
         finally:
+            self._asked_about.discard(known.digest)
             known.task = None
 
 
