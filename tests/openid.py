@@ -103,7 +103,7 @@ class Provider:
     def rotate(self, keep: bool = False) -> None:
         """Sign with another key from now on, and publish that alone, or with `keep` the one before, too."""
         before = self.key
-        self.private, self.key = new_key("second")
+        self.private, self.key = new_key(f"after {before['kid']}")
         keys = [self.key, before] if keep else [self.key]
         self._ask("PUT", "/keys", json={"keys": keys}).raise_for_status()
 

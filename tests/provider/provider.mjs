@@ -5,16 +5,19 @@
 import http from 'node:http'
 import https from 'node:https'
 import Provider from 'oidc-provider'
+import { createMemoryAdapter } from './node_modules/oidc-provider/lib/adapters/memory_adapter.js'
 
 const settings = JSON.parse(process.env.PROVIDER)
 const audience = 'crime-api'
 const groups = new Map()
 const locked = new Set()
+const adapter = createMemoryAdapter() // sessions and tokens outlive new keys
 let provider = start(settings.jwks)
 
 function start(jwks) {
   const made = new Provider(settings.issuer, {
     jwks,
+    adapter,
     clients: [
       {
         client_id: 'crime-page',

@@ -38,16 +38,16 @@ class SmallProvider:
         self.asked: list[str] = []  # paths
         self.withdraw_key()
 
-    def withdraw_key(self) -> None:
-        """Sign with a new key, which has the same id as the one before."""
-        self.private, self.key = new_key("first")
+    def withdraw_key(self, name: str = "first") -> None:
+        """Sign with a new key, which has the same id as the one before unless a name is given."""
+        self.private, self.key = new_key(name)
         public = {name: self.key[name] for name in ("kty", "n", "e", "kid", "use", "alg")}
         self.answers[KEYS] = (200, {"keys": [public]})
 
     def token(self, **claims: Any) -> str:
         now = int(time.time())
         whole = {"iss": self.issuer, "aud": AUDIENCE, "sub": "job", "iat": now, "exp": now + 600} | claims
-        return jwt.encode(whole, self.private, "RS256", headers={"kid": "first"})
+        return jwt.encode(whole, self.private, "RS256", headers={"kid": self.key["kid"]})
 
 
 @pytest.fixture
@@ -345,6 +345,19 @@ def test_tokens_of_a_key_that_the_provider_withdrew_are_refused_though_they_were
     provider.answers[KEYS] = (503, {})
     asyncio.run(tokens._renew_keys())  # an outage withdraws nothing
     assert asyncio.run(tokens.identify(whole, "")).role == Role.viewer
+
+
+def test_the_first_token_of_a_new_key_is_let_in(
+    closed: TestClient, provider: SmallProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for the key, and is not sent away."""
+    monkeypatch.setattr("crime.serving.sign_in.tokens.RETRY_SECONDS", 0.0)
+    provider.withdraw_key("second")
+    answers = [closed.get("/me", headers=bearer(provider.token(groups=["viewers"], n=n))) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    provider.answers[KEYS] = (503, {})
+    provider.key["kid"] = "third"
+    assert closed.get("/me", headers=bearer(provider.token())).status_code == 503
 
 
 def test_names_are_one_line(closed: TestClient, provider: SmallProvider) -> None:

@@ -12,6 +12,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ from crime.serving.sign_in.provider import (
 from crime.serving.sign_in.roles import given_role
 
 KEYS_SECONDS = 300.0  # after which the provider's keys are fetched again
+RENEWAL_SECONDS = 3.0  # for which a token of a key that is not known waits for them
 RETRY_SECONDS = 5.0  # after a failure, and between fetches because of a key that is not known
 LEEWAY_SECONDS = 30.0  # that clocks may differ
 ASKED_SECONDS = 30.0  # after which the provider is asked again, while the answer before still holds
@@ -74,7 +76,7 @@ class Tokens:
         self.trouble = "the sign-in provider's keys were not fetched yet"  # empty while they can be renewed
         self._keys: ProviderKeys | None = None
         self._fetched_at = -RETRY_SECONDS
-        self._wanted = asyncio.Event()
+        self._wanted, self._renewed = asyncio.Event(), asyncio.Event()  # `_renewed`: by the next fetch of keys
         self._known: OrderedDict[bytes, _Known] = OrderedDict()  # by the tokens' hash, least recently seen first
         self._asked_about: set[bytes] = set()  # digests of tokens that the provider is asked about now
         self._limit = CapacityLimiter(4)  # threads that wait for the provider
@@ -92,6 +94,8 @@ class Tokens:
             self._wanted.clear()
             await self._renew_keys()
             self._fetched_at = time.monotonic()
+            self._renewed.set()
+            self._renewed = asyncio.Event()
             wait = RETRY_SECONDS if self.trouble else KEYS_SECONDS
             try:
                 await asyncio.wait_for(self._wanted.wait(), wait)
@@ -129,7 +133,11 @@ class Tokens:
         key = hashlib.sha256(f"{token} {access_token}".encode()).digest()
         known = self._known.get(key)
         if known is None:
-            key_id, signed_with, claims = self._verified_claims(token, access_token)
+            try:
+                key_id, signed_with, claims = self._verified_claims(token, access_token)
+            except ProviderError:
+                await self._renewal()
+                key_id, signed_with, claims = self._verified_claims(token, access_token)
             digest, identity = hashlib.sha256(token.encode()).digest(), self._identity(claims, claims)
             known = self._known[key] = _Known(digest, key_id, signed_with, claims, identity)
             if len(self._known) > limits.SIGNED_IN:
@@ -188,6 +196,13 @@ class Tokens:
         if time.monotonic() - self._fetched_at > RETRY_SECONDS:
             self._wanted.set()
             raise ProviderError("the sign-in provider's keys are being renewed: try again in a second")
+
+    async def _renewal(self) -> None:
+        """Wait for the fetch of keys that is due. Raises `ProviderError` where it would be in vain."""
+        if self.trouble:
+            raise ProviderError(self.trouble)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._renewed.wait(), RENEWAL_SECONDS)
 
     def _is_of_page(self, claims: Mapping[str, Any]) -> bool:
         """Whether claims are of an ID token, for a user of the page; else they are of a program's access token."""
