@@ -95,6 +95,23 @@ def test_a_viewer_reads_and_is_told_what_a_role_is_missing_for(
     expect(page.get_by_text("Promoting and rolling back needs the role decider.")).to_be_visible()
 
 
+def test_an_analyst_uploads_a_table_and_its_result_is_theirs_alone(
+    page: Page, closed: tuple[PageServices, Provider], new_page: Callable[[], Page], tmp_path: Path
+) -> None:
+    table = tmp_path / "reports.csv"
+    table.write_text("DATE OCC,TIME OCC,AREA\n2023-01-15,1430,1\n")
+    sign_in(page, closed, "anna", "analysts", link="/batch")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(table)
+    button = page.get_by_role("button", name="Download the result")
+    expect(button).to_be_visible()
+    with page.expect_download() as download:
+        button.click()
+    assert "2023-01-15,1430,1" in Path(download.value.path()).read_text()
+    assert "/media/" in download.value.url
+    assert page.request.get(download.value.url).status == 200
+    assert new_page().request.get(download.value.url).status == 403
+
+
 def test_a_decider_promotes_without_a_token_and_under_their_own_name(
     page: Page, closed: tuple[PageServices, Provider]
 ) -> None:
