@@ -361,7 +361,7 @@ def test_what_can_not_be_saved_is_named_and_the_rest_can_be_restored(
     (used.mlruns / OUTCOME_FOLDER / "link.json").symlink_to("/etc/passwd")
     (used.mlruns / "monitoring/audit/a\nb.json").write_bytes(b"{}")
     (used.mlruns / "monitoring/predictions").mkdir(exist_ok=True)
-    (used.mlruns / "monitoring/predictions/2026-01-01").write_bytes(b"no folder")
+    (used.mlruns / "monitoring/predictions/2026-01-02").write_bytes(b"no folder")
     saved = save_backup(used, tmp_path / "backup.tar.gz")
     assert (saved.versions, len(saved.left_out)) == (1, 5)
     assert saved.left_out[0].startswith(f"{NAME} version 1: ")
