@@ -35,7 +35,7 @@ TREE_PARAMETERS: TreeParameters = {  # chosen by experiment: docs/method.md
     "force_row_wise": True,
     "verbose": -1,
 }
-LARGE_TABLE_PARAMETERS: TreeParameters = {**TREE_PARAMETERS, "learning_rate": 0.15, "num_leaves": 16}
+LARGE_TABLE_PARAMETERS: TreeParameters = {**TREE_PARAMETERS, "learning_rate": 0.08, "num_leaves": 16}
 
 
 def fit_level(
