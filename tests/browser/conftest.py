@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from page_services import PageServices
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+expect.set_options(timeout=20_000)  # ms: on a busy machine a view is drawn in that time
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import codecs
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import pairwise
 from sys import intern
 from typing import Any
 
@@ -137,16 +138,28 @@ def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
     joined = _ascii_lines([blank if not cell or cell is OMITTED else cell for cell in cells], 5 * limits.MO_CODES)
     if joined is None:
         return None
-    gaps = np.flatnonzero(np.isin(np.frombuffer(joined + b"\n", np.uint8), (ord(" "), ord("\n"))))
-    texts = joined.decode("ascii").split("\n")
-    if joined.translate(None, b"0123456789 \n") or (np.diff(gaps, prepend=-1) != 5).any() or len(texts) != len(cells):
+    characters = np.frombuffer(joined + b"\n", np.uint8)
+    if len(characters) % 5:
         return None
-    # interned: there are some hundred codes, and millions of reports
-    codes = (
-        (None if cell is OMITTED else tuple(dict.fromkeys(map(intern, text.split(" "))))) if cell else ()
-        for cell, text in zip(cells, texts, strict=True)
-    )
-    return np.fromiter(codes, object, len(cells))
+    digits, gaps = characters.reshape(-1, 5)[:, :4].astype(np.uint16) - ord("0"), characters[4::5]
+    ends = np.flatnonzero(gaps == ord("\n")) + 1
+    if (digits > 9).any() or len(ends) != len(cells) or len(ends) + (gaps == ord(" ")).sum() != len(gaps):
+        return None
+    numbers = digits @ np.array([1000, 100, 10, 1], np.uint16)
+    codes = _mo_code_texts()[numbers].tolist()
+    of_rows = np.sort(np.searchsorted(ends, np.arange(len(numbers)), "right") * 10_000 + numbers)
+    repeating = set((of_rows[1:][np.diff(of_rows) == 0] // 10_000).tolist())  # rows with a code twice
+    parsed = [tuple(codes[start:end]) for start, end in pairwise([0, *ends.tolist()])]
+    for row in repeating:
+        parsed[row] = tuple(dict.fromkeys(parsed[row]))
+    known = ((None if cell is OMITTED else of_row) if cell else () for cell, of_row in zip(cells, parsed, strict=True))
+    return np.fromiter(known, object, len(cells))
+
+
+@cache
+def _mo_code_texts() -> np.ndarray:
+    """(10000,) MO codes by number: each text is there once, for millions of reports."""
+    return np.array([intern(f"{number:04}") for number in range(10_000)], object)
 
 
 def _ascii_lines(cells: Sequence[Any], longest: int) -> bytes | None:

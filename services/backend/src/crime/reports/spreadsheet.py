@@ -22,14 +22,12 @@ NUMBER = "^ *[+-]?[0-9.]+ *"
 _FIRST_CHARACTERS = frozenset(_STARTS).union(
     *(map(chr, range(ord(first), ord(last) + 1)) for first, last in _INVISIBLE)
 )  # looked at before the patterns, which take longer
-_formula, _number = re.compile(FORMULA).match, re.compile(NUMBER).fullmatch
+_formula = re.compile(rf"(?!{NUMBER}\Z){FORMULA}").match
 
 
 def escape_formulas(cells: Iterable[str]) -> list[str]:
     """A row's cells; an apostrophe is put before each formula."""
-    return [
-        f"'{cell}" if cell[:1] in _FIRST_CHARACTERS and _formula(cell) and not _number(cell) else cell for cell in cells
-    ]
+    return [f"'{cell}" if cell[:1] in _FIRST_CHARACTERS and _formula(cell) else cell for cell in cells]
 
 
 def escape_formula_column(column: "pa.Array") -> "pa.Array":

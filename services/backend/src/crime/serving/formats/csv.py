@@ -232,8 +232,8 @@ class _LongRowError(Exception):
     """A row has more than `ROW_CHARACTERS`."""
 
 
-class _RowLines(Iterator[str]):
-    """The lines of a table for `csv.reader`, which gets no more of one row than `ROW_CHARACTERS`.
+class _RowLines:
+    """The rows of a table's lines, of which `csv.reader` gets no more of one row than `ROW_CHARACTERS`.
 
     `characters`: of all rows since somebody set it to 0.
     """
@@ -242,19 +242,21 @@ class _RowLines(Iterator[str]):
         self._lines, self._line = lines, ""
         self.characters = self._row_start = self._count = 0
 
-    def __next__(self) -> str:
-        self._line = next(self._lines)
-        self._count += 1
-        if self._count > limits.TABLE_LINES:
-            raise DataError(f"the table has more than {limits.TABLE_LINES:,} lines")
-        self.characters += len(self._line)
-        if self.characters - self._row_start > limits.ROW_CHARACTERS:
-            raise _LongRowError
-        return self._line
+    def _bounded(self) -> Iterator[str]:
+        """The lines that follow, until a row is too long: `_LongRowError`."""
+        for line in self._lines:
+            self._count += 1
+            if self._count > limits.TABLE_LINES:
+                raise DataError(f"the table has more than {limits.TABLE_LINES:,} lines")
+            self._line = line
+            self.characters += len(line)
+            if self.characters - self._row_start > limits.ROW_CHARACTERS:
+                raise _LongRowError
+            yield line
 
     def rows(self, delimiter: str) -> Iterator[list[str] | None]:
         """Rows that are not empty; None for one that is too long. Raises `DataError` if that one never ends."""
-        reader = csv.reader(self, delimiter=delimiter)
+        reader = csv.reader(self._bounded(), delimiter=delimiter)
         while True:
             self._row_start = self.characters
             try:
@@ -263,6 +265,7 @@ class _RowLines(Iterator[str]):
                 return
             except _LongRowError:
                 self._skip_row()
+                reader = csv.reader(self._bounded(), delimiter=delimiter)
                 yield None
             except csv.Error as error:
                 raise DataError(f"not a CSV table: {error}") from error
