@@ -97,6 +97,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory, cluster_wanted: bool) -> 
     yield f"localhost:{port}/crime", folder / "storage"
     server.terminate()
     server.wait(10)
+    shutil.rmtree(folder / "storage", ignore_errors=True)  # a gigabyte, and pytest keeps the folders of three runs
 
 
 @pytest.fixture(scope="session")
