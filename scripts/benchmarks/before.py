@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -47,12 +47,17 @@ def install(commit: str) -> Path:
     return folder
 
 
-def in_turn(name: str, measures: tuple[Callable[[], float], Callable[[], float]], repeats: int, into: Figures) -> None:
-    """Measure both, `repeats` times; each goes first every second time."""
-    figures = into.setdefault(name, ([], []))
+def turns(repeats: int) -> Iterator[int]:
+    """The sides (0 before, 1 now) in the order in which they are measured: each goes first every second time."""
     for repeat in range(repeats):
-        for side in (0, 1) if repeat % 2 else (1, 0):
-            figures[side].append(measures[side]())
+        yield from (0, 1) if repeat % 2 else (1, 0)
+
+
+def in_turn(name: str, measures: tuple[Callable[[], float], Callable[[], float]], repeats: int, into: Figures) -> None:
+    """Measure both sides, `repeats` times."""
+    figures = into.setdefault(name, ([], []))
+    for side in turns(repeats):
+        figures[side].append(measures[side]())
 
 
 def requests(roots: tuple[Path, Path], folder: Path) -> Figures:
@@ -97,11 +102,10 @@ def commands(roots: tuple[Path, Path], folder: Path, chosen: tuple[str, ...]) ->
     for name in chosen:
         seconds: tuple[list[float], list[float]] = ([], [])
         memory: tuple[list[float], list[float]] = ([], [])
-        for repeat in range(REPEATS):
-            for side in (0, 1) if repeat % 2 else (1, 0):
-                taken = _run(roots[side], COMMANDS[name], folder / f"{side}")
-                seconds[side].append(taken[0])
-                memory[side].append(taken[1])
+        for side in turns(REPEATS):
+            taken = _run(roots[side], COMMANDS[name], folder / f"{side}")
+            seconds[side].append(taken[0])
+            memory[side].append(taken[1])
         figures |= {f"{name}, s": seconds, f"{name}, MB": memory}
     return figures
 
@@ -112,7 +116,7 @@ def _both(measure: Callable[..., float], arguments: Sequence[Any]) -> tuple[Call
 
 
 def _run(root: Path, command: tuple[str, ...], store: Path) -> tuple[float, float]:
-    """Seconds and MB of a command with a store of its own, which holds a champion."""
+    """Seconds and peak MB of a command with a model store of its own; `crime predict` gets a champion first."""
     store.mkdir(exist_ok=True)
     program = [str(root / ".venv/bin/crime"), *(part.replace("{folder}", str(store)) for part in command)]
     variables = {**os.environ, "CRIME_MLRUNS": str(store / "mlruns"), "PYTHONDONTWRITEBYTECODE": ""}

@@ -1,1 +1,1 @@
-"""What a release does besides building and pushing: images of fixed content, what is in them, and where from."""
+"""Parts of a release: reproducible images, their bills of materials, provenance, and the vulnerability report."""

@@ -65,7 +65,7 @@ def blocks() -> Iterator[tuple[str, str, bytes]]:
 
 
 def one_batch(count: int, text: Callable[[int], str]) -> bytes:
-    """An Arrow stream of one batch, as large as one may be."""
+    """An Arrow stream of a single record batch with `count` rows and three columns of long texts."""
     texts = [text(number) for number in range(count)]
     columns = {"DATE OCC": ["2023-01-15"] * count, "TIME OCC": [1430] * count, "AREA": [1] * count}
     table = pa.table(columns | {"Mocodes": texts, "Premis Desc": texts, "Weapon Desc": texts})

@@ -1,4 +1,4 @@
-"""Values that several threads need, each computed once."""
+"""A cache for functions that several threads call."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -9,9 +9,10 @@ Result = TypeVar("Result")
 
 
 class ComputedOnce(Generic[Arguments, Result]):
-    """A function whose results are kept. A thread that asks for what another one is computing waits for it.
+    """A function that computes each result once and keeps it, whichever threads call it.
 
-    The arguments are hashable and given by position. A result must not need itself, on whatever way: that never ends.
+    A thread that needs a result which another thread is computing waits for it. Arguments are hashable and positional.
+    Computing a result must not call for that same result, directly or through others: it would deadlock.
     """
 
     def __init__(self, compute: Callable[Arguments, Result]):

@@ -11,7 +11,7 @@ from crime.core.days import EPOCH_ORDINAL, weekday
 
 @cache  # the rules take 40 ms
 def _holidays(first_year: int, last_year: int) -> np.ndarray:
-    """The days on which federal holidays of these years are observed."""
+    """(n,) days since 1970-01-01 on which federal holidays are observed, from the first year to the last."""
     begin, end = Timestamp(first_year, 1, 1), Timestamp(last_year, 12, 31)
     return np.array([day.toordinal() - EPOCH_ORDINAL for day in USFederalHolidayCalendar().holidays(begin, end)])
 

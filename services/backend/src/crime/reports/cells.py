@@ -158,12 +158,15 @@ def _parse_plain_mocodes(cells: Sequence[Any]) -> np.ndarray | None:
 
 @cache
 def _mo_code_texts() -> np.ndarray:
-    """(10000,) MO codes by number: each text is there once, for millions of reports."""
+    """(10000,) the text of each MO code, by its number. All reports share these texts, which saves memory."""
     return np.array([intern(f"{number:04}") for number in range(10_000)], object)
 
 
 def _ascii_lines(cells: Sequence[Any], longest: int) -> bytes | None:
-    """Cells, all of bytes or all of text, each on a line; None if any is of another kind, not ASCII or longer."""
+    """The cells joined by newlines, in ASCII.
+
+    None if they are not all bytes or all text, if one is not ASCII, or has more than `longest` characters.
+    """
     try:
         if max(map(len, cells), default=0) > longest:  # first: long cells would be copied here several times
             return None

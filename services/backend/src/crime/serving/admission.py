@@ -157,7 +157,10 @@ class AdmissionControl:
         await forwarding
 
     async def _release_memory(self) -> None:
-        """Later, not at once: the next table would ask for all of it again, a tenth of its time."""
+        """Give freed memory back to the system a while after the last table.
+
+        At once would be too early: the next table asks for the same memory again, which takes a tenth of its time.
+        """
         await asyncio.sleep(RELEASE_SECONDS)
         if not self.tables:
             await run_in_threadpool(release_free_memory)

@@ -21,6 +21,6 @@ def machine_token(settings: Settings) -> str:
 
 
 def is_machine_token(text: str, settings: Settings) -> bool | None:
-    """Whether a text is the token, compared in constant time; None where there is no token."""
+    """Whether `text` is the machines' token, compared in constant time; None if no token is configured."""
     expected = machine_token(settings)
     return hmac.compare_digest(text.encode(), expected.encode()) if expected else None

@@ -233,9 +233,9 @@ class _LongRowError(Exception):
 
 
 class _RowLines:
-    """The rows of a table's lines, of which `csv.reader` gets no more of one row than `ROW_CHARACTERS`.
+    """Parses the lines of a CSV table into rows, and reads no more than `ROW_CHARACTERS` of any row.
 
-    `characters`: of all rows since somebody set it to 0.
+    `characters`: how many were read since the caller last set it to 0.
     """
 
     def __init__(self, lines: Iterator[str]):
@@ -243,7 +243,7 @@ class _RowLines:
         self.characters = self._row_start = self._count = 0
 
     def _bounded(self) -> Iterator[str]:
-        """The lines that follow, until a row is too long: `_LongRowError`."""
+        """The lines still to be read. Raises `_LongRowError` once a row is too long."""
         for line in self._lines:
             self._count += 1
             if self._count > limits.TABLE_LINES:

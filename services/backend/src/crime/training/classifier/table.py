@@ -36,7 +36,7 @@ class TrainingTable:
     matrix (rows, features): sparse, since a report has few of the MO codes.
     label (rows,): index of the category.
     folds: naive Bayes models; `folds[i % FOLDS]` did not learn from row i and gives its inputs.
-    once: whether trees see each report once, whole or masked, and not both ways.
+    once: whether the trees see each report once, either whole or masked, rather than both ways.
     """
 
     names: list[str]
@@ -53,7 +53,7 @@ class TrainingTable:
     def inputs(self, level: DetailLevel, masked: np.ndarray, first: int = 0) -> sparse.csr_matrix:
         """(rows, inputs) of a detail level's model, from the row `first` on.
 
-        In the rows that are `masked`, (rows of the table,), each group of fields is unknown with a chance of 40 %.
+        `masked` (rows of the table,): in these rows each group of fields is hidden with a probability of 40 %.
         """
         columns = level_inputs(self.names, level)
         above = sorted(set(range(len(self.names))) - set(columns))

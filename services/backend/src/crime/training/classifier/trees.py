@@ -71,7 +71,7 @@ def level_loss(table: TrainingTable, level: DetailLevel) -> float:
 class _LevelRows:
     """Training rows of a detail level: each report as it is, and a copy with fields masked at random.
 
-    Where each report is there once, a third of them are masked.
+    If the table shows each report `once`, a third of the reports are masked and the others are whole.
     """
 
     def __init__(self, table: TrainingTable, level: DetailLevel):
