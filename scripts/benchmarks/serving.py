@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pyarrow as pa
 from crime.classifier.booster import Booster
@@ -141,8 +142,9 @@ def _batch_rates(port: int, model: CategoryBundle) -> dict[str, list[float]]:
     count = len(reports)
     matrix, level_index = model.matrix(reports.fields, count), detail_levels(reports.fields, count)
     ready = [
-        (model.boosters[level], np.ascontiguousarray(matrix[level_index == index][:, model.columns[level]]))
-        for index, level in enumerate(model.boosters)
+        (lightgbm.Booster(model_file=model.directory / f"{level}.txt"), matrix[level_index == index][:, columns])
+        for index, (level, columns) in enumerate(model.columns.items())
+        if (level_index == index).any()
     ]
 
     rates = {"LightGBM": _rates(lambda: [booster.predict(inputs) for booster, inputs in ready], count)}

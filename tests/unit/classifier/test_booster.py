@@ -44,7 +44,7 @@ def test_probabilities_of_many(booster: Booster, trained: lightgbm.Booster, matr
     answer = booster.predict(matrix[:rows])
     assert answer.shape == (rows, CLASSES)
     if rows:
-        np.testing.assert_array_equal(answer, trained.predict(matrix[:rows]))
+        np.testing.assert_allclose(answer, trained.predict(matrix[:rows]), rtol=0, atol=2**-50)
 
 
 def test_probabilities_of_one(booster: Booster, trained: lightgbm.Booster, matrix: np.ndarray) -> None:
@@ -63,7 +63,7 @@ def test_many_from_several_threads_at_once(booster: Booster, trained: lightgbm.B
     sizes = [1, 400, 10, 300] * 10
     with ThreadPoolExecutor(4) as threads:
         for size, answer in zip(sizes, threads.map(lambda size: booster.predict(matrix[:size]), sizes), strict=True):
-            np.testing.assert_array_equal(answer, wanted[:size])
+            np.testing.assert_allclose(answer, wanted[:size], rtol=0, atol=2**-50)
 
 
 def test_a_matrix_of_another_width_is_refused(booster: Booster, matrix: np.ndarray) -> None:

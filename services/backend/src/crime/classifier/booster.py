@@ -5,7 +5,8 @@ Predicting needs none of them. https://lightgbm.readthedocs.io/en/latest/C-API.h
 """
 
 import ctypes
-from functools import cache
+from contextlib import suppress
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -13,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from crime.classifier.forest import Forest
 from crime.classifier.tree_check import TreeText
 from crime.core.cpu import available_cpus
 from crime.core.memory import release_free_memory
 
-MIN_ROWS_FOR_THREADS = 64  # rows; waking threads takes longer than predicting fewer
+MIN_ROWS_FOR_THREADS = 64  # rows; waking threads, or a `Forest`, takes longer than predicting fewer
 _FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3  # constants of LightGBM's c_api.h
 # LightGBM's thread count is global: raising it during another call overruns that call's buffers
 _thread_count_lock = Lock()
@@ -48,6 +50,7 @@ class Booster:
     def __init__(self, trees: TreeText, classes: int):
         """Load LightGBM's text of trees of so many categories, as it was checked. Raises `RuntimeError`."""
         self.classes, self.features = classes, trees.features
+        self._trees = trees
         self._handle = ctypes.c_void_p()
         rounds = ctypes.c_int()
         _call("LGBM_BoosterLoadModelFromString", trees.text, ctypes.byref(rounds), ctypes.byref(self._handle))
@@ -89,8 +92,20 @@ class Booster:
         return self._answer.copy()
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
-        """Probabilities (rows, classes) of a matrix (rows, features)."""
+        """Probabilities (rows, classes) of a matrix (rows, features).
+
+        Those of many rows may differ by 2⁻⁵² from LightGBM's: NumPy's exponential function rounds otherwise.
+        """
+        if len(matrix) >= MIN_ROWS_FOR_THREADS and self._forest:
+            return self._forest.predict(self._checked(matrix))
         return self._batch(matrix, _NORMAL, self.classes).reshape(len(matrix), self.classes)
+
+    @cached_property
+    def _forest(self) -> Forest | None:
+        """None for trees that it can't hold."""
+        with suppress(ValueError):
+            return Forest(self._trees, self.classes)
+        return None
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Exact tree SHAP (rows, classes, features + 1), in log-odds; the last column is the expected value.
@@ -100,10 +115,14 @@ class Booster:
         width = self.classes * (self.features + 1)
         return self._batch(matrix, _CONTRIB, width).reshape(len(matrix), self.classes, self.features + 1)
 
-    def _batch(self, matrix: np.ndarray, kind: int, width: int) -> np.ndarray:
+    def _checked(self, matrix: np.ndarray) -> np.ndarray:
         matrix = np.ascontiguousarray(matrix, np.float32)
         if matrix.ndim != 2 or matrix.shape[1] != self.features:
             raise ValueError(f"expected (rows, {self.features}), got {matrix.shape}")
+        return matrix
+
+    def _batch(self, matrix: np.ndarray, kind: int, width: int) -> np.ndarray:
+        matrix = self._checked(matrix)
         answer = np.zeros(len(matrix) * width)
         if len(matrix):
             written = ctypes.c_int64()

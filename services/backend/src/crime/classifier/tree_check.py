@@ -8,6 +8,7 @@ https://github.com/microsoft/LightGBM, `gbdt_model_text.cpp` and `tree.cpp`.
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ _tree = re.compile(
 NUMBER, LEAVES, FEATURE, GAIN, THRESHOLD, DECISION, LEFT, RIGHT = range(1, 9)
 LEAF_VALUE, LEAF_WEIGHT, LEAF_COUNT, NODE_VALUE, NODE_WEIGHT, NODE_COUNT, SHRINKAGE = range(9, 16)
 # decision types: 2 if the left child is the default, and 4 or 8 where zero or NaN is what is missing
-DECISIONS = (0, 2, 4, 6, 8, 10)
+UNKNOWN_IS_ZERO, ZERO_IS_UNKNOWN, UNKNOWN_GOES_LEFT = (0, 2), (4, 6), 10
+DECISIONS = (*UNKNOWN_IS_ZERO, *ZERO_IS_UNKNOWN, 8, UNKNOWN_GOES_LEFT)
 
 Trees = list[tuple[bytes, ...]]  # groups of `_tree`, the first of them at index 0
 
@@ -68,6 +70,44 @@ def check_trees(content: bytes, classes: int) -> TreeText:
     _check_structure(trees, features)
     _check_numbers(trees)
     return TreeText(content[:end], len(trees), features)
+
+
+class Split(NamedTuple):
+    """An inner node. `left_leaves`, `right_leaves`: the leaves below it on each side, bit n for the tree's leaf n."""
+
+    tree: int
+    feature: int
+    threshold: float
+    unknown_goes_left: bool
+    left_leaves: int
+    right_leaves: int
+
+
+def leaf_values(trees: TreeText) -> list[list[float]]:
+    """The value of each leaf of each tree."""
+    return [list(map(float, tree[LEAF_VALUE - 1].split())) for tree in _groups(trees)]
+
+
+def splits_of(trees: TreeText) -> Iterator[Split]:
+    """The splits of all trees. Raises `ValueError` for one in which zero stands for what is not known."""
+    for number, tree in enumerate(_groups(trees)):
+        thresholds = list(map(float, tree[THRESHOLD - 1].split()))
+        features, decisions, *children = (
+            list(map(int, tree[group - 1].split())) for group in (FEATURE, DECISION, LEFT, RIGHT)
+        )
+        below = [0] * len(features)  # each node's leaves; children come after their parent
+        for node in reversed(range(len(features))):
+            left, right = (below[child] if child >= 0 else 1 << ~child for child in (side[node] for side in children))
+            below[node] = left | right
+            threshold, decision = thresholds[node], decisions[node]
+            if decision in ZERO_IS_UNKNOWN:
+                raise ValueError("expected splits in which zero is a value")
+            unknown_goes_left = decision == UNKNOWN_GOES_LEFT or (decision in UNKNOWN_IS_ZERO and threshold >= 0)
+            yield Split(number, features[node], threshold, unknown_goes_left, left, right)
+
+
+def _groups(trees: TreeText) -> Trees:
+    return [match.groups() for match in _tree.finditer(trees.text)]
 
 
 def _split(content: bytes, start: int, sizes: np.ndarray) -> tuple[Trees, int]:
