@@ -171,13 +171,21 @@ class NaiveBayes:
         table_rows = self.lookup[np.arange(len(self._features)), np.where(known, values, VALUE_LIMIT).astype(int)]
         mo = matrix[:, self._mo]
         mo_known = MO_KNOWN_ROW * ~np.isnan(mo[:, 0]) if mo.shape[1] else np.zeros(count, int)
+        row, code = np.divmod(np.flatnonzero(mo == 1), max(1, mo.shape[1]))
+        codes = np.bincount(row, minlength=count)
+        order = np.argsort(-codes, kind="stable")  # those with most MO codes first: of each rank, the first rows have one
+        position = np.empty(count, int)
+        position[order] = np.arange(count)
         log, addend = np.repeat(self.table[1:2], count, axis=0), np.empty((count, len(self.category)))
         for column in (*table_rows.T, mo_known):
-            log += np.take(self.table, column, axis=0, out=addend, mode="clip")
-        row, code = np.nonzero(mo == 1)
+            log += np.take(self.table, column[order], axis=0, out=addend, mode="clip")
         rank = np.arange(len(row)) - np.searchsorted(row, row)  # of the MO code within its report
-        for step in range(rank.max(initial=-1) + 1):
-            log[row[rank == step]] += self.table[self._first_mo_row + code[rank == step]]
+        mo_rows = np.zeros((codes.max(initial=0), count), int)
+        mo_rows[rank, position[row]] = self._first_mo_row + code
+        for step, column in enumerate(mo_rows):
+            some = np.count_nonzero(codes > step)
+            log[:some] += np.take(self.table, column[:some], axis=0, out=addend[:some], mode="clip")
+        log = log[position]
         log -= log.max(1, keepdims=True)
         return log
 

@@ -73,8 +73,11 @@ class Vocabulary:
         return number or self._by_text.get(code.text) or np.nan
 
     def numbers(self, codes: np.ndarray) -> np.ndarray:
-        """(n,) numbers of codes (n,)."""
-        return np.fromiter(map(self.number, codes.tolist()), float, len(codes))
+        """(n,) numbers of codes (n,). Of a table most rows share few objects, so that each is looked up once."""
+        objects = codes.tolist()
+        identities = list(map(id, objects))
+        of_identity = {identity: self.number(code) for identity, code in dict(zip(identities, objects)).items()}
+        return np.fromiter(map(of_identity.__getitem__, identities), float, len(codes))
 
     def kinds(self) -> np.ndarray:
         """(entries + 1,) the kind of each number: the hundreds of LAPD's own code, 0 for none recorded, -1 for others.
