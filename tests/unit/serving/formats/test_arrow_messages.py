@@ -131,7 +131,7 @@ def read_damaged_streams(number: int) -> int:
                 for batch in opened.arrays:
                     for column in range(len(names)):
                         with suppress(DataError):  # of the place
-                            arrow._cells(batch, column, range(len(batch)))
+                            arrow._column("mocodes", batch, column, range(len(batch)))
             readable += 1
         except DataError:
             pass

@@ -16,6 +16,8 @@ from crime.classifier.scoring import ANSWER_COLUMNS, ScoreBlock, ScoredReports, 
 from crime.core import limits
 from crime.core.errors import DataError
 from crime.reports.categories import CATEGORY_NAMES
+from crime.reports.cells import OMITTED
+from crime.reports.distinct_texts import PADDING, encode_texts
 from crime.reports.parsing import locate_columns, parse_columns
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.sources import READ_COLUMNS
@@ -101,12 +103,12 @@ def _blocks(stream: ArrowStream, positions: Mapping[str, int]) -> Iterator[tuple
         is_empty = False
         for start in range(0, max(len(batch), 1), limits.ARROW_BLOCK_ROWS):
             rows = range(start, min(start + limits.ARROW_BLOCK_ROWS, len(batch)))
-            yield len(rows), {key: encode_cells(key, _cells(batch, at, rows)) for key, at in positions.items()}
+            yield len(rows), {key: _column(key, batch, at, rows) for key, at in positions.items()}
     if is_empty:
         yield 0, {key: encode_cells(key, []) for key in positions}
 
 
-def _cells(batch: Any, position: int, rows: range) -> list[Any]:
+def _column(key: str, batch: Any, position: int, rows: range) -> EncodedColumn:
     """The cells of a column in these rows. Raises `DataError` for what has no place in a report, such as a map."""
     import nanoarrow
 
@@ -118,30 +120,27 @@ def _cells(batch: Any, position: int, rows: range) -> list[Any]:
             raise TypeError(f"it is of the type {column.schema.type.name.lower()}")
         part = nanoarrow.c_array(column)[rows.start : rows.stop]
         if column.schema.type.name in TEXT_TYPES and rows:
-            return _texts(part)
-        cells: list[Any] = nanoarrow.Array(part).to_pylist()
-        return cells
+            return _encode_texts(key, part)
+        return encode_cells(key, nanoarrow.Array(part).to_pylist())
     except Exception as error:  # nanoarrow and Python's dates raise many kinds
         raise DataError(f"column {position + 1} of the Arrow stream can't be read: {error}") from None
 
 
-def _texts(array: Any) -> list[str | None]:
-    """The cells of a text column, in half of nanoarrow's own time. Raises `ValueError` if its offsets are damaged."""
+def _encode_texts(key: str, array: Any) -> EncodedColumn:
+    """The cells of a text column. Raises `ValueError` if its offsets are damaged."""
     view = array.view()
     offsets = np.asarray(view.buffer(1))[array.offset : array.offset + len(array) + 1]
     data = memoryview(view.buffer(2))
     if len(offsets) <= len(array) or offsets[0] < 0 or offsets[-1] > data.nbytes or (np.diff(offsets) < 0).any():
         raise ValueError("the offsets of its texts are damaged")
-    data, ends = data[offsets[0] : offsets[-1]], (offsets - offsets[0]).tolist()
-    try:
-        text = str(data, "ascii")
-        cells: list[str | None] = [text[start:end] for start, end in pairwise(ends)]
-    except UnicodeDecodeError:
-        cells = [str(data[start:end], "utf-8") for start, end in pairwise(ends)]
-    if array.null_count:
-        is_known = view.buffer(0).elements(array.offset, len(array))
-        cells = [cell if known else None for cell, known in zip(cells, is_known, strict=True)]
-    return cells
+    content, offsets = bytes(data[offsets[0] : offsets[-1]]), offsets - offsets[0]
+    is_known = np.array(view.buffer(0).elements(array.offset, len(array)), bool) if array.null_count else None
+    encoded = encode_texts(content + PADDING, offsets[:-1], np.diff(offsets)) if content.isascii() else None
+    if encoded is None:
+        cells = [str(content[start:end], "utf-8") for start, end in pairwise(offsets.tolist())]
+        encoded = encode_cells(key, cells)
+    texts, index = encoded
+    return encoded if is_known is None else ([*texts, OMITTED], np.where(is_known, index, len(texts)))
 
 
 def _is_plain(schema: Any) -> bool:
