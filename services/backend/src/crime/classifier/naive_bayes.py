@@ -173,7 +173,8 @@ class NaiveBayes:
         mo_known = MO_KNOWN_ROW * ~np.isnan(mo[:, 0]) if mo.shape[1] else np.zeros(count, int)
         row, code = np.divmod(np.flatnonzero(mo == 1), max(1, mo.shape[1]))
         codes = np.bincount(row, minlength=count)
-        order = np.argsort(-codes, kind="stable")  # those with most MO codes first: of each rank, the first rows have one
+        # those with most MO codes first, so that of each rank the first rows have one
+        order = np.argsort(-codes, kind="stable")
         position = np.empty(count, int)
         position[order] = np.arange(count)
         log, addend = np.repeat(self.table[1:2], count, axis=0), np.empty((count, len(self.category)))
