@@ -30,6 +30,12 @@ def summary(result: Result) -> dict[str, object]:
     return last
 
 
+def test_one_trial_tries_the_usual_parameters(crime: RunCommand, half_year: Path) -> None:
+    tuned = summary(crime("tune", "--data", half_year, "--trials", "1", "--json"))
+    assert (tuned["finished"], tuned["pruned"]) == (1, 0)
+    assert tuned["loss"] == tuned["default"]
+
+
 def test_a_model_is_trained_with_tuned_parameters(crime: RunCommand, half_year: Path, tmp_path: Path) -> None:
     tuned = summary(crime("tune", "--data", half_year, "--trials", "2", "--json"))
     assert (tuned["finished"], tuned["pruned"]) == (2, 0)

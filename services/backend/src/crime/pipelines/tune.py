@@ -35,6 +35,7 @@ SEARCH_SPACE: dict[str, BaseDistribution] = {  # names and units are LightGBM's
     "lambda_l2": FloatDistribution(0.01, 100, log=True),
 }
 STARTUP_TRIALS = 4  # trials before any is pruned
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 MAX_TRIALS_READ = 10_000
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -72,7 +73,8 @@ def tune(
     study.add_trials(store.trials())
     if not study.trials:
         study.enqueue_trial({name: TREE_PARAMETERS[name] for name in SEARCH_SPACE})
-    while (count := len(study.trials)) < trials:
+    # the trial that waits in the queue is not counted
+    while (count := len(study.get_trials(deepcopy=False, states=ENDED))) < trials:
         progress(f"trial {count + 1} of {trials}", count / trials)
         batch = [study.ask(SEARCH_SPACE) for _ in range(min(executor.workers, trials - count))]
         for number, (trial, losses) in enumerate(_run_trials(executor, table, batch), count):
@@ -81,8 +83,7 @@ def tune(
             study.tell(trial, loss, TrialState.COMPLETE if complete else TrialState.PRUNED)
             store.save(number, trial.params, losses, loss)
     default = next(t.value for t in study.trials if _is_default(t.params) and t.value is not None)
-    states = [trial.state for trial in study.trials]
-    finished, pruned = states.count(TrialState.COMPLETE), states.count(TrialState.PRUNED)
+    finished, pruned = (len(study.get_trials(deepcopy=False, states=(state,))) for state in ENDED)
     return TuningResult(study.best_params, study.best_value, default, finished, pruned)
 
 
