@@ -76,7 +76,9 @@ class Vocabulary:
         """(n,) numbers of codes (n,). Of a table most rows share few objects, so that each is looked up once."""
         objects = codes.tolist()
         identities = list(map(id, objects))
-        of_identity = {identity: self.number(code) for identity, code in dict(zip(identities, objects)).items()}
+        of_identity = {
+            identity: self.number(code) for identity, code in dict(zip(identities, objects, strict=True)).items()
+        }
         return np.fromiter(map(of_identity.__getitem__, identities), float, len(codes))
 
     def kinds(self) -> np.ndarray:

@@ -36,5 +36,5 @@ def encode_texts(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> Encode
     if len(words) > 1 and any((word != word[rows][index]).any() for word in words):  # two texts of one key
         return None
     text = str(data, "ascii")
-    begins = starts[rows]
-    return [text[begin:end] for begin, end in zip(begins.tolist(), (begins + lengths[rows]).tolist())], index
+    begins, ends = starts[rows], starts[rows] + lengths[rows]
+    return [text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)], index
