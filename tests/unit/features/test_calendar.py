@@ -1,7 +1,9 @@
 """Calendar features of days."""
 
+import pandas as pd
 from crime.core.days import day_number
 from crime.features.calendar import calendar_features, federal_holidays
+from pandas.tseries.holiday import USFederalHolidayCalendar
 
 
 def test_federal_holidays_are_marked() -> None:
@@ -18,3 +20,10 @@ def test_each_day_has_its_features() -> None:
     assert christmas == [1, 0, 0, 0, 0, 0, 0, 1, 0, 0]  # a Monday
     assert new_year == [1, 0, 0, 0, 0, 0, 0, 0, 1, 0]  # not a holiday as well
     assert february == [0, 0, 0, 1, 0, 0, 0, 0, 0, 1]  # a Thursday
+
+
+def test_federal_holidays_are_those_of_pandas() -> None:
+    first, last = pd.Timestamp(1995, 1, 1), pd.Timestamp(2045, 12, 31)
+    expected = USFederalHolidayCalendar().holidays(first, last)
+    holidays = federal_holidays(day_number("1995-01-01"), day_number("2045-12-31"))
+    assert holidays.nonzero()[0].tolist() == [(day - first).days for day in expected]

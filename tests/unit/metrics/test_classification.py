@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from crime.metrics.classification import calibration_bins, calibration_error, log_losses, score_predictions
+from sklearn.metrics import f1_score, roc_auc_score
 
 
 def predict(*rows: tuple[int, float]) -> np.ndarray:
@@ -59,3 +60,16 @@ def test_scores_of_mixed_predictions() -> None:
 
 def test_auc_is_not_a_number_if_all_reports_are_of_one_category() -> None:
     assert math.isnan(score_predictions(predict((0, 0.9), (1, 0.6)), np.array([0, 0])).macro_auc)
+
+
+def test_f1_and_auc_are_those_of_scikit_learn_where_scores_are_equal() -> None:
+    rng = np.random.default_rng(2)
+    probabilities, label = (
+        rng.dirichlet(np.ones(7), 500).round(1),
+        rng.integers(0, 6, 500),
+    )  # the last category is in none
+    scores = score_predictions(probabilities, label)
+    aucs = [roc_auc_score(label == category, probabilities[:, category]) for category in range(6)]
+    assert scores.macro_auc == pytest.approx(np.mean(aucs))
+    f1 = f1_score(label, probabilities.argmax(1), average="weighted", zero_division=0)
+    assert scores.weighted_f1 == pytest.approx(f1)

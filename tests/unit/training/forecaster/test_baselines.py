@@ -10,9 +10,9 @@ from crime.training.forecaster.baselines import (
     SMOOTHING_PARAMETERS,
     baseline_forecasts,
     exponential_smoothing,
-    kernel_density,
     seasonal_naive,
 )
+from crime.training.forecaster.kernel_density import kernel_density
 from crime.training.forecaster.origin_view import KnownHistory, OriginView
 from histories import MONDAY, make_history
 

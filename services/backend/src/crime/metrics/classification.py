@@ -1,4 +1,4 @@
-"""Scores of predicted categories. Only `score_predictions` needs scikit-learn, the rest numpy alone."""
+"""Scores of predicted categories."""
 
 import math
 from dataclasses import dataclass
@@ -78,17 +78,35 @@ def score_predictions(probabilities: np.ndarray, label: np.ndarray) -> Scores:
 
     Macro AUC is the mean one-against-rest AUC of the categories that some rows have and others don't.
     """
-    from sklearn.metrics import f1_score, roc_auc_score
-
     classes = range(len(CATEGORIES))
     top, bins = probabilities.argmax(1), calibration_bins(probabilities, label)
-    aucs = [roc_auc_score(label == k, probabilities[:, k]) for k in classes if 0 < (label == k).mean() < 1]
+    confusion = confusion_counts(top, label)
+    aucs = [_auc(probabilities[:, k], label == k) for k in classes if 0 < (label == k).mean() < 1]
     return Scores(
         accuracy=float((top == label).mean()),
-        weighted_f1=float(f1_score(label, top, average="weighted", zero_division=0)),
+        weighted_f1=_weighted_f1(confusion),
         macro_auc=float(np.mean(aucs)) if aucs else float("nan"),
         log_loss=float(log_losses(probabilities, label).mean()),
         ece=calibration_error(bins),
-        confusion=confusion_counts(top, label).tolist(),
+        confusion=confusion.tolist(),
         calibration=bins,
     )
+
+
+def _weighted_f1(confusion: np.ndarray) -> float:
+    """Mean F1 of the categories, weighted by their reports; 0 for a category that is never answered right."""
+    reports, answers = confusion.sum(1), confusion.sum(0)
+    f1 = 2 * confusion.diagonal() / np.maximum(reports + answers, 1)
+    return float(np.average(f1, weights=reports))
+
+
+def _auc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the ROC curve of scores (rows,), from the mean ranks of the `positive` (rows,).
+
+    Hanley and McNeil, The meaning and use of the area under a receiver operating characteristic curve, Radiology 1982.
+    """
+    _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[index]  # equal scores share their mean rank
+    positives = int(positive.sum())
+    above_least = float(ranks[positive].sum()) - positives * (positives + 1) / 2
+    return above_least / (positives * (len(scores) - positives))

@@ -7,15 +7,12 @@ from matplotlib.figure import Figure
 
 from crime.classifier.bundle import CategoryBundle
 from crime.metrics.classification import CalibrationBin
-from crime.registry.kinds import Model
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
 
 
-def draw_plots(model: Model) -> Iterator[tuple[str, Figure]]:
-    """Artifact path and figure of each plot; none for a model without a confusion matrix."""
-    if not isinstance(model, CategoryBundle):
-        return
+def draw_plots(model: CategoryBundle) -> Iterator[tuple[str, Figure]]:
+    """Artifact path and figure of each plot."""
     for level, level_name in DETAIL_LEVELS.items():
         figure, axes = _new_figure()
         _draw_confusion(axes, model.spec.confusion[level], level_name)

@@ -17,9 +17,9 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
 import crime
+from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import GatesFailedError
-from crime.pipelines.plots import draw_plots
 from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
 from crime.registry.kinds import Model, SignatureColumn, model_kind
 from crime.registry.promotion import promote
@@ -78,14 +78,22 @@ def publish(model: Model, directory: Path, registry: Registry, tags: dict[str, s
     with mlflow.start_run() as run:
         mlflow.set_tags(record.tags)
         mlflow.log_params(record.parameters)
-        mlflow.log_metrics(record.metrics)
         mlflow.log_dict(spec, SPEC_FILE)
-        for path, figure in draw_plots(model):
-            mlflow.log_figure(figure, path)
+        if isinstance(model, CategoryBundle):
+            _log_plots(model)
         logged = log_bundle(kind.name, directory, spec)
+        # of the run and the model: MLflow reads the history of each metric that a run has before its model
+        mlflow.log_metrics(record.metrics, model_id=logged.model_id)
     tags = {"run": run.info.run_id, **(tags or {})}
     version = str(mlflow.register_model(logged.model_uri, kind.name, tags=tags).version)
     return ModelResult(version, promote_if_passed(registry, kind.name, version))
+
+
+def _log_plots(model: CategoryBundle) -> None:
+    from crime.pipelines.plots import draw_plots  # matplotlib, which the forecast does not need
+
+    for path, figure in draw_plots(model):
+        mlflow.log_figure(figure, path)
 
 
 def log_bundle(name: str, directory: Path, spec: dict[str, Any]) -> ModelInfo:

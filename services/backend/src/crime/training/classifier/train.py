@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import lightgbm
 import numpy as np
 
 from crime.classifier.bundle import CategoryBundle
@@ -41,6 +40,7 @@ from crime.reports.tally import Tally
 from crime.training.classifier.facts import category_data, counted_reports
 from crime.training.classifier.table import TrainingTable, TreeParameters, build_training_table, fit_encoder
 from crime.training.classifier.trees import LARGE_TABLE_PARAMETERS, TREE_PARAMETERS, fit_level
+from crime.training.plain_lightgbm import lightgbm
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
 MIN_SYSTEM_REPORTS = 50  # of a report system; fewer are not scored apart

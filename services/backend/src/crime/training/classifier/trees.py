@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import lightgbm
 import numpy as np
 from scipy import sparse
 
@@ -14,6 +13,7 @@ from crime.core.executors import ShareDone
 from crime.reports.categories import CATEGORIES
 from crime.reports.schema import DetailLevel
 from crime.training.classifier.table import TrainingTable, TreeParameters
+from crime.training.plain_lightgbm import lightgbm
 
 VALIDATION_SHARE = 0.2  # of the training reports, the newest: the number of rounds is chosen on them
 MASKED_WEIGHT = 0.5  # of a report's masked copy, beside 1 for the report as it is; docs/method.md
@@ -97,12 +97,18 @@ class _LevelRows:
             params={"verbose": -1},
         )
 
+    def _whole(self, first: int) -> sparse.csr_matrix:
+        """Inputs of the reports as they are, from the row `first` on."""
+        if self.table.once:
+            return self.table.inputs(self.level, np.zeros(len(self.table.label), bool), first)
+        return self.copies[0][first:]
+
     def choose_rounds(self, progress: ShareDone = lambda share: None) -> tuple[int, float]:
         """The number of rounds with the smallest log loss on the validation rows, and that loss."""
         label = self.table.label
         border = int((1 - VALIDATION_SHARE) * len(label))
         earlier = self.dataset(slice(0, border))
-        whole = self.table.inputs(self.level, np.zeros(len(label), bool), border)
+        whole = self._whole(border)
         validation = lightgbm.Dataset(whole, label[border:], reference=earlier)
         booster = lightgbm.train(
             self.parameters,

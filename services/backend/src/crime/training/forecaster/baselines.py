@@ -7,10 +7,8 @@ from crime.reports.places import PlaceKind
 from crime.training.forecaster.origin_view import OriginView
 
 BASELINES = ("seasonal naive", "4-week mean", "long-run mean", "exponential smoothing", "KDE hot spots")
-KM_PER_DEGREE = np.array([111.0, 92.0])  # of latitude and of longitude, at Los Angeles's 34 degrees north
 # set by judgement, as docs/method.md says
 SMOOTHING_PARAMETERS = (0.02, 0.05, 0.1, 0.2, 0.4)  # that exponential smoothing chooses from: the newest day's weight
-KERNEL_KM = 0.5  # standard deviation of the Gaussian kernel
 MEAN_FLOOR = 0.1  # least forecast, as a share of the place's long-run mean: no forecast is 0
 
 
@@ -23,7 +21,7 @@ def baseline_forecasts(view: OriginView, kind: PlaceKind) -> dict[str, np.ndarra
         "4-week mean": four_weeks,
         "long-run mean": long_run,
         "exponential smoothing": exponential_smoothing(counts),
-        "KDE hot spots": kernel_density(view.kernel_reports(kind), view.centres(kind)) * four_weeks.sum(),
+        "KDE hot spots": view.kernel_density(kind) * four_weeks.sum(),
     }
     forecasts = {name: np.repeat(mean[:, None], HORIZON_DAYS, 1) for name, mean in constant.items()}
     forecasts["seasonal naive"] = seasonal_naive(counts) if counts.shape[1] >= 7 else forecasts["4-week mean"]
@@ -50,16 +48,3 @@ def exponential_smoothing(counts: np.ndarray) -> np.ndarray:
             squares += np.einsum("ap,ap->a", error, error)
         level += alpha * error
     return np.asarray(level[squares.argmin()])
-
-
-def kernel_density(reports: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(P,) share of each place in recent reports (P,), spread over neighbours by a Gaussian kernel.
-
-    Hot spots by kernel density estimation: Chainey, Tompson and Uhlig, The utility of hotspot mapping for predicting
-    spatial patterns of crime, Security Journal 2008. `centres` (P, 2) are latitudes and longitudes.
-    """
-    position = ((centres - np.median(centres, 0)) * KM_PER_DEGREE / KERNEL_KM).astype(np.float32)
-    distance = sum(np.square(axis[:, None] - axis) for axis in position.T)
-    kernel = np.exp(distance * np.float32(-0.5))
-    density = kernel @ (reports / kernel.sum(0))
-    return np.asarray(density / max(1e-9, density.sum()))

@@ -7,7 +7,6 @@ lower the deviance of the latest weeks, which they were not trained on.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import lightgbm
 import numpy as np
 
 from crime.core.computed_once import ComputedOnce
@@ -17,6 +16,7 @@ from crime.forecaster.arrays import HORIZON_DAYS
 from crime.metrics.counts import poisson_deviance
 from crime.training.forecaster.origin_view import MAX_TRAINING_ORIGINS, KnownHistory
 from crime.training.forecaster.smoothed_rates import SmoothedRates
+from crime.training.plain_lightgbm import lightgbm
 
 MIN_RATE = 1e-9  # reports a day, for a place that has had none yet: keeps the logarithm finite
 MAX_TRAINING_ROWS = 100_000  # places x days; days are sampled from the horizon if there are more

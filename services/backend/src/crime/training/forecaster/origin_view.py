@@ -11,6 +11,7 @@ from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.history import EventHistory
 from crime.reports.places import PlaceKind, Places, area_index, daily_counts, places_of
 from crime.training.forecaster.calendar_effects import calendar_effect, season_effect
+from crime.training.forecaster.kernel_density import kernel_density
 from crime.training.forecaster.reporting_delay import MAX_DELAY_DAYS, completeness, observed_days
 
 # set by judgement, as docs/method.md says
@@ -19,7 +20,7 @@ MIN_SEASON_DAYS = 2 * 365  # days of history from which on a season can be disti
 MIN_HISTORY_DAYS = 84  # days of history before a first forecast
 MAX_TRAINING_ORIGINS = 26  # past forecasts that a method is fitted to: half a year
 TRAINING_STEP_DAYS = 7  # between these past origins
-KERNEL_DAYS = 91  # days of reports that the kernel of `baselines` smooths
+KERNEL_DAYS = 91  # days of reports that the kernel smooths
 HALF_LIVES = (5.0, 14.0, 28.0, 91.0, 364.0, np.inf)  # days, that reports are weighted by
 
 
@@ -48,7 +49,8 @@ class OriginView:
 
     T is the number of days since `first`, at most five years. `observed` (T,) is False in gaps of the table, `exposure`
     (T,) the share of a day's reports known by now (0 in gaps). `calendar` and `season` (T + 28,) are multiplicative
-    effects with mean 1, through the end of the horizon.
+    effects with mean 1, through the end of the horizon. `kernel_density(kind)` (P,) is the share of each place in the
+    reports of the last 91 observed days, spread over its neighbours.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class OriginView:
     ):
         self._history, self._places, self._daily = history, places, daily
         self._weighted = ComputedOnce(self._weigh)
+        self.kernel_density = ComputedOnce(self._spread)
         self.origin = origin
         self.first = max(history.first, origin - HISTORY_DAYS)
         self.days = origin - self.first + 1
@@ -97,6 +100,9 @@ class OriginView:
     def kernel_reports(self, kind: PlaceKind) -> np.ndarray:
         """(P,) reports of the last 91 observed days."""
         return self._weighted(kind)[:, -1]
+
+    def _spread(self, kind: PlaceKind) -> np.ndarray:
+        return kernel_density(self.kernel_reports(kind), self.centres(kind))
 
     def _weigh(self, kind: PlaceKind) -> np.ndarray:
         """(P, weights) sums of counts over the days, by all weights at once: the counts are read a single time."""

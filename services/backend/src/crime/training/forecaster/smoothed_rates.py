@@ -12,7 +12,7 @@ import numpy as np
 from crime.core.computed_once import ComputedOnce
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.reports.places import PlaceKind
-from crime.training.forecaster.baselines import MEAN_FLOOR, baseline_forecasts, kernel_density
+from crime.training.forecaster.baselines import MEAN_FLOOR, baseline_forecasts
 from crime.training.forecaster.combination import combine_rates
 from crime.training.forecaster.origin_view import KERNEL_DAYS, MIN_SEASON_DAYS, KnownHistory, OriginView
 
@@ -149,8 +149,7 @@ def _long_run(view: OriginView, kind: PlaceKind) -> np.ndarray:
 
 def _neighbourhood(view: OriginView, kind: PlaceKind) -> np.ndarray:
     """(P,) shares of places in the city, by recent reports nearby."""
-    recent = view.kernel_reports(kind)
     days = min(KERNEL_DAYS, view.observed.sum())
-    rate = kernel_density(recent, view.centres(kind)) * recent.sum() / days
+    rate = view.kernel_density(kind) * view.kernel_reports(kind).sum() / days
     rate = np.maximum(rate, MEAN_FLOOR * _long_run(view, kind))
     return np.asarray(rate / rate.sum())

@@ -6,7 +6,6 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -31,6 +30,7 @@ from crime.training.forecaster.origin_view import located_reports
 from crime.training.forecaster.scores import summarise
 from crime.training.forecaster.shares import shift_category_counts, shift_category_shares, sum_cut
 from crime.training.forecaster.this_week import week_arrays
+from crime.training.plain_lightgbm import lightgbm
 
 # of sums over 7 and 28 days: errors of 22 % of what is expected, and counts a tenth more scattered than Poisson's;
 # set by judgement, as docs/method.md says

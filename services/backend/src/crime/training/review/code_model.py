@@ -7,7 +7,6 @@ says. All codes share the trees, so a rare code profits from what was learnt of 
 
 from dataclasses import dataclass
 
-import lightgbm
 import numpy as np
 from scipy.special import logsumexp, softmax
 
@@ -16,6 +15,7 @@ from crime.core.progress import Progress, no_progress
 from crime.reports.categories import CATEGORY_OF_CODE, CRIME_CODES, SYSTEM_OF_CODE
 from crime.training.classifier.table import TreeParameters, row_blocks
 from crime.training.classifier.trees import MIN_ROWS_FOR_THREADS
+from crime.training.plain_lightgbm import lightgbm
 from crime.training.review.evidence import CANDIDATES, LOG_FLOOR, Evidence
 from crime.training.review.folds import FOLDS
 
