@@ -1,13 +1,13 @@
 """Answers of prediction routes as JSON, in the form of the models in `payloads.predictions`.
 
-They are plain dictionaries: a pydantic model of each would take as long as the prediction.
+They are plain dictionaries, those of a list plain text: a pydantic model of each would take as long as the prediction.
 """
 
-from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ScoredReports
@@ -15,14 +15,20 @@ from crime.features.definitions import ReportFields
 from crime.features.field_text import value_text
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.schema import DETAIL_LEVELS
-from crime.reports.systems import SYSTEMS
 from crime.serving.explanation_words import reason_text
 from crime.serving.payloads.report_list import ReportList
-from crime.serving.payloads.report_warnings import value_warnings
+from crime.serving.payloads.report_warnings import odd_values
 from crime.serving.prediction_service import ExplanationAnswer, PredictionAnswer
 
-WARNED_OF = ("date_occ", "system", "area", "rpt_dist_no")
 PROBABILITY_DECIMALS, MILLISECOND_DECIMALS, BIT_DECIMALS = 6, 4, 3
+ROWS_PER_BLOCK = 1_000  # whose probabilities are texts at a time
+_LEVELS = list(DETAIL_LEVELS)
+# An answer in JSON: its beginning by label, then the probability, and those of all categories
+_BEGINNINGS = [
+    f'{{"label":{label},"label_name":{to_json(name).decode()},"probability":'
+    for label, name in enumerate(CATEGORY_NAMES)
+]
+_PROBABILITIES = f',"probabilities":{{{",".join(f"{to_json(name).decode()}:%s" for name in CATEGORY_NAMES)}}},'
 
 
 def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
@@ -44,38 +50,42 @@ def prediction_row(answer: PredictionAnswer) -> dict[str, Any]:
     }
 
 
-def prediction_rows(
-    model: CategoryBundle, reports: ReportList, scored: ScoredReports, seconds: float
-) -> Iterator[dict[str, Any]]:
-    """The fields of a `Prediction` for each report of a list. `seconds`: the time all of them took."""
-    levels, name, version = list(DETAIL_LEVELS), model.name, model.version
+def predictions_json(model: CategoryBundle, reports: ReportList, scored: ScoredReports, seconds: float) -> bytes:
+    """A JSON list with a `Prediction` for each report of a list. `seconds`: the time all of them took.
+
+    Texts that many answers share are written once.
+    """
     milliseconds = round(seconds / len(reports.missing) * 1000, MILLISECOND_DECIMALS)
-    labels = scored.probabilities.argmax(1).tolist()
-    rounded = scored.probabilities.round(PROBABILITY_DECIMALS).tolist()
-    unknown = unmet_codes(model, reports.reports.fields, reports.unknown_codes)
-    warnings_of = cache(partial(value_warnings, model.limits))  # most reports of a list share their values with others
-    fields = [np.nan_to_num(reports.reports.fields[name]).astype(int).tolist() for name in WARNED_OF]
-    warnings = [
-        unread + warnings_of(day, SYSTEMS[system], area, district)
-        for unread, day, system, area, district in zip(reports.warnings, *fields, strict=True)
-    ]
-    rows = zip(labels, rounded, scored.level.tolist(), reports.missing, warnings, strict=True)
-    return (
-        {
-            "label": label,
-            "label_name": CATEGORY_NAMES[label],
-            "probability": probabilities[label],
-            "probabilities": dict(zip(CATEGORY_NAMES, probabilities, strict=True)),
-            "level": levels[level],
-            "missing": missing,
-            "unknown_codes": unknown.get(row, []),
-            "warnings": warnings,
-            "model_name": name,
-            "model_version": version,
-            "inference_time_ms": milliseconds,
-        }
-        for row, (label, probabilities, level, missing, warnings) in enumerate(rows)
-    )
+    end = to_json({"model_name": model.name, "model_version": model.version, "inference_time_ms": milliseconds})[1:]
+    fields = reports.reports.fields
+    unknown, odd = unmet_codes(model, fields, reports.unknown_codes), odd_values(model.limits, fields)
+    levels, labels = scored.level.tolist(), scored.probabilities.argmax(1).tolist()
+    notes: dict[tuple[int, int], str] = {}  # by level and list of missing fields, where there is nothing else to note
+    parts = ["["]
+    for first in range(0, len(labels), ROWS_PER_BLOCK):
+        numbers = scored.probabilities[first : first + ROWS_PER_BLOCK].round(PROBABILITY_DECIMALS).ravel().tolist()
+        texts = to_json(numbers)[1:-1].decode().split(",")
+        for row, start in enumerate(range(0, len(texts), len(CATEGORY_NAMES)), first):
+            shares = texts[start : start + len(CATEGORY_NAMES)]
+            missing, warnings = reports.missing[row], reports.warnings[row] + odd.get(row, [])
+            key = (levels[row], id(missing))
+            note = notes.get(key)
+            if note is None or warnings or row in unknown:
+                note = _note(levels[row], missing, unknown.get(row, []), warnings, end)
+                if not warnings and row not in unknown:
+                    notes[key] = note
+            parts.append(_BEGINNINGS[labels[row]])
+            parts.append(shares[labels[row]])
+            parts.append(_PROBABILITIES % tuple(shares))
+            parts.append(note)
+    parts[-1] = f"{parts[-1][:-1]}]"
+    return "".join(parts).encode()
+
+
+def _note(level: int, missing: list[str], unknown: list[str], warnings: list[str], end: bytes) -> str:
+    """What follows the probabilities of an answer, up to the comma after it."""
+    noted = {"level": _LEVELS[level], "missing": missing, "unknown_codes": unknown, "warnings": warnings}
+    return f"{to_json(noted).decode()[1:-1]},{end.decode()},"
 
 
 def unmet_codes(

@@ -7,11 +7,10 @@ import numpy as np
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.parsing import recorded_labels
-from crime.reports.systems import SYSTEMS
 from crime.reports.table import EncodedColumn, Reports
-from crime.serving.answers import WARNED_OF, unmet_codes
+from crime.serving.answers import unmet_codes
 from crime.serving.payloads.report_list import unknown_codes
-from crime.serving.payloads.report_warnings import value_warnings
+from crime.serving.payloads.report_warnings import odd_values
 
 NOTE_COLUMNS = ("date_read", "recorded_name", "repaired", "warnings")
 BETWEEN = "; "  # several repairs or warnings of one row
@@ -52,19 +51,6 @@ def _warnings(model: CategoryBundle, columns: Mapping[str, EncodedColumn], repor
     found = [""] * len(reports)
     for row, codes in unmet_codes(model, reports.fields, unknown_codes(columns, reports.fields)).items():
         found[row] = BETWEEN.join(f"{code}: {UNMET}" for code in dict.fromkeys(codes))
-    fields = [np.where(reports.accepted, np.nan_to_num(reports.fields[name]), 0).astype(int) for name in WARNED_OF]
-    for row in np.flatnonzero(reports.accepted & _is_odd(model, *fields)).tolist():
-        day, system, area, district = (int(values[row]) for values in fields)
-        more = value_warnings(model.limits, day, SYSTEMS[system], area, district)
+    for row, more in odd_values(model.limits, reports.fields).items():
         found[row] = BETWEEN.join(filter(None, (found[row], *more)))
     return found
-
-
-def _is_odd(
-    model: CategoryBundle, day: np.ndarray, system: np.ndarray, area: np.ndarray, district: np.ndarray
-) -> np.ndarray:
-    """(rows,) whether there are `value_warnings` of each row; to ask for them row by row would take longer."""
-    pairs, pair_of_row = np.unique(np.array([day, system]), axis=1, return_inverse=True)
-    odd_pairs = [bool(model.limits.warnings(day, SYSTEMS[system])) for day, system in pairs.T.tolist()]
-    odd: np.ndarray = np.array(odd_pairs, bool)[pair_of_row.ravel()] | ((district > 0) & (district // 100 != area))
-    return odd

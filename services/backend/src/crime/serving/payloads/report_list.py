@@ -32,7 +32,7 @@ from crime.serving.payloads.report import (
     REPORT_COLUMNS,
     told_mo_codes,
 )
-from crime.serving.payloads.report_warnings import list_warnings
+from crime.serving.payloads.report_warnings import different_forms, list_warnings
 
 MARKS = own_columns("nibrs")  # columns that tell a report's system, read or not
 
@@ -92,12 +92,18 @@ def parse_report_list(reports: list[Any]) -> ReportList:
 def cells_by_column(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The cells (rows,) of each column that is read, by its key, `OMITTED` where a report lacks it."""
     names: dict[str, list[str]] = {}
-    for name in dict.fromkeys(chain.from_iterable(reports)):
+    forms = different_forms(reports)
+    alike: dict[str, tuple[Any, ...]] = {}  # the cells by name where all reports have the same names
+    if len(forms) == 1:
+        alike = dict(zip(*forms, zip(*(report.values() for report in reports), strict=True), strict=False))
+    for name in dict.fromkeys(chain.from_iterable(forms)):
         if _field(key := column_key(name)) in (*REPORT_COLUMNS, "dr_no") or key in MARKS:
             names.setdefault(key, []).insert(0, name)  # of a column that comes twice the last counts
     cells: dict[str, list[Any]] = {}
     for key, spellings in names.items():
-        if len(spellings) == 1:
+        if len(spellings) == 1 and alike:
+            column = list(alike[spellings[0]])
+        elif len(spellings) == 1:
             column = [report.get(spellings[0], OMITTED) for report in reports]
         else:
             column = [next((report[name] for name in spellings if name in report), OMITTED) for report in reports]

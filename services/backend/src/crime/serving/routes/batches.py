@@ -20,8 +20,8 @@ from crime.core import limits
 from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.reports.sources import FIELDS, SOURCES
-from crime.serving.answers import prediction_rows
-from crime.serving.bodies import json_list_response, json_response, media_type, read_list_body, table_body
+from crime.serving.answers import predictions_json
+from crime.serving.bodies import json_response, media_type, read_list_body, table_body
 from crime.serving.column_table import not_read
 from crime.serving.dependencies import model_of, predictions_of, settings_of
 from crime.serving.errors import BODY_RESPONSES, Responses, field_problem, json_problem, table_problem
@@ -146,7 +146,8 @@ def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request, sc
     del payload  # frees 100 MB of a long list before its answer is made
     parse_seconds = perf_counter() - start
     scored = score(reports.reports)
-    return json_list_response(prediction_rows(champion, reports, scored, parse_seconds + scored.seconds))
+    content = predictions_json(champion, reports, scored, parse_seconds + scored.seconds)
+    return Response(content, media_type="application/json")
 
 
 def _mapping(columns: str | None) -> dict[str, str]:
