@@ -1,5 +1,6 @@
 """Results come in the order of the items, whether tasks run in this process or on Dask workers."""
 
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -12,6 +13,21 @@ def add(shared: int, item: int, share_done: ShareDone) -> int:
     return shared + item
 
 
+class Keeper:
+    """Keeps the items that were computed; other processes get it empty."""
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+
+    def __reduce__(self) -> tuple[type["Keeper"], tuple[()]]:
+        return Keeper, ()
+
+
+def keep(keeper: Keeper, item: int, share_done: ShareDone) -> set[int]:
+    keeper.kept.append(item)
+    return set(keeper.kept)
+
+
 def test_results_come_in_order_and_progress_names_the_item() -> None:
     shares: list[tuple[int, float]] = []
     executor = LocalExecutor()
@@ -20,8 +36,18 @@ def test_results_come_in_order_and_progress_names_the_item() -> None:
     assert executor.workers == 1
 
 
-def test_without_an_address_tasks_run_here() -> None:
-    assert isinstance(connect_executor(None), LocalExecutor)
+def test_threads_run_tasks_at_the_same_time() -> None:
+    meet = Barrier(2, timeout=60)
+
+    def wait_for_the_other(shared: int, item: int, share_done: ShareDone) -> int:
+        meet.wait()
+        return shared + item
+
+    assert list(LocalExecutor(2).map(wait_for_the_other, 10, [3, 1, 2, 0])) == [13, 11, 12, 10]
+
+
+def test_without_an_address_there_is_no_cluster() -> None:
+    assert connect_executor(None) is None
 
 
 def test_an_address_without_a_scheduler_is_an_executor_error(monkeypatch: pytest.MonkeyPatch) -> None:

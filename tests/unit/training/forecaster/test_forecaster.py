@@ -1,5 +1,7 @@
 """Forecasts: from what was known, and parts that add up."""
 
+import pickle
+
 import numpy as np
 import pytest
 from crime.core.errors import DataError
@@ -21,6 +23,14 @@ def history() -> EventHistory:
 @pytest.fixture(scope="module")
 def forecaster(history: EventHistory) -> Forecaster:
     return Forecaster(history, ["district"])
+
+
+def test_a_worker_gets_the_history_alone_and_forecasts_the_same(history: EventHistory) -> None:
+    computed = Forecaster(history, ["district"])
+    sent = pickle.dumps(computed)
+    mean = computed.forecast("district", LAST)
+    assert len(pickle.dumps(computed)) == len(sent) < 2 * len(pickle.dumps(history))
+    np.testing.assert_array_equal(pickle.loads(sent).forecast("district", LAST), mean)
 
 
 def test_parts_add_up(forecaster: Forecaster) -> None:

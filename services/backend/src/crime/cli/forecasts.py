@@ -10,7 +10,7 @@ import typer
 from crime.cli import rendering
 from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors, share_of_all, table_or_sample
-from crime.cli.options import Data, DayFirst, Json, Rejects, Share, check_day
+from crime.cli.options import Data, DayFirst, Json, Rejects, Share, Workers, check_day
 from crime.core.settings import Settings
 
 
@@ -21,10 +21,12 @@ def forecast(
     day_first: DayFirst = None,
     share: Share = None,
     horizon: Annotated[int, typer.Option(min=1, max=28, help="Days ahead to show.")] = 28,
+    dask: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Forecast reports by area and district from a table, backtest the forecast, register it in MLflow."""
     from crime.core.bundle_files import temporary_bundle
+    from crime.core.executors import connect_executor
     from crime.registry.lookup import open_registry
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
@@ -32,13 +34,13 @@ def forecast(
     from crime.training.forecaster.train import train_forecast
 
     with readable_errors():
-        tally = Tally(rejects, day_first)
+        tally, executor = Tally(rejects, day_first), connect_executor(dask)
         with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
             directory = Path(parent) / "bundle"
             history = complete_history(read_history(path, tally), tally)
             progress = progress_on(bar, task)
-            bundle = train_forecast(history, tally, directory, progress, share_of_all(data, share))
+            bundle = train_forecast(history, tally, directory, progress, share_of_all(data, share), executor)
             bar.update(task, description="register in MLflow", total=None)
             from crime.pipelines.publishing import publish  # MLflow takes 140 MB, which the forecast needs before
 
@@ -57,25 +59,28 @@ def backtest(
     day_first: DayFirst = None,
     by: Annotated[Literal["area", "district"], typer.Option(help="Kind of place.")] = "area",
     every: Annotated[Literal["day", "week"], typer.Option(help="Length of a step.")] = "day",
+    dask: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Make forecasts of 28 days at past origins, each from the reports known by then, and compare with baselines."""
+    from crime.core.executors import connect_executor
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
     from crime.simulation.truth import expected_counts, simulated_city
-    from crime.training.forecaster.cross_validation import cross_validation
+    from crime.training.forecaster.cross_validation import backtest_needs, cross_validation
     from crime.training.forecaster.feed_end import complete_history
     from crime.training.forecaster.forecaster import Forecaster
     from crime.training.forecaster.scores import summarise
 
     with readable_errors(), table_or_sample(data) as path, progress_bar() as bar:
-        tally = Tally(rejects, day_first)
+        tally, executor = Tally(rejects, day_first), connect_executor(dask)
         task = bar.add_task(f"read {path.name}", total=None)
         history = complete_history(read_history(path, tally), tally)
         city = simulated_city(path)
         truth = partial(expected_counts, city) if city else None
-        trials = cross_validation(Forecaster(history, [by]), by, every, truth, progress=progress_on(bar, task))
-        summary = summarise(trials, by, every)
+        forecaster = Forecaster(history, [by])
+        forecaster.compute(backtest_needs(history, [by]), executor, progress_on(bar, task))
+        summary = summarise(cross_validation(forecaster, by, every, truth), by, every)
     rendering.print_tally(tally)
     rendering.print_backtest(summary, tally)
     if as_json:

@@ -28,3 +28,7 @@ class ComputedOnce(Generic[Arguments, Result]):
             if args not in self._results:
                 self._results[args] = self._compute(*args, **kwargs)
         return self._results[args]
+
+    def keep(self, result: Result, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        """Keep a result that was computed elsewhere, as by another process."""
+        self._results.setdefault(args, result)

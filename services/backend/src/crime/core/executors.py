@@ -5,6 +5,7 @@ can't lose a worker).
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
@@ -33,17 +34,21 @@ class Executor(Protocol):
         shared: Shared,
         items: Iterable[Item],
         progress: Callable[[Item, float], None] = lambda item, share: None,
+        *,
+        runs: bool = False,
     ) -> Iterator[Result]:
         """Results of `task(shared, item, ...)`, in the order of the items.
 
-        `progress` is called with an item and the share of its task that is done, 0 to 1.
+        `progress` is called with an item and the share of its task that is done, 0 to 1. `runs`: whether neighbouring
+        items have work in common that `shared` keeps, so that each worker is given a run of them.
         """
 
 
 class LocalExecutor:
-    """This process: one task after another."""
+    """This process: one task after another, or as many at the same time as it is given threads."""
 
-    workers = 1
+    def __init__(self, threads: int = 1):
+        self.workers = threads
 
     def map(
         self,
@@ -51,9 +56,17 @@ class LocalExecutor:
         shared: Shared,
         items: Iterable[Item],
         progress: Callable[[Item, float], None] = lambda item, share: None,
+        *,
+        runs: bool = False,
     ) -> Iterator[Result]:
-        for item in items:
-            yield task(shared, item, partial(progress, item))
+        def run(item: Item) -> Result:
+            return task(shared, item, partial(progress, item))
+
+        if self.workers == 1:
+            yield from map(run, items)
+        else:
+            with ThreadPoolExecutor(self.workers) as pool:
+                yield from pool.map(run, items)
 
 
 class DaskExecutor:
@@ -78,26 +91,39 @@ class DaskExecutor:
         shared: Shared,
         items: Iterable[Item],
         progress: Callable[[Item, float], None] = lambda item, share: None,
+        *,
+        runs: bool = False,
     ) -> Iterator[Result]:
-        """As `Executor.map`. Tasks run at the same time; `progress` is called only when one is done."""
+        """As `Executor.map`. Tasks begin at once, at the same time; `progress` is called only when they are done."""
         items = list(items)
+        size = -(-len(items) // self.workers) if runs else 1
+        parts = [items[start : start + size] for start in range(0, len(items), size)]
         # a future, not scattered data: the scheduler can compute it again if the worker that holds it dies
         shared_future = self._client.submit(_identity, shared, pure=False)
-        futures = [self._client.submit(task, shared_future, item, _ignore_share, pure=False) for item in items]
-        for item, future in zip(items, futures, strict=True):
-            result: Result = future.result()
-            progress(item, 1.0)
-            yield result
+        futures = [self._client.submit(_run, task, shared_future, part, pure=False) for part in parts]
+
+        def results() -> Iterator[Result]:
+            for part, future in zip(parts, futures, strict=True):
+                for item, result in zip(part, future.result(), strict=True):
+                    progress(item, 1.0)
+                    yield result
+
+        return results()
 
 
 def _identity(value: Any) -> Any:
     return value
 
 
+def _run(task: Task[Shared, Item, Result], shared: Shared, items: list[Item]) -> list[Result]:
+    """Runs on a worker."""
+    return [task(shared, item, _ignore_share) for item in items]
+
+
 def _ignore_share(share: float) -> None:
     """Progress within a task is not sent back from a worker."""
 
 
-def connect_executor(address: str | None) -> Executor:
-    """The Dask cluster at `address`, or this process if None. Raises `ExecutorError`."""
-    return DaskExecutor(address) if address else LocalExecutor()
+def connect_executor(address: str | None) -> DaskExecutor | None:
+    """The Dask cluster at `address`; None without one: this process then does the work. Raises `ExecutorError`."""
+    return DaskExecutor(address) if address else None

@@ -80,14 +80,15 @@ def retrain(
     table: GivenTable | None,
     since: str | None,
     work: Path,
-    executor: Executor,
+    executor: Executor | None,
     progress: Progress,
     use_decisions: bool = False,
 ) -> RetrainingResult:
     """Fetch all of LAPD's reports (or take `table`), build features, train both models, promote what passes its gates.
 
-    `use_decisions`: the category model learns from the codes that record review found right. A model for which there
-    are too few reports is left out. Raises `AlreadyRunningError`, and what fetching, reading and the registry raise.
+    `executor` does the parts of both trainings; this process if None. `use_decisions`: the category model learns from
+    the codes that record review found right. A model for which there are too few reports is left out. Raises
+    `AlreadyRunningError`, and what fetching, reading and the registry raise.
     """
     with _lock_folder(work):
         fetched: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ def retrain(
                 *load_labelled(), directory, share=table.share, executor=executor, progress=progress
             )[0],
             FORECAST.name: lambda directory, progress: train_forecast(
-                complete_history(history, history_tally), history_tally, directory, progress, table.share
+                complete_history(history, history_tally), history_tally, directory, progress, table.share, executor
             ),
         }
         results = {}

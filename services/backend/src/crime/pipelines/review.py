@@ -11,6 +11,7 @@ import numpy as np
 from crime.classifier.review.kinds import KINDS
 from crime.classifier.review.planting import Depth
 from crime.core.errors import DataError
+from crime.core.executors import Executor
 from crime.core.prefetch import prefetch
 from crime.core.progress import Progress, no_progress
 from crime.pipelines.written_table import decoded_text, table_writer
@@ -42,15 +43,17 @@ def review_file(
     tally: Tally,
     progress: Progress = no_progress,
     show_rows: Callable[[int], None] = lambda rows: None,
+    executor: Executor | None = None,
 ) -> ReviewSummary:
     """Write the columns of `source` and those of the review to `output`: .csv, .parquet or .ndjson.
 
     Rows stay in their order. A row that was rejected, or has no known code, has an `error` and no rank. `show_rows` is
-    called with the number of rows read. Raises `DataError`, also if fewer than 500 records can be reviewed.
+    called with the number of rows read; `executor` fits the trees. Raises `DataError`, also if fewer than 500 records
+    can be reviewed.
     """
     write = table_writer(output)
     reports, errors = read_records(source, tally, show_rows)
-    review = review_records(reports, progress)
+    review = review_records(reports, progress, executor)
     first = review.rank <= max(1, len(reports) // 100)
     kinds = Counter(KINDS[kind] for kind in review.kind[first].tolist())
     record_of_row = np.full(len(errors), -1)

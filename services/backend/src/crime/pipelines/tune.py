@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from crime.core.errors import RegistryError
-from crime.core.executors import Executor, ShareDone
+from crime.core.executors import Executor, LocalExecutor, ShareDone
 from crime.core.progress import Progress, no_progress
 from crime.pipelines.publishing import connect
 from crime.registry.protocol import Registry
@@ -57,12 +57,13 @@ class TuningResult:
 def tune(
     reports: Reports,
     registry: Registry,
-    executor: Executor,
+    executor: Executor | None,
     trials: int,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> TuningResult:
     """Search until these reports have `trials` trials, the first with `TREE_PARAMETERS`. Raises `DataError`."""
+    executor = executor or LocalExecutor()
     past, _ = split_by_time(reports)
     table, _ = build_training_table(past, fit_encoder(past.fields), {**TREE_PARAMETERS, "seed": seed})
     store = _TrialStore(registry, fingerprint(past))

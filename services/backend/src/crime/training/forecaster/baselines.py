@@ -23,9 +23,13 @@ def baseline_forecasts(view: OriginView, kind: PlaceKind) -> dict[str, np.ndarra
         "exponential smoothing": exponential_smoothing(counts),
         "KDE hot spots": view.kernel_density(kind) * four_weeks.sum(),
     }
-    forecasts = {name: np.repeat(mean[:, None], HORIZON_DAYS, 1) for name, mean in constant.items()}
-    forecasts["seasonal naive"] = seasonal_naive(counts) if counts.shape[1] >= 7 else forecasts["4-week mean"]
-    return {name: np.maximum(forecasts[name], MEAN_FLOOR * long_run[:, None]) for name in BASELINES}
+    floor, shape = MEAN_FLOOR * long_run, (len(long_run), HORIZON_DAYS)
+    # views of one column, since those of all origins are kept
+    forecasts = {name: np.broadcast_to(np.maximum(mean, floor)[:, None], shape) for name, mean in constant.items()}
+    forecasts["seasonal naive"] = forecasts["4-week mean"]
+    if counts.shape[1] >= 7:
+        forecasts["seasonal naive"] = np.maximum(seasonal_naive(counts), floor[:, None])
+    return {name: forecasts[name] for name in BASELINES}
 
 
 def seasonal_naive(counts: np.ndarray) -> np.ndarray:

@@ -3,22 +3,18 @@
 Tashman, Out-of-sample tests of forecasting accuracy, International Journal of Forecasting 2000 (rolling origins).
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from crime.core.cpu import available_cpus
 from crime.core.days import day_text
 from crime.core.errors import DataError
-from crime.core.progress import Progress, no_progress
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.forecaster.spec import StepLength
 from crime.reports.history import EventHistory
 from crime.reports.places import PlaceKind, Places
-from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster
+from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster, OriginKinds
 from crime.training.forecaster.origin_view import MIN_HISTORY_DAYS
 from crime.training.forecaster.reporting_delay import MAX_DELAY_DAYS, completeness
 
@@ -46,6 +42,11 @@ def backtest_origins(history: EventHistory, n_windows: int = N_WINDOWS) -> list[
     return origins
 
 
+def backtest_needs(history: EventHistory, kinds: Sequence[PlaceKind]) -> list[OriginKinds]:
+    """What a backtest of some kinds of places asks of a forecaster. Raises `DataError` as `backtest_origins`."""
+    return [OriginKinds(origin, kinds, kinds) for origin in backtest_origins(history)]
+
+
 @dataclass(frozen=True)
 class OriginTrial:
     """Forecasts and outcomes of one origin, of the P places that had a report by then.
@@ -71,26 +72,18 @@ def cross_validation(
     truth: Truth | None = None,
     *,
     n_windows: int = N_WINDOWS,
-    progress: Progress = no_progress,
 ) -> list[OriginTrial]:
-    """The trial of each origin: our method, each baseline and, on a simulated city, the true intensity."""
+    """The trial of each origin: our method, each baseline and, on a simulated city, the true intensity.
+
+    `forecaster.compute` of `backtest_needs`, called before, makes their forecasts at the same time.
+    """
     history = forecaster.known.history
-    origins = backtest_origins(history, n_windows)
     known_now = completeness(history, history.end)
-
-    def trial(origin: int) -> OriginTrial:
-        return _trial(forecaster, kind, step, truth, origin, _exposure(forecaster, known_now, origin))
-
-    trials = []
-    # BLAS's own threads wait for each other most of the time: these matrices are small
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(available_cpus()) as pool:
-        results = pool.map(trial, origins)
-        for index, origin in enumerate(origins):
-            progress(f"forecast of {day_text(origin)}", index / len(origins))
-            made = next(results)
-            if made.reports.size:
-                trials.append(made)
-    return trials
+    trials = [
+        _trial(forecaster, kind, step, truth, origin, _exposure(forecaster, known_now, origin))
+        for origin in backtest_origins(history, n_windows)
+    ]
+    return [trial for trial in trials if trial.reports.size]
 
 
 def _exposure(forecaster: Forecaster, known_now: np.ndarray, origin: int) -> np.ndarray:

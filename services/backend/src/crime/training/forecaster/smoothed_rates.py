@@ -75,16 +75,17 @@ class SmoothedRates:
     """Baselines, component rates and their combination, by kind of place and origin.
 
     `components(kind, origin)` are the rates that the combination weighs, `combined(kind, origin)` (P, 28) is their sum,
-    with the weights that fit the weeks before the origin. Both are kept.
+    with the weights that fit the weeks before the origin. `baselines(kind, origin)` are (P, 28) expected reports by
+    each baseline. All are kept.
     """
 
     def __init__(self, known: KnownHistory):
         self.known = known
         self.components = ComputedOnce(self._make_components)
         self.combined = ComputedOnce(self._combine)
+        self.baselines = ComputedOnce(self._make_baselines)
 
-    def baselines(self, kind: PlaceKind, origin: int) -> dict[str, np.ndarray]:
-        """(P, 28) expected reports by each baseline."""
+    def _make_baselines(self, kind: PlaceKind, origin: int) -> dict[str, np.ndarray]:
         return baseline_forecasts(self.known.view(origin), kind)
 
     def _combine(self, kind: PlaceKind, origin: int) -> np.ndarray:

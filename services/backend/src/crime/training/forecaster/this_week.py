@@ -6,8 +6,10 @@ import numpy as np
 
 from crime.forecaster.arrays import HORIZON_DAYS
 from crime.forecaster.week import KINDS, YEAR_WEEKS, WeekArrays
+from crime.reports.history import EventHistory
+from crime.reports.places import PlaceKind
 from crime.training.forecaster.comparison import compare_periods
-from crime.training.forecaster.forecaster import Forecaster
+from crime.training.forecaster.forecaster import Forecaster, OriginKinds
 from crime.training.forecaster.known_counts import CITY_AND_AREAS, city_and_area_counts, known_share
 from crime.training.forecaster.unusual import (
     AHEAD_DAYS,
@@ -18,6 +20,11 @@ from crime.training.forecaster.unusual import (
     range95,
     replay,
 )
+
+
+def week_needs(history: EventHistory, kinds: Sequence[PlaceKind]) -> list[OriginKinds]:
+    """What `week_arrays` asks of a forecaster of these kinds of places, in addition to a backtest."""
+    return [OriginKinds(history.last - HORIZON_DAYS, CITY_AND_AREAS), OriginKinds(history.last - AHEAD_DAYS, kinds)]
 
 
 def week_arrays(forecaster: Forecaster, origins: Sequence[int]) -> WeekArrays:

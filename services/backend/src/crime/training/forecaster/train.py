@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from crime.core.bundle_files import SPEC_FORMAT, Versions, file_hashes, write_spec
 from crime.core.days import day_text, weekday
 from crime.core.errors import DataError
+from crime.core.executors import Executor
 from crime.core.memory import release_free_memory
 from crime.core.model_names import FORECAST_MODEL
 from crime.core.progress import Progress, no_progress
@@ -23,13 +24,13 @@ from crime.forecaster.spec import ARRAYS_FILE, FEATURES_FILE, WEEK_FILE, Backtes
 from crime.reports.history import EventHistory
 from crime.reports.places import PLACE_KINDS, PlaceKind
 from crime.reports.tally import Tally
-from crime.training.forecaster.cross_validation import OriginTrial, backtest_origins, cross_validation
-from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster
+from crime.training.forecaster.cross_validation import OriginTrial, backtest_needs, cross_validation
+from crime.training.forecaster.forecaster import OUR_METHOD, Forecaster, OriginKinds
 from crime.training.forecaster.intervals import MEAN_GRID, Cells, IntervalModel
 from crime.training.forecaster.origin_view import located_reports
 from crime.training.forecaster.scores import summarise
 from crime.training.forecaster.shares import shift_category_counts, shift_category_shares, sum_cut
-from crime.training.forecaster.this_week import week_arrays
+from crime.training.forecaster.this_week import week_arrays, week_needs
 from crime.training.plain_lightgbm import lightgbm
 
 # of sums over 7 and 28 days: errors of 22 % of what is expected, and counts a tenth more scattered than Poisson's;
@@ -39,34 +40,41 @@ INTERVAL_TRIALS = 6  # latest trials of the backtest that intervals are fitted t
 
 
 def train_forecast(
-    history: EventHistory, tally: Tally, directory: Path, progress: Progress = no_progress, share: float = 1.0
+    history: EventHistory,
+    tally: Tally,
+    directory: Path,
+    progress: Progress = no_progress,
+    share: float = 1.0,
+    executor: Executor | None = None,
 ) -> ForecastBundle:
     """Backtest and make the forecast, and write its bundle to `directory`.
 
     If the history is a random draw of a `share` of all reports, the forecast is of all reports; the backtest is of the
-    draw. Raises `DataError` if there are too few reports, or they cover too short a time.
+    draw. `executor` makes the forecasts of all origins; threads of this process if not given. Raises `DataError` if
+    there are too few reports, or they cover too short a time.
     """
-    backtest_origins(history)  # fails at once rather than after minutes
+    kinds = [kind for kind in PLACE_KINDS if kind != "district" or (history.district > 0).any()]
+    needed = [*backtest_needs(history, kinds), *week_needs(history, kinds), OriginKinds(history.last, kinds)]
     directory.mkdir(parents=True, exist_ok=True)
-    _write_bundle(history, tally, directory, progress, share)
+    forecaster = Forecaster(history, kinds)
+    forecaster.compute(needed, executor, progress)
+    _write_bundle(forecaster, kinds, tally, directory, share)
+    del forecaster
     gc.collect()  # what was computed for past origins: publishing needs as much memory again
     release_free_memory()
     return ForecastBundle(directory)
 
 
-def _write_bundle(history: EventHistory, tally: Tally, directory: Path, progress: Progress, share: float) -> None:
-    kinds = [kind for kind in PLACE_KINDS if kind != "district" or (history.district > 0).any()]
-    forecaster = Forecaster(history, kinds)
+def _write_bundle(
+    forecaster: Forecaster, kinds: Sequence[PlaceKind], tally: Tally, directory: Path, share: float
+) -> None:
+    history = forecaster.known.history
     places: dict[PlaceKind, PlaceForecasts] = {}
     past_origins: list[int] = []
     summaries: dict[Entity, BacktestSummary] = {}
     with threadpool_limits(1, "blas"):  # as in a backtest
-        for index, kind in enumerate(kinds):
-
-            def kind_progress(step: str, share: float, index: int = index, kind: PlaceKind = kind) -> None:
-                progress(f"{kind}: {step}", (index + share) / len(kinds))
-
-            trials = cross_validation(forecaster, kind, "day", progress=kind_progress)
+        for kind in kinds:
+            trials = cross_validation(forecaster, kind, "day")
             if kind != "city":
                 summaries[kind] = summarise(trials, kind, "day")
             places[kind] = _place_forecasts(forecaster, kind, trials, share)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from crime.core.cpu import available_cpus
+from crime.core.executors import Executor, LocalExecutor, ShareDone
 from crime.core.progress import Progress, no_progress
 from crime.reports.categories import CATEGORY_OF_CODE, CRIME_CODES, SYSTEM_OF_CODE
 from crime.training.classifier.table import TreeParameters, row_blocks
@@ -58,20 +59,32 @@ def code_shares(code: np.ndarray) -> np.ndarray:
     return shares
 
 
+@dataclass(frozen=True)
+class FoldedRecords:
+    """What the trees of all folds learn from: n records, their codes and their folds (n,)."""
+
+    evidence: Evidence
+    code: np.ndarray
+    fold: np.ndarray
+
+
 def cross_fit_codes(
-    evidence: Evidence, code: np.ndarray, fold: np.ndarray, progress: Progress = no_progress
+    evidence: Evidence,
+    code: np.ndarray,
+    fold: np.ndarray,
+    executor: Executor | None = None,
+    progress: Progress = no_progress,
 ) -> CodeLogs:
-    """Log-probabilities by trees that did not learn from the record's fold. `code`, `fold` (n,)."""
-    shares = code_shares(code)
+    """Log-probabilities by trees that did not learn from the record's fold. `code`, `fold` (n,).
+
+    `executor` fits the trees of the folds.
+    """
     scores = np.empty((len(code), CANDIDATES + 1))
+    records = FoldedRecords(evidence, code, fold)
+    fold_scores = (executor or LocalExecutor()).map(_score_fold, records, range(FOLDS))
     for number in range(FOLDS):
         progress("fit codes", number / FOLDS)
-        booster = _fit_fold(evidence, code, np.flatnonzero(fold != number), shares)
-        unseen = np.flatnonzero(fold == number)
-        for block in row_blocks(len(unseen)):
-            rows = unseen[block]
-            inputs = _pair_inputs(evidence, rows, shares)
-            scores[rows] = np.asarray(booster.predict(inputs, raw_score=True)).reshape(len(rows), -1)
+        scores[fold == number] = next(fold_scores)
     scores[~_is_choice(evidence)] = -np.inf
     logs = scores - logsumexp(scores, axis=1, keepdims=True)
     asked = logs[:, -1:] + np.minimum(evidence.asked_log - evidence.rest_log[:, None], 0)
@@ -79,6 +92,18 @@ def cross_fit_codes(
         is_asked = evidence.asked == evidence.candidates[:, place, None]
         asked = np.where(is_asked, logs[:, place, None], asked)
     return CodeLogs(logs[:, :-1], asked)
+
+
+def _score_fold(records: FoldedRecords, number: int, share_done: ShareDone) -> np.ndarray:
+    """(records of the fold, CANDIDATES + 1) scores by trees that learn from the other folds. Runs on a worker."""
+    evidence, shares = records.evidence, code_shares(records.code)
+    booster = _fit_fold(evidence, records.code, np.flatnonzero(records.fold != number), shares)
+    unseen = np.flatnonzero(records.fold == number)
+    scores = np.empty((len(unseen), CANDIDATES + 1))
+    for block in row_blocks(len(unseen)):
+        inputs = _pair_inputs(evidence, unseen[block], shares)
+        scores[block] = np.asarray(booster.predict(inputs, raw_score=True)).reshape(-1, CANDIDATES + 1)
+    return scores
 
 
 def _is_choice(evidence: Evidence) -> np.ndarray:

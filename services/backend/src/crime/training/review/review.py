@@ -8,6 +8,7 @@ from crime.classifier.review.doubt import doubt_of
 from crime.classifier.review.kinds import kind_of
 from crime.classifier.review.planting import NO_CODE, Depth, expect_wrong, plant_codes
 from crime.core.errors import DataError
+from crime.core.executors import Executor
 from crime.core.progress import Progress, no_progress
 from crime.reports.categories import CRIME_CODES
 from crime.reports.table import Reports
@@ -42,8 +43,11 @@ class Review:
     depths: list[Depth]
 
 
-def review_records(reports: Reports, progress: Progress = no_progress) -> Review:
-    """Review the codes of accepted reports with known codes. Raises `DataError` if they are too few to learn from."""
+def review_records(reports: Reports, progress: Progress = no_progress, executor: Executor | None = None) -> Review:
+    """Review the codes of accepted reports with known codes; `executor` fits the trees.
+
+    Raises `DataError` if they are too few to learn from.
+    """
     if len(reports) < MIN_REPORTS:
         raise DataError(f"{len(reports)} records with a known code are too few to review: {MIN_REPORTS} are needed")
     fold, encoder, code = assign_folds(reports), fit_encoder(reports.fields), reports.code
@@ -51,7 +55,7 @@ def review_records(reports: Reports, progress: Progress = no_progress) -> Review
     asked = np.column_stack([code, np.where(planted == NO_CODE, code[:, None], planted)])
     tables = fit_code_tables(reports, fold, encoder, progress)
     evidence = weigh_codes(tables, reports, fold, encoder, asked, progress)
-    logs = cross_fit_codes(evidence, code, fold, progress)
+    logs = cross_fit_codes(evidence, code, fold, executor, progress)
     doubt = doubt_of(logs.asked, code_shares(code)[asked])
     likeliest, probability = _likeliest(evidence, logs)
     other = np.where(likeliest[:, 0] == code, likeliest[:, 1], likeliest[:, 0])
