@@ -13,6 +13,10 @@ def add(shared: int, item: int, share_done: ShareDone) -> int:
     return shared + item
 
 
+def length(shared: bytes, item: int, share_done: ShareDone) -> int:
+    return len(shared) + item
+
+
 class Keeper:
     """Keeps the items that were computed; other processes get it empty."""
 
@@ -66,4 +70,5 @@ def test_dask_workers_give_the_same_results() -> None:
         assert executor.workers == 2
         results = executor.map(add, 10, [3, 1, 2], lambda item, share: shares.append((item, share)))
         assert list(results) == [13, 11, 12]
+        assert list(executor.map(length, bytes(20_000_000), [1])) == [20_000_001]  # without a warning
     assert shares == [(3, 1.0), (1, 1.0), (2, 1.0)]

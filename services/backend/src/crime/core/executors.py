@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar, cast
 from crime.core.errors import ExecutorError
 
 CONNECT_SECONDS, WORKER_SECONDS = 30, 60
+LARGE_GRAPH_WARNING = "distributed.admin.large-graph-warning-threshold"
 
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
@@ -95,11 +96,14 @@ class DaskExecutor:
         runs: bool = False,
     ) -> Iterator[Result]:
         """As `Executor.map`. Tasks begin at once, at the same time; `progress` is called only when they are done."""
+        import dask
+
         items = list(items)
         size = -(-len(items) // self.workers) if runs else 1
         parts = [items[start : start + size] for start in range(0, len(items), size)]
         # a future, not scattered data: the scheduler can compute it again if the worker that holds it dies
-        shared_future = self._client.submit(_identity, shared, pure=False)
+        with dask.config.set({LARGE_GRAPH_WARNING: "1 TB"}):  # large, but sent once
+            shared_future = self._client.submit(_identity, shared, pure=False)
         futures = [self._client.submit(_run, task, shared_future, part, pure=False) for part in parts]
 
         def results() -> Iterator[Result]:
