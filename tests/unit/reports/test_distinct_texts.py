@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from crime.reports.distinct_texts import MAX_CHARACTERS, PADDING, encode_texts
+from crime.reports.distinct_texts import MAX_CHARACTERS, encode_texts
 from crime.reports.table import EncodedColumn
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +11,9 @@ ASCII = st.text(st.characters(max_codepoint=127), max_size=40)
 
 
 def encoded(texts: list[str]) -> EncodedColumn | None:
-    lengths = np.array(list(map(len, texts)), int)
-    return encode_texts("".join(texts).encode() + PADDING, np.cumsum(lengths) - lengths, lengths)
+    content = [text.encode() for text in texts]
+    lengths = np.array(list(map(len, content)), int)
+    return encode_texts(memoryview(b"".join(content)), np.cumsum(lengths) - lengths, lengths)
 
 
 @given(st.lists(ASCII | st.sampled_from(["", "\0", "a", "a\0", "01/15/2023 12:00:00 AM", "01/15/2023 12:00:00 PM"])))
@@ -24,7 +25,8 @@ def test_each_row_gets_its_text(texts: list[str]) -> None:
     assert len(distinct) == len(set(texts))
 
 
-def test_a_long_text_is_left_to_others() -> None:
+def test_long_texts_and_others_than_ascii_are_left_to_others() -> None:
+    assert encoded(["a", "é"]) is None
     assert encoded(["a", "b" * MAX_CHARACTERS]) is not None
     assert encoded(["a", "b" * (MAX_CHARACTERS + 1)]) is None
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from crime.reports.table import EncodedColumn
 
-PADDING = bytes(8)  # after the texts: they are read eight bytes at a time
+PADDING = bytes(8)  # behind the texts, which are read eight bytes at a time
 MAX_CHARACTERS = 128  # of a text; columns with a longer one are encoded text by text
 _WORD = np.dtype("<u8")
 # what lies behind a text's last byte in its word, by the bytes that belong to the text: no ASCII text has such bytes
@@ -12,13 +12,16 @@ _BEYOND = np.array([(1 << 64) - (1 << 8 * known) for known in range(9)], np.uint
 _FACTOR = 0x9E3779B97F4A7C15  # odd, of mixed bits: 2⁶⁴ divided by the golden ratio
 
 
-def encode_texts(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> EncodedColumn | None:
-    """The distinct texts, and each row's index among them; None if a text is too long.
+def encode_texts(texts: memoryview, starts: np.ndarray, lengths: np.ndarray) -> EncodedColumn | None:
+    """The distinct texts, and each row's index among them; None if a text is too long, or one is not ASCII.
 
-    `data`: ASCII, with `PADDING` at its end; `starts`, `lengths` (rows,): of each row's text in it.
+    `texts`: of all rows, one after another; `starts`, `lengths` (rows,): of each row's text in bytes.
     """
     longest = int(lengths.max(initial=0))
     if longest > MAX_CHARACTERS:
+        return None
+    data = b"".join((texts, PADDING))
+    if not data.isascii():
         return None
     at_each_byte = np.ndarray((len(data) - 7,), _WORD, data, strides=(1,))
     words = [

@@ -17,7 +17,7 @@ from crime.core import limits
 from crime.core.errors import DataError
 from crime.reports.categories import CATEGORY_NAMES
 from crime.reports.cells import OMITTED
-from crime.reports.distinct_texts import PADDING, encode_texts
+from crime.reports.distinct_texts import encode_texts
 from crime.reports.parsing import locate_columns, parse_columns
 from crime.reports.schema import DETAIL_LEVELS
 from crime.reports.sources import READ_COLUMNS
@@ -133,11 +133,11 @@ def _encode_texts(key: str, array: Any) -> EncodedColumn:
     data = memoryview(view.buffer(2))
     if len(offsets) <= len(array) or offsets[0] < 0 or offsets[-1] > data.nbytes or (np.diff(offsets) < 0).any():
         raise ValueError("the offsets of its texts are damaged")
-    content, offsets = bytes(data[offsets[0] : offsets[-1]]), offsets - offsets[0]
+    data, offsets = data[offsets[0] : offsets[-1]], offsets - offsets[0]
     is_known = np.array(view.buffer(0).elements(array.offset, len(array)), bool) if array.null_count else None
-    encoded = encode_texts(content + PADDING, offsets[:-1], np.diff(offsets)) if content.isascii() else None
+    encoded = encode_texts(data, offsets[:-1], np.diff(offsets))
     if encoded is None:
-        cells = [str(content[start:end], "utf-8") for start, end in pairwise(offsets.tolist())]
+        cells = [str(data[start:end], "utf-8") for start, end in pairwise(offsets.tolist())]
         encoded = encode_cells(key, cells)
     texts, index = encoded
     return encoded if is_known is None else ([*texts, OMITTED], np.where(is_known, index, len(texts)))

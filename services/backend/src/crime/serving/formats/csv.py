@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,7 @@ from crime.reports.parsing import learn_dates, locate_columns, parse_columns
 from crime.reports.spreadsheet import escape_formulas
 from crime.reports.table import EncodedColumn, Reports, encode_column
 from crime.reports.tally import Tally
+from crime.serving.formats.csv_rows import TextBuffer, answer_lines, csv_line, own_lines
 from crime.serving.row_notes import NOTE_COLUMNS, row_notes
 from crime.serving.translation import translate_notes
 
@@ -133,7 +134,7 @@ def answer_csv(
     try:
         yield from blocks
     except (DataError, *UNREADABLE_ERRORS) as error:
-        text = _Buffer()
+        text = TextBuffer()
         reason = error.problem if isinstance(error, DateOrderError) else error
         row = [*[""] * len(table.header.names), *_only_error(f"the table ends here: {reason}")]
         csv.writer(text, lineterminator="\n").writerow(row)
@@ -148,7 +149,7 @@ def _only_error(message: str) -> list[str]:
 def _answered_blocks(
     table: CsvTable, score: ScoreBlock, champion: CategoryBundle, block_rows: int | None, language: str
 ) -> Iterator[str]:
-    text = _Buffer()
+    text = TextBuffer()
     write = csv.writer(text, lineterminator="\n").writerow
     write([*escape_formulas(table.header.names), *ADDED_COLUMNS])
     for block in _blocks(table, block_rows):
@@ -156,14 +157,16 @@ def _answered_blocks(
         table.tally.row_repairs = repairs
         columns = block.columns()
         reports = _parse(columns, block, table.tally)
-        added = score(reports).columns() | row_notes(champion, columns, reports, repairs)
+        scored = score(reports)
+        notes = {"error": ["" if error is None else str(error) for error in scored.errors.tolist()]}
+        notes |= row_notes(champion, columns, reports, repairs)
         for name in NOTES if language != "en" else ():
-            added[name] = [translate_notes(text, language) for text in added[name]]
-        answers = zip(*added.values(), strict=True)
-        for index, row in enumerate(block.rows):
+            notes[name] = [translate_notes(note, language) or "" for note in notes[name]]
+        answers = answer_lines(scored, notes)
+        for index, line in enumerate(own_lines(block.rows)):
             problem = block.problems.get(index)
-            answer: Iterable[object] = next(answers) if problem is None else _only_error(problem)
-            write([*escape_formulas(row), *answer])
+            answer = next(answers) if problem is None else csv_line(_only_error(problem))
+            text.write(f"{line},{answer}\n")
         yield text.take()
     if rest := text.take():  # of a table without rows
         yield rest
@@ -284,17 +287,3 @@ class _RowLines:
             line = next(self._lines, None)
         if in_quotes:
             raise DataError(f"a row of more than {limits.ROW_CHARACTERS:,} characters, whose quotes are never closed")
-
-
-class _Buffer:
-    """The file that `csv.writer` writes to; `take` empties it."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-
-    def write(self, text: str) -> None:
-        self.parts.append(text)
-
-    def take(self) -> str:
-        text, self.parts = "".join(self.parts), []
-        return text
