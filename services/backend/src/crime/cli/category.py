@@ -12,6 +12,7 @@ from crime.cli.app import app
 from crime.cli.console import out, progress_bar, progress_on, readable_errors, share_of_all, table_or_sample
 from crime.cli.options import Data, DayFirst, Json, Rejects, Share, Workers
 from crime.core.settings import Settings
+from crime.registry.protocol import Registry
 
 
 @app.command()
@@ -30,8 +31,8 @@ def train(
     from crime.classifier.bundle import CategoryBundle
     from crime.core.bundle_files import temporary_bundle
     from crime.core.executors import connect_executor
-    from crime.pipelines.publishing import publish
-    from crime.pipelines.tune import best_parameters
+    from crime.core.model_names import CATEGORY_MODEL
+    from crime.pipelines.ready_publishing import ReadyPublishing
     from crime.registry.lookup import open_registry
     from crime.reports.files import load_reports
     from crime.reports.tally import Tally
@@ -40,10 +41,11 @@ def train(
 
     with readable_errors():
         tally, executor, registry = Tally(rejects, day_first), connect_executor(dask), open_registry(Settings())
-        parameters = best_parameters(registry) if tuned else None
+        parameters = _tuned_parameters(registry) if tuned else None
         with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
             task = bar.add_task(f"read {path.name}", total=None)
             directory = Path(parent) / "bundle"
+            publishing = ReadyPublishing(registry, CATEGORY_MODEL)
             model, held_out = train_category_model(
                 load_reports(path, tally),
                 tally,
@@ -53,10 +55,10 @@ def train(
                 victim=victim,
                 parameters=parameters,
                 executor=executor,
-                progress=progress_on(bar, task, "train: "),
+                progress=publishing.beside(progress_on(bar, task, "train: ")),
             )
             bar.update(task, description="register in MLflow", total=None)
-            published = publish(model, directory, registry)
+            published = publishing.publish(model, directory)
             model = CategoryBundle(directory, published.version)
             limits = bayes_log_losses(path, held_out)
     scores = model.spec.metrics
@@ -67,6 +69,12 @@ def train(
     out.print(published.verdict, highlight=False, soft_wrap=True)
     if as_json:
         rendering.print_score_json(model, len(held_out), tally, scores, model.spec.by_system, limits)
+
+
+def _tuned_parameters(registry: Registry) -> dict[str, int | float]:
+    from crime.pipelines.tune import best_parameters
+
+    return best_parameters(registry)
 
 
 @app.command()

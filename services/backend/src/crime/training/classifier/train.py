@@ -24,6 +24,7 @@ from crime.classifier.spec import (
     VocabularyEntries,
 )
 from crime.core.bundle_files import SPEC_FORMAT, Versions, file_hashes, write_spec
+from crime.core.cpu import available_cpus
 from crime.core.errors import DataError
 from crime.core.executors import Executor, LocalExecutor, Task
 from crime.core.memory import release_free_memory
@@ -39,7 +40,7 @@ from crime.reports.table import Reports
 from crime.reports.tally import Tally
 from crime.training.classifier.facts import category_data, counted_reports
 from crime.training.classifier.table import TrainingTable, TreeParameters, build_training_table, fit_encoder
-from crime.training.classifier.trees import LARGE_TABLE_PARAMETERS, TREE_PARAMETERS, fit_level
+from crime.training.classifier.trees import LARGE_TABLE_PARAMETERS, MIN_ROWS_FOR_THREADS, TREE_PARAMETERS, fit_level
 from crime.training.plain_lightgbm import lightgbm
 
 MIN_REPORTS = 500  # fewer leave too few of each category to learn from
@@ -72,8 +73,8 @@ def train_category_model(
 
     Both are written to `directory` as one bundle, in which the second answers. Sorts the reports by time. `share` is
     that of all reports, where these are a random draw. `victim` adds the victim columns; `parameters` of LightGBM
-    replace those of `TREE_PARAMETERS`; `executor` trains the models of the detail levels. Raises `DataError` if the
-    reports are too few or lack columns.
+    replace those of `TREE_PARAMETERS`; `executor`, or else this process, trains the models of the detail levels. Raises
+    `DataError` if the reports are too few or lack columns.
     """
     _check_trainable(reports)
     reports.sort()  # in place, so that they are not in memory twice
@@ -81,7 +82,7 @@ def train_category_model(
     directory.mkdir(parents=True, exist_ok=True)
     is_large = len(reports) >= LARGE_TABLE
     defaults = LARGE_TABLE_PARAMETERS if is_large else TREE_PARAMETERS
-    executor, parameters = executor or LocalExecutor(), {**defaults, **(parameters or {}), "seed": seed}
+    executor, parameters = executor or _local_executor(reports), {**defaults, **(parameters or {}), "seed": seed}
     table, vocabularies = _build_table(directory, JUDGED_PREFIX, past, victim, parameters, is_large)
     trees = _fit_trees(directory, JUDGED_PREFIX, table, fit_level, executor, _before("judged: ", progress))
     judged = JudgedModel(
@@ -103,6 +104,11 @@ def train_category_model(
     trees = _fit_trees(directory, "", table, partial(fit_level, rounds_of=judged.rounds), executor, progress)
     _write_spec(directory, _draft(directory, table, vocabularies, trees, judged, data, victim), held_out, watched)
     return TrainedModel(CategoryBundle(directory), held_out)
+
+
+def _local_executor(reports: Reports) -> LocalExecutor:
+    """Detail levels of few reports at the same time, a thread each; of many one after another, on all cores."""
+    return LocalExecutor(available_cpus() if len(reports) < MIN_ROWS_FOR_THREADS else 1)
 
 
 def split_by_time(reports: Reports) -> tuple[Reports, Reports]:
@@ -169,7 +175,7 @@ def _fit_trees(
     """Train by `fit` and write the model of each detail level."""
     rounds: dict[DetailLevel, int] = {}
     gain = dict.fromkeys([*table.names, *NAIVE_BAYES_INPUTS], 0.0)
-    models = executor.map(fit, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share))
+    models = list(executor.map(fit, table, DETAIL_LEVELS, lambda level, share: progress(DETAIL_LEVELS[level], share)))
     for level, text in zip(DETAIL_LEVELS, models, strict=True):
         (directory / f"{prefix}{level}.txt").write_text(text + "\n")
         booster = lightgbm.Booster(model_str=text)
