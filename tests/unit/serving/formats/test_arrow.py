@@ -80,6 +80,28 @@ def test_texts_that_are_not_ascii_or_not_known_are_read(score: ScoreBlock) -> No
     assert answer(stream(text), score)["error"].to_pylist() == [None, None]
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("batch_rows", [1, 3, 8])
+def test_a_text_that_is_null_is_not_known_and_one_that_is_blank_is_none_recorded(
+    kind: pa.DataType, batch_rows: int, score: ScoreBlock, small_bundle: CategoryBundle
+) -> None:
+    columns: dict[str, list[Any]] = {
+        "DATE OCC": ["01/02/2020"] * 8,
+        "TIME OCC": ["1200"] * 8,
+        "AREA": ["3"] * 8,
+        "Premis Cd": ["101", "", None, None, "101", None, "101", None],
+        "Weapon Used Cd": [None, "", None, "400", None, None, "400", None],
+        "Mocodes": [None, None, "", "0344 1822", None, None, None, None],
+    }
+    table = pa.table({name: pa.array(cells, kind) for name, cells in columns.items()})
+    found, expected = answer(stream(table, batch_rows), score), score_columns(small_bundle, columns, 8)
+    levels = ["premise", "weapon", "report", "report", "premise", "place_time", "weapon", "place_time"]
+    assert found["level"].to_pylist() == expected["level"] == levels
+    assert found["probability"].to_pylist() == pytest.approx(expected["probability"], abs=1e-6)
+    sliced = table.slice(1, 6)
+    assert answer(stream(sliced, batch_rows), score)["level"].to_pylist() == levels[1:7]
+
+
 def test_types_do_not_depend_on_errors(score: ScoreBlock) -> None:
     good = answer(stream(pa.table(COLUMNS).slice(0, 2)), score)
     assert good.schema == answer(stream(pa.table(COLUMNS)), score).schema

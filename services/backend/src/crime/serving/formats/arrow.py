@@ -134,13 +134,15 @@ def _encode_texts(key: str, array: Any) -> EncodedColumn:
     if len(offsets) <= len(array) or offsets[0] < 0 or offsets[-1] > data.nbytes or (np.diff(offsets) < 0).any():
         raise ValueError("the offsets of its texts are damaged")
     data, offsets = data[offsets[0] : offsets[-1]], offsets - offsets[0]
-    is_known = np.array(view.buffer(0).elements(array.offset, len(array)), bool) if array.null_count else None
     encoded = encode_texts(data, offsets[:-1], np.diff(offsets))
     if encoded is None:
         cells = [str(data[start:end], "utf-8") for start, end in pairwise(offsets.tolist())]
         encoded = encode_cells(key, cells)
+    if not array.null_count:
+        return encoded
     texts, index = encoded
-    return encoded if is_known is None else ([*texts, OMITTED], np.where(is_known, index, len(texts)))
+    is_known = np.fromiter(view.buffer(0).elements(array.offset, len(array)), bool, len(array))
+    return [*texts, OMITTED], np.where(is_known, index, len(texts))
 
 
 def _is_plain(schema: Any) -> bool:
