@@ -87,6 +87,16 @@ def report_body() -> bytes:
     return json.dumps(EXAMPLE_REPORT).encode()
 
 
+def report_tensors() -> bytes:
+    """The same report in the Open Inference Protocol, a tensor for each column."""
+    datatypes = {str: "BYTES", int: "INT64", float: "FP64"}
+    tensors = [
+        {"name": name, "shape": [1], "datatype": datatypes[type(value)], "data": [value]}
+        for name, value in EXAMPLE_REPORT.items()
+    ]
+    return json.dumps({"inputs": tensors}).encode()
+
+
 def backend() -> Server:
     return Server("crime backend", (sys.executable, "-m", "crime.serving"), "/ready", "/predict", report_body())
 

@@ -34,7 +34,7 @@ from crime.serving.formats.arrow import ARROW_TYPE
 from crime.serving.payloads.report import EXAMPLE_REPORT
 
 from benchmarks import serving_report
-from benchmarks.peers import backend, find_peers, parse_only, report_body
+from benchmarks.peers import backend, find_peers, parse_only, report_body, report_tensors
 from benchmarks.servers import Load, Server, put_load, resident_megabytes, started
 
 MANY_CLIENTS = 80
@@ -51,6 +51,7 @@ class Measurements:
     limit: Server
     peers: list[Server]
     missing: dict[str, str]
+    v2_rates: list[float] = field(default_factory=list)  # of the backend, sent the report by MLServer's protocol
     explain_rates: list[float] = field(default_factory=list)
     crowd: list[tuple[Load, Load]] = field(default_factory=list)  # with the usual clients, and with many
     memory_ready: float = 0.0
@@ -86,6 +87,8 @@ def measure(model: CategoryBundle) -> Measurements:
                 load = put_load(server_port, server.path, server.body, SECONDS)
                 server.rates.append(load.rate)
                 server.p95.append(load.percentile(0.95))
+            by_v2 = put_load(port, f"/v2/models/{model.name}/infer", report_tensors(), SECONDS)
+            result.v2_rates.append(by_v2.rate)
         for server, _, server_process in running:
             server.memory = resident_megabytes(server_process)
         _measure_backend(result, port, process, model)

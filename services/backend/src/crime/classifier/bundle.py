@@ -149,6 +149,8 @@ class CategoryBundle:
             matrix = self.matrix(block, min(ROWS_PER_BLOCK, rows - first))
             for index, level in enumerate(DETAIL_LEVELS):
                 chosen = np.flatnonzero(levels[first : first + ROWS_PER_BLOCK] == index)
+                if not len(chosen):
+                    continue
                 all_chosen = len(chosen) == len(matrix) and len(self.columns[level]) == len(self.names)
                 inputs = matrix if all_chosen else matrix[np.ix_(chosen, self.columns[level])]
                 probabilities[first + chosen] = self.boosters[level].predict(inputs)
