@@ -93,7 +93,7 @@ PROVIDER_KEYS = 100
 TREE_ROUNDS = 1_000
 TREE_LEAVES, TREE_BYTES = 256, 128 * KIB  # of a tree
 TREE_DEPTH = 64
-FOREST_BYTES = 8 * MIB  # of the tables that predict many reports at once; larger models are left to LightGBM
+FOREST_BYTES = 4 * MIB  # of the tables that predict many reports at once; larger models are left to LightGBM
 TREE_STEPS = 100_000_000  # leaves times the square of the depth, over all trees: explaining a report takes 0.1 s then
 
 # The registry's answers
