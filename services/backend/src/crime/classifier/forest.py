@@ -62,7 +62,7 @@ class Forest:
         exact = np.array([split.threshold for split in splits])
         with np.errstate(over="ignore"):
             rounded = exact.astype(np.float32)
-        # rounded down, so that float32 values compare with them as with the exact ones
+        # Round thresholds down to float32: a float32 input then falls on the same side as with the exact threshold.
         rounded = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
         thresholds = np.unique(np.append(rounded, np.float32(np.inf)))
         leaves = np.full((len(thresholds) + 1, self.trees), ~np.uint64(0))

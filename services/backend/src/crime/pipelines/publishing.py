@@ -82,7 +82,8 @@ def publish(model: Model, directory: Path, registry: Registry, tags: dict[str, s
         if isinstance(model, CategoryBundle):
             _log_plots(model)
         logged = log_bundle(kind.name, directory, spec)
-        # of the run and the model: MLflow reads the history of each metric that a run has before its model
+        # After the model is logged: MLflow would otherwise read the history of every metric of the run to copy it to
+        # the model.
         mlflow.log_metrics(record.metrics, model_id=logged.model_id)
     tags = {"run": run.info.run_id, **(tags or {})}
     version = str(mlflow.register_model(logged.model_uri, kind.name, tags=tags).version)

@@ -1,4 +1,4 @@
-"""Publishing that is made ready beside the training: importing MLflow and making its store take seconds."""
+"""Prepare to publish a model while it is being trained: importing MLflow and creating its store take seconds."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ReadyPublishing:
-    """`publish` of `crime.pipelines.publishing`. A thread imports it and makes the store while a model is trained."""
+    """Publishes a model. A thread imports MLflow and creates the store while the model is being trained."""
 
     def __init__(self, registry: Registry, experiment: str):
         self._registry, self._experiment = registry, experiment
@@ -34,9 +34,9 @@ class ReadyPublishing:
             connect(self._registry, self._experiment)
 
     def beside(self, progress: Progress) -> Progress:
-        """`progress` of the training. The thread begins when it is first called: until then the table may be refused.
+        """A `progress` for the training that starts the thread on its first call, when the table has been accepted.
 
-        It raises what failed in the thread, such as a store that can't be written.
+        Later calls raise the thread's error, such as that the store can't be written.
         """
 
         def progress_and_check(step: str, share: float) -> None:
@@ -47,7 +47,10 @@ class ReadyPublishing:
         return progress_and_check
 
     def publish(self, model: Model, directory: Path) -> "ModelResult":
-        """As `crime.pipelines.publishing.publish`. Raises `RegistryError`, and what failed in the thread."""
+        """Log and register the model, as `crime.pipelines.publishing.publish` does.
+
+        Raises `RegistryError`, or the thread's error.
+        """
         self._ready().result()
         from crime.pipelines.publishing import publish
 

@@ -1,6 +1,7 @@
 """Answers of prediction routes as JSON, in the form of the models in `payloads.predictions`.
 
-They are plain dictionaries, those of a list plain text: a pydantic model of each would take as long as the prediction.
+A single answer is a dictionary, a list of answers is written as text. Building a pydantic model for each answer would
+take as long as the prediction.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ from crime.serving.prediction_service import ExplanationAnswer, PredictionAnswer
 PROBABILITY_DECIMALS, MILLISECOND_DECIMALS, BIT_DECIMALS = 6, 4, 3
 ROWS_PER_BLOCK = 1_000  # whose probabilities are texts at a time
 _LEVELS = list(DETAIL_LEVELS)
-# An answer in JSON: its beginning by label, then the probability, and those of all categories
+# The JSON of an answer is joined from pieces: the part before the probability, for each label, and a template for the
+# probabilities of all categories.
 _BEGINNINGS = [
     f'{{"label":{label},"label_name":{to_json(name).decode()},"probability":'
     for label, name in enumerate(CATEGORY_NAMES)

@@ -1,4 +1,4 @@
-"""Rows of an answered CSV table as text: what `csv.writer` would write, in a third of its time."""
+"""Write the rows of a scored CSV table: the text is that of `csv.writer`, but it takes less time."""
 
 import csv
 import re
@@ -19,7 +19,7 @@ _below_1e4 = re.compile(r"0\.0000(\d)(\d?)(?!\d)|(\d)e-(\d)(?!\d)")  # Python wr
 
 
 class TextBuffer:
-    """The file that `csv.writer` writes to; `take` empties it."""
+    """Collects what `csv.writer` writes. `take` returns the text so far and starts anew."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -51,7 +51,10 @@ def own_lines(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def answer_lines(scored: ScoredReports, notes: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The answer to each report as `ANSWER_COLUMNS`, and the `notes` after it: columns of texts, `error` first."""
+    """For each report a line with the cells of `ANSWER_COLUMNS`, then those of the other notes.
+
+    `notes`: texts by column. The first column is `error`, the last of `ANSWER_COLUMNS`.
+    """
     probabilities = np.nan_to_num(scored.probabilities)
     rounded = probabilities.round(PROBABILITY_DECIMALS)
     tops = _written(rounded.max(1).tolist())[1:-1].split(",")
