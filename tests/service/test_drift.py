@@ -188,11 +188,11 @@ def test_predictions_are_recorded_and_judged_when_crime_codes_come(
     assert (week["version"], week["reports"]) == (store.summary["version"], 300)
 
 
-def test_while_predictions_can_not_be_stored_they_are_counted_and_answered(
+def test_while_predictions_can_not_be_stored_they_wait_and_are_answered(
     start: Callable[..., Backend], store: Store, rows: list[dict[str, str]]
 ) -> None:
     backend = start(record_seconds=0.3, tracking_uri="http://127.0.0.1:9", model_dir=store.bundle())
     assert backend.http.post("/predict", json=rows[0]).status_code == 200
-    wait_until(lambda: 'crime_predictions_unrecorded_total{reason="store"} 1.0' in backend.metrics())
+    wait_until(lambda: "crime_predictions_waiting 1.0" in backend.metrics())
     assert backend.http.post("/predict", json=rows[1]).status_code == 200
     assert backend.http.get("/drift").status_code == 503

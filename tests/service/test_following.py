@@ -237,9 +237,10 @@ def test_a_registry_whose_disk_is_full(deployment: Deployment) -> None:
     answer = deployment.decide("promote", {"version": "2", "force": True, **SIGNED})
     assert answer.status_code == 503, answer.text
     assert deployment.predict()["model_version"] == "1"
-    wait_until(lambda: 'crime_predictions_unrecorded_total{reason="store"}' in deployment.pod.metrics())
+    wait_until(lambda: "crime_predictions_waiting 1.0" in deployment.pod.metrics())
     for process in processes:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_until(lambda: "crime_predictions_waiting 0.0" in deployment.pod.metrics())
     assert deployment.pod.http.get("/audit").json() == decisions
     assert deployment.decide("challenger", {"version": "2", **SIGNED}).status_code == 200
     assert deployment.withdraw_challenger().status_code == 204

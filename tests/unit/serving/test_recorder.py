@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from crime.classifier.bundle import CategoryBundle, Prediction
+from crime.core.errors import RegistryError
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
 from crime.reports.table import Reports
@@ -132,18 +133,39 @@ def test_without_a_store_this_process_alone_remembers(
     assert metric("crime_predictions_recorded_total") == before
 
 
-def test_a_store_that_fails_is_counted(
+def test_what_a_store_does_not_take_waits_and_is_recorded_once(
     recorder: Recorder, registry: MemoryRegistry, fields: ReportFields, metric: Metric
 ) -> None:
-    lost = metric("crime_predictions_unrecorded_total", reason="store")
+    recorded = metric("crime_predictions_recorded_total")
     recorder.add("1", PREDICTION, "a", fields)
     registry.reachable = False
-    recorder.flush()
-    assert metric("crime_predictions_unrecorded_total", reason="store") == lost + 1
+    for number in ("b", "c"):
+        recorder.flush()
+        assert metric("crime_predictions_waiting") == 1
+        recorder.add("1", PREDICTION, number, fields)
     registry.reachable = True
-    recorder.add("1", PREDICTION, "b", fields)
     recorder.flush()
-    assert recorder.recorded().report_number.tolist() == ["b"]
+    assert recorder.recorded().report_number.tolist() == ["a", "b", "c"]
+    assert len(registry.contents) == 2
+    assert metric("crime_predictions_waiting") == 0
+    assert metric("crime_predictions_recorded_total") == recorded + 3
+
+
+def test_a_file_that_arrived_though_its_answer_was_lost_is_not_there_twice(
+    recorder: Recorder, registry: MemoryRegistry, fields: ReportFields, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = registry.save
+
+    def lose_the_answer(path: str, content: bytes) -> None:
+        save(path, content)
+        raise RegistryError("the answer was lost")
+
+    recorder.add("1", PREDICTION, "a", fields)
+    monkeypatch.setattr(registry, "save", lose_the_answer)
+    recorder.flush()
+    monkeypatch.undo()
+    recorder.flush()
+    assert recorder.recorded().report_number.tolist() == ["a"]
 
 
 def test_the_challenger_makes_shadow_predictions_of_the_champions_reports(

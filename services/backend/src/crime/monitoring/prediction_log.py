@@ -32,19 +32,42 @@ class PredictionLog:
         self.store = store
         # of the files read last, by path, with the bytes of their text; None: not of the log. Files never change.
         self._read: dict[str, tuple[RecordedPredictions, int] | None] = {}
+        self._unsaved: tuple[str, bytes, int] | None = None  # path, content and number of records
 
-    def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Write one file, and remove days older than `KEPT_DAYS`. Raises `RegistryError` if it is not written."""
+    @property
+    def unsaved(self) -> int:
+        """The records of the file that the store did not take yet."""
+        return self._unsaved[2] if self._unsaved else 0
+
+    def append(self, records: Sequence[PredictionRecord]) -> int:
+        """Write one file, and remove days older than `KEPT_DAYS`. Returns how many records were written.
+
+        Raises `RegistryError` if the store does not take the file, which is then kept for `save`.
+        """
         if self.store is None:
-            return
+            return 0
         now = datetime.fromtimestamp(self.store.time(), UTC)
         name = f"{now:%H%M%S.%f}-{socket.gethostname()}-{len(records)}.csv.gz"
-        self.store.save(f"{FOLDER}/{now:%Y-%m-%d}/{name}", encode_records(records))
+        self._unsaved = f"{FOLDER}/{now:%Y-%m-%d}/{name}", encode_records(records), len(records)
+        self.save()
         with suppress(RegistryError):  # the next one tries again
             oldest = f"{now - timedelta(KEPT_DAYS):%Y-%m-%d}"
             for day in _days(self.store)[:-KEPT_DAYS]:
                 if day.rpartition("/")[2] < oldest:
                     self.store.remove(day)
+        return len(records)
+
+    def save(self) -> int:
+        """Write the file that the store did not take, under the same name: it may have arrived all the same.
+
+        Returns how many records were written. Raises `RegistryError` if the store does not take it again.
+        """
+        if self.store is None or self._unsaved is None:
+            return 0
+        path, content, records = self._unsaved
+        self.store.save(path, content)
+        self._unsaved = None
+        return records
 
     def read(
         self, pending: Iterable[PredictionRecord] = (), shadows: bool = False, unreadable: list[str] | None = None

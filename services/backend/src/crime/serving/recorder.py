@@ -28,7 +28,7 @@ from crime.monitoring.performance import WeeklyPerformance, read_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import PredictionRecord, RecordedPredictions, stack_fields
 from crime.reports.schema import DETAIL_LEVELS
-from crime.serving.metrics import ACCURACY, DRIFT, DRIFTED, LOST, RECORDED, SHADOWED
+from crime.serving.metrics import ACCURACY, DRIFT, DRIFTED, LOST, RECORDED, SHADOWED, UNSAVED
 from crime.serving.model_manager import ModelManager
 from crime.serving.unreadable import log_unreadable
 
@@ -52,7 +52,7 @@ class Recorder:
         self._pending: list[PredictionRecord] = []
         self._seen = 0  # predictions since the last flush, those that were sampled out included
         self._flushed: deque[PredictionRecord] = deque(maxlen=MAX_PENDING)  # read back where there is no store
-        self._lock = threading.Lock()
+        self._lock, self._flush_lock = threading.Lock(), threading.Lock()
         self._added = 0  # predictions ever
         self._drift: tuple[float, object, DriftReport] | None = None  # the latest: when begun, made of what, report
         self._drift_lock = threading.Lock()
@@ -103,20 +103,24 @@ class Recorder:
             SAMPLED_OUT.inc(len(level_index) - (len(self._pending) - pending_before))
 
     def flush(self) -> None:
-        """Append pending predictions to the log. If the store fails, they count as lost and stay in this process."""
+        """Append pending predictions to the log. What the store does not take is kept, and goes first the next time.
+
+        Meanwhile new predictions are pending.
+        """
+        with self._flush_lock:
+            try:
+                RECORDED.inc(self.log.save())
+                if records := self._take_pending():
+                    RECORDED.inc(self.log.append(records + self._shadow_predictions(records)))
+            except RegistryError as error:
+                log.error("predictions could not be recorded yet", waiting=self.log.unsaved, why=str(error))
+            UNSAVED.set(self.log.unsaved)
+
+    def _take_pending(self) -> list[PredictionRecord]:
         with self._lock:
             records, self._pending, self._seen = self._pending, [], 0
             self._flushed.extend(records)
-        if not records:
-            return
-        records += self._shadow_predictions(records)
-        try:
-            self.log.append(records)
-            if self.log.store:
-                RECORDED.inc(len(records))
-        except RegistryError as error:
-            LOST.labels("store").inc(len(records))
-            log.error("predictions could not be recorded", lost=len(records), why=str(error))
+        return records
 
     def _shadow_predictions(self, records: list[PredictionRecord]) -> list[PredictionRecord]:
         """The challenger's predictions for the reports that it did not answer itself."""
