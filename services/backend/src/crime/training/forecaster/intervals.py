@@ -150,10 +150,12 @@ class IntervalModel:
 
     def pinball(self, cells: Cells) -> float:
         """Mean pinball loss over `QUANTILES` (Koenker and Bassett, Regression quantiles, Econometrica 1978)."""
-        r, p = self._parameters(MEAN_GRID)
+        first, last = np.searchsorted(MEAN_GRID, [cells.mean.min(), cells.mean.max()])
+        grid = MEAN_GRID[max(first - 1, 0) : last + 1]
+        r, p = self._parameters(grid)
         losses = []
         for quantile in QUANTILES:
-            error = cells.reports - np.interp(cells.mean, MEAN_GRID, stats.nbinom.ppf(quantile, r, p))
+            error = cells.reports - np.interp(cells.mean, grid, stats.nbinom.ppf(quantile, r, p))
             losses.append(cells.average(np.maximum(quantile * error, (quantile - 1) * error)))
         return float(np.mean(losses))
 
