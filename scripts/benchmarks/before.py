@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.commands import run
 from benchmarks.peers import ENVIRONMENTS, report_body
 from benchmarks.servers import Server, put_load, started
 from benchmarks.serving import batch_bodies, sample_rows, scratch_store, send_table
@@ -118,16 +119,10 @@ def _both(measure: Callable[..., float], arguments: Sequence[Any]) -> tuple[Call
 def _run(root: Path, command: tuple[str, ...], store: Path) -> tuple[float, float]:
     """Seconds and peak MB of a command with a model store of its own; `crime predict` gets a champion first."""
     store.mkdir(exist_ok=True)
-    program = [str(root / ".venv/bin/crime"), *(part.replace("{folder}", str(store)) for part in command)]
-    variables = {**os.environ, "CRIME_MLRUNS": str(store / "mlruns"), "PYTHONDONTWRITEBYTECODE": ""}
-    if command[0] == "predict" and not (store / "mlruns").exists():
-        subprocess.run([program[0], "train"], env=variables, cwd=root, check=True, stdout=subprocess.DEVNULL)
-    begin = time.perf_counter()
-    process = subprocess.Popen(program, env=variables, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(program)}: exit status {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+    program, mlruns = str(root / ".venv/bin/crime"), store / "mlruns"
+    if command[0] == "predict" and not mlruns.exists():
+        run([program, "train"], mlruns, root)
+    return run([program, *(part.replace("{folder}", str(store)) for part in command)], mlruns, root)
 
 
 def main() -> None:

@@ -5,16 +5,15 @@ A command is left out of a size at which it would take more than an hour, if its
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from random import Random
 
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.commands import run
 
 COMMANDS = {
     "crime check": ("check", "--data", "{table}"),
@@ -25,26 +24,12 @@ COMMANDS = {
     "crime train": ("train", "--data", "{table}"),
     "crime predict": ("predict", "--data", "{table}", "--output", "{folder}/answers.parquet"),
 }
+CRIME = (sys.executable, "-m", "crime.cli")
 WHOLE_CITY = 1_000_000
 LONGEST_SECONDS = 3_600
 PLOT = Path("docs/growth.svg")
 
 Figures = dict[str, dict[int, tuple[float, float]]]  # seconds, and MB at most, by command and rows
-
-
-def run(arguments: list[str], store: Path) -> tuple[float, float]:
-    """Seconds and peak MB of a command. Raises `SystemExit` if it fails."""
-    variables = {**os.environ, "CRIME_MLRUNS": str(store)}
-    start = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "crime.cli", *arguments], env=variables, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            output.seek(0)
-            raise SystemExit(f"crime {' '.join(arguments)}: {output.read().decode()[-2_000:]}")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e6
 
 
 def draw_rows(source: Path, table: Path, share: float) -> None:
@@ -59,7 +44,7 @@ def measure(rows: int, folder: Path, figures: Figures) -> None:
     """Add each command's figures on a table of so many rows."""
     table = folder / "reports.csv"
     city = table if rows >= WHOLE_CITY else folder / "city.csv"
-    run(["twin", "--rows", str(max(rows, WHOLE_CITY)), "--output", str(city)], folder / "mlruns")
+    run([*CRIME, "twin", "--rows", str(max(rows, WHOLE_CITY)), "--output", str(city)], folder / "mlruns")
     if rows < WHOLE_CITY:
         draw_rows(city, table, rows / WHOLE_CITY)
     for name, words in COMMANDS.items():
@@ -68,7 +53,7 @@ def measure(rows: int, folder: Path, figures: Figures) -> None:
         if largest and of_command[largest][0] / largest * rows > LONGEST_SECONDS:
             continue
         arguments = [word.format(table=table, folder=folder) for word in words]
-        of_command[rows] = run(arguments, folder / "mlruns")
+        of_command[rows] = run([*CRIME, *arguments], folder / "mlruns")
 
 
 def draw(figures: Figures) -> None:
