@@ -12,6 +12,7 @@ from crime.classifier.bundle import CategoryBundle, Prediction
 from crime.core.errors import RegistryError
 from crime.core.settings import Settings
 from crime.features.definitions import ReportFields
+from crime.registry.promotion import set_challenger
 from crime.reports.table import Reports
 from crime.serving.model_manager import ModelManager
 from crime.serving.recorder import RECORD_LIMIT, Recorder
@@ -145,7 +146,7 @@ def test_what_a_store_does_not_take_waits_and_is_recorded_once(
         recorder.add("1", PREDICTION, number, fields)
     registry.reachable = True
     recorder.flush()
-    assert recorder.recorded().report_number.tolist() == ["a", "b", "c"]
+    assert sorted(recorder.recorded().report_number) == ["a", "b", "c"]
     assert len(registry.contents) == 2
     assert metric("crime_predictions_waiting") == 0
     assert metric("crime_predictions_recorded_total") == recorded + 3
@@ -166,6 +167,30 @@ def test_a_file_that_arrived_though_its_answer_was_lost_is_not_there_twice(
     monkeypatch.undo()
     recorder.flush()
     assert recorder.recorded().report_number.tolist() == ["a"]
+
+
+def test_what_was_answered_just_before_a_trial_is_not_of_it(
+    manager: ModelManager,
+    registry: MemoryRegistry,
+    small_bundle: CategoryBundle,
+    fields: ReportFields,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for alias in ("champion", "latest"):
+        registry.register(NAME, small_bundle.directory, alias)
+    now = 1_767_225_600.25
+    monkeypatch.setattr(registry, "time", lambda: now)
+    recorder = Recorder(Settings(), manager, registry)
+    recorder.add("1", PREDICTION, "before", fields)
+    now += 0.5  # within the same second
+    set_challenger(registry, NAME, "2", 0.0, "a test")
+    manager.refresh()
+    now += 0.1
+    recorder.add("1", PREDICTION, "after", fields)
+    recorder.flush()
+    comparison = recorder.compare_challenger()
+    assert comparison is not None
+    assert comparison.shadowed == 1
 
 
 def test_the_challenger_makes_shadow_predictions_of_the_champions_reports(

@@ -171,7 +171,7 @@ def set_challenger(
         return _holder(registry, name, CHALLENGER) == version and tags.get(CHALLENGE_TAG) == decision
 
     with recorded(registry, decision, happened, warn):
-        tags = {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": store_time(registry)}
+        tags = {"canary": f"{canary:g}", "challenger_by": by, "challenger_at": store_time(registry, "microseconds")}
         registry.set_tags(name, version, tags | {CHALLENGE_TAG: decision})
         registry.set_alias(name, CHALLENGER, version)
 
