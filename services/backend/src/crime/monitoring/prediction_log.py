@@ -32,41 +32,43 @@ class PredictionLog:
         self.store = store
         # of the files read last, by path, with the bytes of their text; None: not of the log. Files never change.
         self._read: dict[str, tuple[RecordedPredictions, int] | None] = {}
-        self._unsaved: tuple[str, bytes, int] | None = None  # path, content and number of records
+        self._waiting: tuple[str, bytes, int] | None = None  # a file to be written: path, content, number of records
 
     @property
-    def unsaved(self) -> int:
-        """The records of the file that the store did not take yet."""
-        return self._unsaved[2] if self._unsaved else 0
+    def waiting(self) -> int:
+        """How many records are in the file that could not be written yet."""
+        return self._waiting[2] if self._waiting else 0
 
     def append(self, records: Sequence[PredictionRecord]) -> int:
         """Write one file, and remove days older than `KEPT_DAYS`. Returns how many records were written.
 
-        Raises `RegistryError` if the store does not take the file, which is then kept for `save`.
+        Raises `RegistryError` if the store fails: the file then waits for `save`. Only one file waits, so call `save`
+        first.
         """
         if self.store is None:
             return 0
         now = datetime.fromtimestamp(self.store.time(), UTC)
         name = f"{now:%H%M%S.%f}-{socket.gethostname()}-{len(records)}.csv.gz"
-        self._unsaved = f"{FOLDER}/{now:%Y-%m-%d}/{name}", encode_records(records), len(records)
-        self.save()
+        self._waiting = f"{FOLDER}/{now:%Y-%m-%d}/{name}", encode_records(records), len(records)
+        written = self.save()
         with suppress(RegistryError):  # the next one tries again
             oldest = f"{now - timedelta(KEPT_DAYS):%Y-%m-%d}"
             for day in _days(self.store)[:-KEPT_DAYS]:
                 if day.rpartition("/")[2] < oldest:
                     self.store.remove(day)
-        return len(records)
+        return written
 
     def save(self) -> int:
-        """Write the file that the store did not take, under the same name: it may have arrived all the same.
+        """Write the file that is waiting, if there is one. Returns how many records were written.
 
-        Returns how many records were written. Raises `RegistryError` if the store does not take it again.
+        Its name stays the same, so a file that was stored although the answer was lost is not there twice. Raises
+        `RegistryError` if the store fails: the file goes on waiting.
         """
-        if self.store is None or self._unsaved is None:
+        if self.store is None or self._waiting is None:
             return 0
-        path, content, records = self._unsaved
+        path, content, records = self._waiting
         self.store.save(path, content)
-        self._unsaved = None
+        self._waiting = None
         return records
 
     def read(

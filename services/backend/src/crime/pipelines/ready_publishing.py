@@ -34,9 +34,9 @@ class ReadyPublishing:
             connect(self._registry, self._experiment)
 
     def beside(self, progress: Progress) -> Progress:
-        """A `progress` for the training that starts the thread on its first call, when the table has been accepted.
+        """Wrap a training's `progress`: its first call starts the thread, once the table has been accepted.
 
-        Later calls raise the thread's error, such as that the store can't be written.
+        Later calls raise the thread's error, for example if the store can't be written.
         """
 
         def progress_and_check(step: str, share: float) -> None:

@@ -1,6 +1,6 @@
 """Answers of prediction routes as JSON, in the form of the models in `payloads.predictions`.
 
-A single answer is a dictionary, a list of answers is written as text. Building a pydantic model for each answer would
+A single answer is a dictionary; a list of answers is written as text. Building a pydantic model for each answer would
 take as long as the prediction.
 """
 
@@ -24,8 +24,7 @@ from crime.serving.prediction_service import ExplanationAnswer, PredictionAnswer
 PROBABILITY_DECIMALS, MILLISECOND_DECIMALS, BIT_DECIMALS = 6, 4, 3
 ROWS_PER_BLOCK = 1_000  # whose probabilities are texts at a time
 _LEVELS = list(DETAIL_LEVELS)
-# The JSON of an answer is joined from pieces: the part before the probability, for each label, and a template for the
-# probabilities of all categories.
+# Pieces of an answer's JSON: by label, the text up to the probability; and a template for all categories' probabilities
 _BEGINNINGS = [
     f'{{"label":{label},"label_name":{to_json(name).decode()},"probability":'
     for label, name in enumerate(CATEGORY_NAMES)

@@ -23,7 +23,7 @@ REGISTRY_ANSWERS = Gauge("crime_registry_answers", "1 while the registry answers
 DATA_AGE = Gauge("crime_data_age_days", "Days from the last report that the model was made from to today", ["model"])
 RECORDED = Counter("crime_predictions_recorded_total", "Predictions stored in the prediction log")
 LOST = Counter("crime_predictions_unrecorded_total", "Predictions not stored in the prediction log", ["reason"])
-UNSAVED = Gauge("crime_predictions_waiting", "Predictions that the prediction log's store did not take yet")
+WAITING = Gauge("crime_predictions_waiting", "Predictions that could not be written to the prediction log yet")
 DRIFT = Gauge(
     "crime_drift_psi",
     "Population stability index of the latest predictions, less what chance alone explains",

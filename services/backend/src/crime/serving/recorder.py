@@ -28,7 +28,7 @@ from crime.monitoring.performance import WeeklyPerformance, read_performance
 from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import PredictionRecord, RecordedPredictions, stack_fields
 from crime.reports.schema import DETAIL_LEVELS
-from crime.serving.metrics import ACCURACY, DRIFT, DRIFTED, LOST, RECORDED, SHADOWED, UNSAVED
+from crime.serving.metrics import ACCURACY, DRIFT, DRIFTED, LOST, RECORDED, SHADOWED, WAITING
 from crime.serving.model_manager import ModelManager
 from crime.serving.unreadable import log_unreadable
 
@@ -103,9 +103,9 @@ class Recorder:
             SAMPLED_OUT.inc(len(level_index) - (len(self._pending) - pending_before))
 
     def flush(self) -> None:
-        """Append pending predictions to the log. What the store does not take is kept, and goes first the next time.
+        """Write the pending predictions to the log.
 
-        Meanwhile new predictions are pending.
+        If the store fails, their file waits and the next flush writes it first. Until then new predictions are pending.
         """
         with self._flush_lock:
             try:
@@ -113,8 +113,8 @@ class Recorder:
                 if records := self._take_pending():
                     RECORDED.inc(self.log.append(records + self._shadow_predictions(records)))
             except RegistryError as error:
-                log.error("predictions could not be recorded yet", waiting=self.log.unsaved, why=str(error))
-            UNSAVED.set(self.log.unsaved)
+                log.error("predictions could not be recorded yet", waiting=self.log.waiting, why=str(error))
+            WAITING.set(self.log.waiting)
 
     def _take_pending(self) -> list[PredictionRecord]:
         with self._lock:

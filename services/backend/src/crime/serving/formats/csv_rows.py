@@ -51,9 +51,9 @@ def own_lines(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def answer_lines(scored: ScoredReports, notes: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """For each report a line with the cells of `ANSWER_COLUMNS`, then those of the other notes.
+    """Yield one CSV line per report: the cells of `ANSWER_COLUMNS`, then the notes that are not among them.
 
-    `notes`: texts by column. The first column is `error`, the last of `ANSWER_COLUMNS`.
+    `notes`: texts by column, in order. The first is `error`, which is the last of `ANSWER_COLUMNS`.
     """
     probabilities = np.nan_to_num(scored.probabilities)
     rounded = probabilities.round(PROBABILITY_DECIMALS)

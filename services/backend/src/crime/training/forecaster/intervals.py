@@ -150,6 +150,7 @@ class IntervalModel:
 
     def pinball(self, cells: Cells) -> float:
         """Mean pinball loss over `QUANTILES` (Koenker and Bassett, Regression quantiles, Econometrica 1978)."""
+        # quantiles take most of the time: only those around the cells' expectations are computed
         first, last = np.searchsorted(MEAN_GRID, [cells.mean.min(), cells.mean.max()])
         grid = MEAN_GRID[max(first - 1, 0) : last + 1]
         r, p = self._parameters(grid)
