@@ -15,6 +15,7 @@ from crime.classifier.held_out import HeldOutReports
 from crime.core.days import day_text
 from crime.forecaster.spec import BacktestSummary
 from crime.registry.gates import (
+    TIMED_PREDICTIONS,
     Gate,
     GateName,
     Verdict,
@@ -78,6 +79,19 @@ def test_an_equal_model_passes_every_gate() -> None:
     assert [gate.name for gate in gates] == ["log_loss", "area", "calibration", "latency"]
     assert all(gate.passed for gate in gates)
     assert gates[0].reason == "log loss 0.1054 against version 1's 0.1054 on the same 830 reports"
+
+
+def test_a_machine_that_is_busy_for_a_while_refuses_no_model() -> None:
+    """The first 150 predictions take ten times as long, whichever model is asked. Each model is asked 200 times."""
+    done = 0
+
+    class SlowedModel(MadeUpModel):
+        def predict_one(self, fields: dict[str, Any]) -> None:
+            nonlocal done
+            done += 1
+            MadeUpModel(seconds=1e-3 if done <= 0.75 * TIMED_PREDICTIONS else 1e-4).predict_one(fields)
+
+    assert gates_of(SlowedModel(), SlowedModel())[GateName.LATENCY].passed
 
 
 @pytest.mark.parametrize(("confidence", "passes"), [(0.91, True), (0.89, False)])

@@ -6,7 +6,7 @@ which has no champion to compare with, is compared with a baseline.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -191,23 +191,24 @@ def _calibration_gate(error: float, champion_error: float, champion: str) -> Gat
 
 
 def _latency_gate(challenger: CategoryBundle, champion: CategoryBundle, reports: HeldOutReports) -> Gate:
-    latency, champion_latency = _median_latency(challenger, reports), _median_latency(champion, reports)
+    latency, champion_latency = _median_latencies((challenger, champion), reports)
     compared = f"{latency * 1e6:.0f} µs against version {champion.version}'s {champion_latency * 1e6:.0f} µs"
     return Gate(GateName.LATENCY, latency <= MAX_SLOWDOWN * champion_latency, f"a prediction takes {compared}")
 
 
-def _median_latency(model: CategoryBundle, reports: HeldOutReports) -> float:
-    """Seconds of the median prediction of one report."""
-    rows = [
-        {name: column[row] for name, column in reports.fields.items()}
-        for row in range(min(TIMED_PREDICTIONS, len(reports)))
-    ]
-    latencies = []
-    for fields in rows:
-        start = perf_counter()
-        model.predict_one(fields)
-        latencies.append(perf_counter() - start)
-    return float(np.median(latencies))
+def _median_latencies(models: Sequence[CategoryBundle], reports: HeldOutReports) -> list[float]:
+    """Seconds of each model's median prediction of one report.
+
+    The models take turns, so that other work on the machine slows all of them alike.
+    """
+    latencies: list[list[float]] = [[] for _ in models]
+    for row in range(min(TIMED_PREDICTIONS, len(reports))):
+        fields = {name: column[row] for name, column in reports.fields.items()}
+        for model, seconds in zip(models, latencies, strict=True):
+            start = perf_counter()
+            model.predict_one(fields)
+            seconds.append(perf_counter() - start)
+    return [float(np.median(seconds)) for seconds in latencies]
 
 
 def forecast_gates(challenger: ForecastBundle, champion: ForecastBundle) -> list[Gate]:
