@@ -1,4 +1,4 @@
-"""Connections: what is left of one that was reset, and of one that was refused while its answer was on its way."""
+"""Connections: what is left of one that ended, and what is taken of one on which much comes at once."""
 
 import asyncio
 import gc
@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
 import uvicorn
 from crime.core import limits
 from crime.serving.protocol import BoundedProtocol
@@ -93,5 +94,70 @@ def test_a_refused_client_that_does_not_read_its_answer_loses_its_connection() -
         await asyncio.sleep(0.01)
         assert is_looked_after
         assert (was_cut_off, client.is_cut_off, len(protocol.tasks)) == (False, True, 0)
+
+    run(work())
+
+
+BEFORE = {
+    "nothing": b"",
+    "a request": REQUEST,
+    "a body": b"POST / HTTP/1.1\r\nHost: backend\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000,
+}
+HEADS = {
+    "long URL": (b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: backend\r\n\r\n", b"414"),
+    "URL without an end": (b"GET /" + b"a" * 60_000, b"414"),
+    "long line": (b"GET / HTTP/1.1\r\nHost: " + b"a" * 20_000 + b"\r\n\r\n", b"431"),
+    "line without an end": (b"GET / HTTP/1.1\r\nHost: " + b"a" * 60_000, b"431"),
+}
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("head", HEADS)
+def test_a_long_head_is_refused_whatever_came_before_it_in_the_same_data(head: str, before: str) -> None:
+    async def work() -> None:
+        protocol, client = connected()
+        request, status = HEADS[head]
+        protocol.data_received(BEFORE[before] + request)
+        await asyncio.sleep(0.01)
+        is_refused = protocol.is_refused
+        protocol.connection_lost(None)
+        assert is_refused
+        if before == "nothing":
+            assert client.received.startswith(b"HTTP/1.1 " + status)
+        else:  # the answer that was begun comes first, and is the last
+            assert client.received.startswith(b"HTTP/1.1 200")
+            assert client.received.count(b"HTTP/1.1") == 1
+
+    run(work())
+
+
+def test_a_request_that_is_answered_before_its_end_leaves_its_connection_to_the_next() -> None:
+    async def work() -> None:
+        protocol, client = connected()
+        request = BEFORE["a body"]
+        protocol.data_received(request[:50_000])
+        await asyncio.sleep(0.01)
+        answered_early = client.received.count(b"HTTP/1.1 200")
+        protocol.look(protocol.loop.time() + 0.5)
+        protocol.data_received(request[50_000:])
+        protocol.look(protocol.loop.time() + 2)
+        protocol.data_received(REQUEST)
+        await asyncio.sleep(0.01)
+        protocol.connection_lost(None)
+        assert (answered_early, client.received.count(b"HTTP/1.1 200")) == (1, 2)
+
+    run(work())
+
+
+def test_a_client_that_sends_on_after_its_answer_is_closed() -> None:
+    async def work() -> None:
+        protocol, client = connected()
+        protocol.data_received(BEFORE["a body"][:50_000])
+        await asyncio.sleep(0.01)
+        protocol.look(protocol.loop.time() + 2)
+        protocol.data_received(BEFORE["a body"][50_000:] + REQUEST)
+        await asyncio.sleep(0.01)
+        protocol.connection_lost(None)
+        assert client.received.count(b"HTTP/1.1 200") == 1
 
     run(work())

@@ -15,6 +15,7 @@ from crime.core import limits
 from crime.serving.metrics import DROPPED
 
 CONNECTION = "crime.connection"  # extension of a request's scope: how to `refuse` its client
+PIECE_BYTES = 8 * limits.KIB  # parsed at a time
 
 
 @dataclass
@@ -38,10 +39,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.url = b""
         self.is_refused = False
         self._extensions: dict[str, dict[object, object]] = {CONNECTION: {"refuse": self.refuse}}
-        self._unparsed_bytes = 0  # since the head began, or a part of a body
+        self._piece_bytes = 0  # being parsed
+        self._unparsed_bytes = 0  # since the head began, or a part of a body: at most a piece too many
         self._head_began_at: float | None = None
         self._moved_bytes, self._buffered_bytes, self.credit = 0, 0, limits.SLOW_SECONDS
         self.moved_at = self._looked_at = self.loop.time()
+        self._answered_at = 0.0  # when an answer last ended
         self._whole = 0  # requests that are here as a whole and not answered yet
         if len(self.connections) > self.max_connections:
             self._make_room()
@@ -76,20 +79,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self.moved_at = self.loop.time()
         self._moved_bytes += len(data)
-        self._unparsed_bytes += len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # no other protocol is spoken here: it is answered as a request in HTTP
-        except httptools.HttpParserError:  # also where a method below has refused the client
-            self.refuse("not http", 400, "not a request in HTTP/1.1")
-        if self._unparsed_bytes > limits.URL_BYTES + limits.HEADER_BYTES:  # a URL or line that does not end
-            self._refuse_head()
+        for start in range(0, len(data), PIECE_BYTES):
+            piece = data[start : start + PIECE_BYTES]
+            self._piece_bytes = len(piece)
+            self._unparsed_bytes += len(piece)
+            try:
+                self.parser.feed_data(piece)
+            except httptools.HttpParserUpgrade:
+                break  # no other protocol is spoken here: it is answered as a request in HTTP
+            except httptools.HttpParserError:  # also where a method below has refused the client
+                self.refuse("not http", 400, "not a request in HTTP/1.1")
+            if self._unparsed_bytes > limits.URL_BYTES + limits.HEADER_BYTES + PIECE_BYTES:  # a URL or line has no end
+                self._refuse_head()
+            if self.is_refused:
+                break
 
     def on_message_begin(self) -> None:
         if self.is_refused:
             raise ConnectionAbortedError  # so that the parser stops
         super().on_message_begin()
+        self._unparsed_bytes = self._piece_bytes
         self.scope["extensions"] = self._extensions
         self._head_began_at = self.moved_at
 
@@ -118,12 +127,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         if not self.is_refused:
             super().on_message_complete()
+            self.cycle.more_body = False  # also of a request that was answered before its end: the next may come
             self._count_whole(not self.cycle.response_complete)
 
     # What goes out
 
     def on_response_complete(self) -> None:
         self._count_whole(-min(self._whole, 1))
+        self._answered_at = self.loop.time()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -173,7 +184,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self.credit = limits.SLOW_SECONDS
-            if cycle is not None and cycle.response_complete and cycle.more_body:  # it was refused, and sends on
+            is_answered = cycle is not None and cycle.response_complete
+            if is_answered and cycle.more_body and now - self._answered_at > 1:  # it was refused, and sends on
                 self._close_soon()
 
     def _refuse_head(self) -> None:
