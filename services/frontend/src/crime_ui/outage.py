@@ -1,12 +1,12 @@
-"""The message that a page shows while the backend is down."""
+"""What a page does while the backend is down, or lacks a model."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import streamlit as st
 
-from crime_ui.client import monitoring
-from crime_ui.client.transport import BackendDown
+from crime_ui.client import cached, monitoring
+from crime_ui.client.transport import BackendDown, Refused
 from crime_ui.language import _
 from crime_ui.literal import refusal_text
 
@@ -29,3 +29,11 @@ def outage_message() -> Iterator[None]:
 def _rerun_once_ready() -> None:
     if monitoring.is_ready():
         st.rerun()
+
+
+@st.fragment(run_every=5)
+def rerun_once_other_models_serve(served: dict[str, str]) -> None:
+    """Rerun the page once the versions that answer are not `served`, by model: what was refused may be there then."""
+    with suppress(BackendDown, Refused):
+        if cached.serving_versions() != served:
+            st.rerun()

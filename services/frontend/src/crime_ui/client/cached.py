@@ -39,6 +39,12 @@ def data_age() -> DataAge | None:
     return monitoring.data_age()
 
 
+@st.cache_data(ttl=2, show_spinner=False)
+def serving_versions() -> dict[str, str]:
+    """The version that answers, by model."""
+    return monitoring.serving_versions()
+
+
 @st.cache_data(ttl=30, show_spinner=False)
 def category_model() -> CategoryModel:
     return models.category_model()
@@ -120,12 +126,7 @@ def forget() -> None:
 
 def _served(name: str) -> Served:
     """The version of a model that is served, and the language of its answers' texts."""
-    return _serving_versions().get(name), language.current()
-
-
-@st.cache_data(ttl=2, show_spinner=False)
-def _serving_versions() -> dict[str, str]:
-    return monitoring.serving_versions()
+    return serving_versions().get(name), language.current()
 
 
 # `served` is part of the cache's key: an answer is valid as long as its model is served, in its language
