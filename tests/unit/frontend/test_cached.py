@@ -24,7 +24,7 @@ def test_another_version_is_asked_anew(backend: RecordedBackend, model: str) -> 
     ready = recorded("ready")
     ready["serving"][model] = "9"
     backend.replace("GET", "/ready", ready)
-    cached._serving_versions.clear()  # as two seconds do
+    cached.serving_versions.clear()  # as two seconds do
     ask()
     assert len(backend.received("GET", "/reports")) == (2 if model == "crime-category" else 1)
     assert len(backend.received("GET", "/forecast")) == (2 if model == "crime-risk" else 1)
