@@ -1,4 +1,4 @@
-"""A page that was opened before there was a forecast."""
+"""A page that was opened before the first forecast shows it without a reload."""
 
 from pathlib import Path
 

@@ -27,7 +27,7 @@ def test_nothing_heavy_is_imported_to_serve() -> None:
 
 
 def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
-    server = start(drain_seconds=3)
+    server = start(drain_seconds=6)
     answered: list[httpx.Response] = []
     failed: list[str] = []
     stop = threading.Event()
@@ -63,7 +63,8 @@ def test_sigterm_loses_no_request(start: Callable[..., Backend]) -> None:
         client.join()
     assert failed == []
     assert len(answered) > 100
-    assert unready[-1] - unready[0] > 1  # unready long before the socket closes
+    assert unready[0] < 2  # unready long before the socket closes
+    assert unready[-1] > 4
     assert server.process.wait(10) == -signal.SIGTERM  # ended by what it was sent, after all was answered
 
 

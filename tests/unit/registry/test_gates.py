@@ -82,7 +82,7 @@ def test_an_equal_model_passes_every_gate() -> None:
 
 
 def test_a_machine_that_is_busy_for_a_while_refuses_no_model() -> None:
-    """The first 150 predictions take ten times as long, whichever model is asked. Each model is asked 200 times."""
+    """The machine is ten times slower during the first 150 of the 400 predictions."""
     done = 0
 
     class SlowedModel(MadeUpModel):

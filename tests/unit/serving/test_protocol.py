@@ -1,4 +1,4 @@
-"""Connections: what is left of one that ended, and what is taken of one on which much comes at once."""
+"""Connections: long heads, requests that are answered early, slow readers, and what stays in memory after a reset."""
 
 import asyncio
 import gc
@@ -124,7 +124,7 @@ def test_a_long_head_is_refused_whatever_came_before_it_in_the_same_data(head: s
         assert is_refused
         if before == "nothing":
             assert client.received.startswith(b"HTTP/1.1 " + status)
-        else:  # the answer that was begun comes first, and is the last
+        else:  # the request before is answered, and the connection is closed
             assert client.received.startswith(b"HTTP/1.1 200")
             assert client.received.count(b"HTTP/1.1") == 1
 

@@ -1,4 +1,4 @@
-"""What a page does while the backend is down, or lacks a model."""
+"""What a page shows while the backend is down or has no forecast yet."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,9 +31,14 @@ def _rerun_once_ready() -> None:
         st.rerun()
 
 
+def nothing_yet(message: str) -> None:
+    """Say that there is nothing to show yet, and rerun the page once the backend serves other model versions."""
+    st.info(message, icon=":material/event_busy:")
+    _rerun_once_versions_change(cached.serving_versions())
+
+
 @st.fragment(run_every=5)
-def rerun_once_other_models_serve(served: dict[str, str]) -> None:
-    """Rerun the page once the versions that answer are not `served`, by model: what was refused may be there then."""
+def _rerun_once_versions_change(served: dict[str, str]) -> None:
     with suppress(BackendDown, Refused):
         if cached.serving_versions() != served:
             st.rerun()

@@ -197,9 +197,9 @@ def _latency_gate(challenger: CategoryBundle, champion: CategoryBundle, reports:
 
 
 def _median_latencies(models: Sequence[CategoryBundle], reports: HeldOutReports) -> list[float]:
-    """Seconds of each model's median prediction of one report.
+    """Each model's median time to predict one report, in seconds.
 
-    The models take turns, so that other work on the machine slows all of them alike.
+    The models take turns, so that other load on the machine slows them equally.
     """
     latencies: list[list[float]] = [[] for _ in models]
     for row in range(min(TIMED_PREDICTIONS, len(reports))):

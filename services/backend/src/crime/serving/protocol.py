@@ -15,7 +15,7 @@ from crime.core import limits
 from crime.serving.metrics import DROPPED
 
 CONNECTION = "crime.connection"  # extension of a request's scope: how to `refuse` its client
-PIECE_BYTES = 8 * limits.KIB  # parsed at a time
+PIECE_BYTES = 4 * limits.KIB  # of incoming data, parsed at a time
 
 
 @dataclass
@@ -39,12 +39,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.url = b""
         self.is_refused = False
         self._extensions: dict[str, dict[object, object]] = {CONNECTION: {"refuse": self.refuse}}
-        self._piece_bytes = 0  # being parsed
-        self._unparsed_bytes = 0  # since the head began, or a part of a body: at most a piece too many
+        # since the last request or part of a body ended; what follows its end in the same piece is not counted
+        self._unparsed_bytes = 0
         self._head_began_at: float | None = None
         self._moved_bytes, self._buffered_bytes, self.credit = 0, 0, limits.SLOW_SECONDS
         self.moved_at = self._looked_at = self.loop.time()
-        self._answered_at = 0.0  # when an answer last ended
+        self._answered_at = 0.0  # when the last answer was complete
         self._whole = 0  # requests that are here as a whole and not answered yet
         if len(self.connections) > self.max_connections:
             self._make_room()
@@ -81,7 +81,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._moved_bytes += len(data)
         for start in range(0, len(data), PIECE_BYTES):
             piece = data[start : start + PIECE_BYTES]
-            self._piece_bytes = len(piece)
             self._unparsed_bytes += len(piece)
             try:
                 self.parser.feed_data(piece)
@@ -89,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 break  # no other protocol is spoken here: it is answered as a request in HTTP
             except httptools.HttpParserError:  # also where a method below has refused the client
                 self.refuse("not http", 400, "not a request in HTTP/1.1")
-            if self._unparsed_bytes > limits.URL_BYTES + limits.HEADER_BYTES + PIECE_BYTES:  # a URL or line has no end
+            if self._unparsed_bytes > limits.URL_BYTES + limits.HEADER_BYTES:  # a URL or line that does not end
                 self._refuse_head()
             if self.is_refused:
                 break
@@ -98,14 +97,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.is_refused:
             raise ConnectionAbortedError  # so that the parser stops
         super().on_message_begin()
-        self._unparsed_bytes = self._piece_bytes
         self.scope["extensions"] = self._extensions
         self._head_began_at = self.moved_at
 
     def on_headers_complete(self) -> None:
         self._head_began_at = None
-        # only a head that came in many bytes can have many: adding them up takes time
-        if self._unparsed_bytes > limits.URL_BYTES or len(self.headers) > limits.HEADER_LINES:
+        # adding up a head's bytes takes time, so only where it may be too long: up to a piece of it was not counted
+        if self._unparsed_bytes > limits.URL_BYTES - PIECE_BYTES or len(self.headers) > limits.HEADER_LINES:
             size = sum(len(name) + len(value) for name, value in self.headers)
             if (
                 len(self.url) > limits.URL_BYTES
@@ -127,7 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         if not self.is_refused:
             super().on_message_complete()
-            self.cycle.more_body = False  # also of a request that was answered before its end: the next may come
+            self.cycle.more_body = False  # uvicorn leaves it set if the answer came first
             self._count_whole(not self.cycle.response_complete)
 
     # What goes out
@@ -185,7 +183,7 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.credit = limits.SLOW_SECONDS
             is_answered = cycle is not None and cycle.response_complete
-            if is_answered and cycle.more_body and now - self._answered_at > 1:  # it was refused, and sends on
+            if is_answered and cycle.more_body and now - self._answered_at > 1:  # refused, and still sending
                 self._close_soon()
 
     def _refuse_head(self) -> None:

@@ -30,7 +30,7 @@ from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, ngettext, number, percent
 from crime_ui.literal import literal, literal_cells, refusal_text, tamed_csv
 from crime_ui.names import area_names, category_name, category_names, shift_names
-from crime_ui.outage import rerun_once_other_models_serve
+from crime_ui.outage import nothing_yet
 
 AREA_ONLY_CATEGORIES = ("sexual",)
 ALL_AREAS, ALL_DISTRICTS = 21, 2000  # at most, for the API's `top`
@@ -80,8 +80,7 @@ def page() -> None:
         nothing = _("**There is no forecast yet.** `crime forecast` makes one. ({reason})").format(
             reason=refusal_text(refusal)
         )
-        st.info(nothing, icon=":material/event_busy:")
-        rerun_once_other_models_serve(cached.serving_versions())
+        nothing_yet(nothing)
         return
     show_notices(covered)
     chosen = choice(covered)

@@ -14,7 +14,7 @@ from crime_ui.client.transport import Refused
 from crime_ui.language import _, long_day, number
 from crime_ui.literal import literal, refusal_text
 from crime_ui.names import area_names, category_name, category_names
-from crime_ui.outage import rerun_once_other_models_serve
+from crime_ui.outage import nothing_yet
 from streamlit.delta_generator import DeltaGenerator
 
 MOST_LINKED = 8  # unusual places with a line and links of their own
@@ -31,8 +31,7 @@ def page() -> None:
         whole = cached.compstat("week", 0, "all")
     except Refused as refusal:  # everything else works
         nothing = _("**There is nothing on this week yet.** {reason}").format(reason=refusal_text(refusal))
-        st.info(nothing, icon=":material/event_busy:")
-        rerun_once_other_models_serve(cached.serving_versions())
+        nothing_yet(nothing)
         return
     show_notices(whole)
     show_unusual()
