@@ -31,6 +31,7 @@ async def _length(request: Request) -> PlainTextResponse:
 
 
 PATHS = ("/predict", "/predict/batch", "/invocations", "/v2/models/crime-category/infer", "/ready")
+TABLE = b"x" * (limits.SMALL_LIST_BYTES + 1)
 ECHO = Starlette(routes=[Route(path, _length, methods=["GET", "POST"]) for path in PATHS])
 
 
@@ -101,12 +102,13 @@ def test_beyond_the_bound_on_open_requests_new_ones_are_refused(
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
             assert answer.json() == {"detail": "too many requests at once: try again in a second"}
             assert (await one.get("/ready")).status_code == 200
-            assert (await one.post("/predict/batch")).status_code == 200  # tables have a bound of their own
+            assert (await one.post("/predict/batch", content=TABLE)).status_code == 200  # tables have their own bound
+            assert (await one.post("/predict/batch")).status_code == 503  # a small list counts as a report does
             state.open_requests.count -= 1
             assert (await one.post("/predict")).status_code == 200
 
     asyncio.run(run())
-    assert metric("crime_requests_refused_total", bound="requests") == refused + 1
+    assert metric("crime_requests_refused_total", bound="requests") == refused + 2
 
 
 @pytest.mark.parametrize(
@@ -118,12 +120,12 @@ def test_beyond_the_bound_on_open_requests_new_ones_are_refused(
         ("/v2/models/crime-category/infer", "application/json", 1),
     ],
 )
-def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(
+def test_tables_wait_for_each_other_and_reports_and_small_lists_do_not_wait_for_them(
     path: str, kind: str, places: int, make_state: MakeState
 ) -> None:
     running: list[int] = []
 
-    async def run() -> tuple[Counter[int], int, int]:
+    async def run() -> tuple[Counter[int], int, int, int]:
         release = asyncio.Event()
 
         async def slow_table(request: Request) -> PlainTextResponse:
@@ -131,22 +133,25 @@ def test_tables_wait_for_each_other_and_reports_do_not_wait_for_them(
             await release.wait()
             return PlainTextResponse("scored")
 
-        routes = [Route("/predict", _length, methods=["POST"]), Route(path, slow_table, methods=["POST"])]
+        listed = "/v1/models/crime-category:predict"
+        routes = [Route(path, slow_table, methods=["POST"])]
+        routes += [Route(other, _length, methods=["POST"]) for other in ("/predict", listed)]
         async with client(AdmissionControl(Starlette(routes=routes), make_state())) as one:
             tables = [
-                asyncio.create_task(one.post(path, headers={"Content-Type": kind}))
+                asyncio.create_task(one.post(path, content=TABLE, headers={"Content-Type": kind}))
                 for _ in range(limits.TABLES + limits.WAITING_TABLES + 3)
             ]
             while sum(table.done() for table in tables) < 3:  # noqa: ASYNC110 (no event for it)
                 await asyncio.sleep(0.01)
             at_once, report = len(running), (await one.post("/predict")).status_code
+            small_list = (await one.post(listed, content=TABLE[1:])).status_code
             release.set()
             answers = await asyncio.gather(*tables)
-            again = await one.post(path)
-        return Counter(answer.status_code for answer in [*answers, again]), at_once, report
+            again = await one.post(path, content=TABLE)
+        return Counter(answer.status_code for answer in [*answers, again]), at_once, report, small_list
 
-    codes, at_once, report = asyncio.run(run())
-    assert (at_once, report) == (places, 200)
+    codes, at_once, report, small_list = asyncio.run(run())
+    assert (at_once, report, small_list) == (places, 200, 200)
     assert codes == {200: limits.TABLES + limits.WAITING_TABLES + 1, 503: 3}
 
 

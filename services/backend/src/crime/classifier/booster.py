@@ -96,9 +96,20 @@ class Booster:
 
         Those of many rows may differ by 2⁻⁵² from LightGBM's: NumPy's exponential function rounds otherwise.
         """
-        if len(matrix) >= MIN_ROWS_FOR_THREADS and self._forest:
+        if len(matrix) < MIN_ROWS_FOR_THREADS:
+            return self._row_by_row(self._checked(matrix))
+        if self._forest:
             return self._forest.predict(self._checked(matrix))
         return self._batch(matrix, _NORMAL, self.classes).reshape(len(matrix), self.classes)
+
+    def _row_by_row(self, matrix: np.ndarray) -> np.ndarray:
+        """Of few rows, which do not wait for a call that LightGBM answers with many threads."""
+        answers = np.empty((len(matrix), self.classes))
+        for row, answer in zip(matrix, answers, strict=True):
+            pointers = row.ctypes.data_as(ctypes.c_void_p), answer.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+            if self._predict_row(self._fast, pointers[0], ctypes.byref(ctypes.c_int64()), pointers[1]) != 0:
+                raise RuntimeError(_library().LGBM_GetLastError().decode())
+        return answers
 
     @cached_property
     def _forest(self) -> Forest | None:

@@ -142,6 +142,8 @@ class CategoryBundle:
 
     def predict(self, fields: ReportFields, rows: int) -> Predictions:
         """Predict reports, each field an array (rows,)."""
+        if rows == 1:
+            return self._predict_row({name: column[0] for name, column in fields.items()})
         levels = detail_levels(fields, rows, self.report_fields)
         probabilities = np.zeros((rows, len(CATEGORY_NAMES)))
         for first in range(0, rows, ROWS_PER_BLOCK):
@@ -155,6 +157,12 @@ class CategoryBundle:
                 inputs = matrix if all_chosen else matrix[np.ix_(chosen, self.columns[level])]
                 probabilities[first + chosen] = self.boosters[level].predict(inputs)
         return Predictions(probabilities, levels)
+
+    def _predict_row(self, fields: ReportFields) -> Predictions:
+        """As `predict` of one row, each field a scalar: in a fifth of the time that arrays of one take."""
+        level = self.level_of(fields)
+        inputs = self.vector(fields)[np.newaxis, self.columns[level]]
+        return Predictions(self.boosters[level].predict(inputs), np.array([list(DETAIL_LEVELS).index(level)]))
 
     def predict_features(self, features: np.ndarray, level: DetailLevel) -> np.ndarray:
         """(rows, 7) probabilities by one detail level's model, of encoded reports (rows, features), NaN for unknown."""

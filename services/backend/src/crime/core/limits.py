@@ -22,6 +22,7 @@ UPLOAD_BYTES = 200 * MIB  # of a table, as it is sent, and out of its Content-En
 GZIP_MEMBERS = 20_000  # of a body in this Content-Encoding, or of a table in it; bgzip makes one of each 64 KB
 UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
 ZIP_DIRECTORY_BYTES = MIB  # a zip's list of files, about 60 bytes each
+SMALL_LIST_BYTES = 4 * KIB  # of a list of reports that is answered at once, as one report is: it takes 3 ms at most
 LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole
 LIST_BYTES_PER_REPORT, LIST_VALUES_PER_REPORT = 1024, 48  # on average
 LIST_MEMORY_PER_REPORT = 4608  # once parsed, on average, as `serving.bodies` estimates it

@@ -96,8 +96,6 @@ class AdmissionControl:
         parts: list[bytes] = []
         if not await _read_body(scope, receive, parts.append, limits.BODY_BYTES):
             return
-        if self.state.open_requests.count - self.whole_tables > limits.REQUESTS:
-            raise _refusal("requests", 503, "too many requests at once: try again in a second")
         whole: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
         async def receive_whole() -> Message:
@@ -107,15 +105,23 @@ class AdmissionControl:
             message, whole = whole, None
             return message
 
+        await self._answer_whole(scope, receive_whole, send)
+
+    async def _answer_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose body is here as a whole, and which takes no table's place."""
+        if self.state.open_requests.count - self.whole_tables > limits.REQUESTS:
+            raise _refusal("requests", 503, "too many requests at once: try again in a second")
         scope[BEGAN] = perf_counter()
-        await self.app(scope, receive_whole, send)
+        await self.app(scope, receive, send)
 
     async def _answer_table(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a table once it is here as a whole and there is a place; refuse it if too many wait already.
 
-        It is not answered if its client hangs up while it waits.
+        It is not answered if its client hangs up while it waits. A small list needs no place.
         """
-        self._check_places()
+        is_list = _is_list(scope)
+        if not is_list or not 0 < _told_length(scope) <= limits.SMALL_LIST_BYTES:
+            self._check_places()
         refuse = scope.get("extensions", {}).get(CONNECTION, {}).get("refuse")
 
         def drop() -> None:
@@ -125,8 +131,11 @@ class AdmissionControl:
         with closing(SpoolFile(self.spool, drop)) as body, closing(SpoolFile(self.spool, drop)) as answer:
             if await _read_body(scope, receive, body.append, self.state.settings.max_upload_bytes):
                 body.waits_for_client = False
-                self._check_places()
                 scope[TABLE_BODY] = body
+                if is_list and body.size <= limits.SMALL_LIST_BYTES:
+                    await self._answer_whole(scope, body.receive(receive), send)
+                    return
+                self._check_places()
                 self.whole_tables += 1
                 try:
                     await self._answer_whole_table(scope, receive, body, SpooledAnswer(answer, send))
@@ -200,10 +209,21 @@ def _refusal(bound: str, status: int, why: str) -> HTTPException:
     return HTTPException(status, why, {"Retry-After": "1"})
 
 
+def _is_list(scope: Scope) -> bool:
+    """Whether a table is predicted as a whole, not by blocks."""
+    return scope["path"] != "/review" and not _is_read_by_block(scope)
+
+
 def _is_read_by_block(scope: Scope) -> bool:
     """Whether a table is read a block at a time, so that it takes little memory."""
     kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     return scope["path"] == "/predict/batch" and kind.partition(b";")[0].strip().lower() in READ_BY_BLOCK
+
+
+def _told_length(scope: Scope) -> int:
+    """The request's Content-Length; 0 without one."""
+    told: bytes = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(told) if told.isdigit() and len(told) < 20 else 0
 
 
 async def _read_body(
@@ -214,13 +234,8 @@ async def _read_body(
     Raises 413 as soon as the body is larger than `limit`, packed or unpacked, whatever length it tells; 400 and 415
     for its encoding.
     """
-    told, is_packed = b"0", False
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            told = value
-        elif name == b"content-encoding":
-            is_packed = True
-    size = int(told) if told.isdigit() and len(told) < 20 else 0
+    is_packed = any(name == b"content-encoding" for name, _ in scope["headers"])
+    size = _told_length(scope)
     is_whole, sent, read = False, 0, 0
 
     async def receive_counted() -> Message:

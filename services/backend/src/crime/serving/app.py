@@ -16,6 +16,7 @@ from crime.core.settings import Settings
 from crime.monitoring.review_decisions import ReviewDecisions
 from crime.registry.lookup import open_file_store, open_registry
 from crime.serving.admission import AdmissionControl
+from crime.serving.direct import DirectAnswers
 from crime.serving.errors import REFUSED_RESPONSES, add_error_handlers
 from crime.serving.middleware import RequestLog
 from crime.serving.model_manager import ModelManager
@@ -37,7 +38,6 @@ from crime.serving.routes import (
     review,
     week,
 )
-from crime.serving.routes.predictions import DirectPredict
 from crime.serving.state import AppState
 from crime.serving.translation import TranslatedAnswers
 
@@ -80,8 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.backend = state
     for module in ROUTES:
         app.include_router(module.router, responses={} if module is health else REFUSED_RESPONSES)
-    if not traced:  # FastAPI makes the span of a request where it finds the route, which DirectPredict skips
-        app.add_middleware(DirectPredict, handlers=app.exception_handlers)
+    if not traced:  # FastAPI makes the span of a request where it finds the route, which DirectAnswers skips
+        app.add_middleware(DirectAnswers, handlers=app.exception_handlers)
     app.add_middleware(AdmissionControl, state=state)
     if settings.oidc_issuer:
         _add_doors(app, state)

@@ -1,10 +1,11 @@
 """Request bodies, read within the server's limits, and JSON parsed and written faster than FastAPI does."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import IO, Any, TypeVar
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -29,6 +30,15 @@ def table_body(request: Request) -> IO[bytes]:
     """The body of a request to one of admission control's `TABLE_PATHS`, at its start. It is on disk if it is large."""
     body: SpoolFile = request.scope[TABLE_BODY]
     return body.open()
+
+
+async def answer_list(request: Request, answer: Callable[[IO[bytes]], Response]) -> Response:
+    """Answer a list of reports by its body, in a thread. A small one is answered at once: a thread takes longer."""
+    body: SpoolFile = request.scope[TABLE_BODY]
+    with body.open() as file:
+        if body.size <= limits.SMALL_LIST_BYTES:
+            return answer(file)
+        return await run_in_threadpool(answer, file)
 
 
 def read_list_body(file: IO[bytes], request: Request) -> bytes:

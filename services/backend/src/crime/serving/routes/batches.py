@@ -21,7 +21,7 @@ from crime.core.errors import DataError
 from crime.reports.archives import UNREADABLE_ERRORS, open_unpacked
 from crime.reports.sources import FIELDS, SOURCES
 from crime.serving.answers import predictions_json
-from crime.serving.bodies import json_response, media_type, read_list_body, table_body
+from crime.serving.bodies import answer_list, json_response, media_type, read_list_body, table_body
 from crime.serving.column_table import not_read
 from crime.serving.dependencies import model_of, predictions_of, settings_of
 from crime.serving.errors import BODY_RESPONSES, Responses, field_problem, json_problem, table_problem
@@ -107,9 +107,9 @@ async def predict_batch(
         raise field_problem("day_first", day_first, "expected with a CSV table; in JSON and Arrow the month is first")
     if mapping and body_type in ("application/json", ARROW_TYPE):
         raise field_problem("columns", columns, "expected with a CSV table; in JSON and Arrow use LAPD's names")
-    body = table_body(request)
     if body_type == "application/json":
-        return await run_in_threadpool(_answer_list, champion, body, request, score)
+        return await answer_list(request, partial(_answer_list, champion, request, score))
+    body = table_body(request)
     if body_type == ARROW_TYPE:
         return await run_in_threadpool(_answer_arrow, body, score)
     return await run_in_threadpool(answer, body)
@@ -128,11 +128,10 @@ async def _uploaded_file(request: Request) -> IO[bytes]:
     return upload.file
 
 
-def _answer_list(champion: CategoryBundle, file: IO[bytes], request: Request, score: ScoreBlock) -> Response:
+def _answer_list(champion: CategoryBundle, request: Request, score: ScoreBlock, file: IO[bytes]) -> Response:
     limit = settings_of(request).max_batch
     try:
-        with file:
-            payload = from_json(read_list_body(file, request), cache_strings="keys")
+        payload = from_json(read_list_body(file, request), cache_strings="keys")
     except ValueError as error:
         raise json_problem(str(error)) from None
     if not isinstance(payload, list):

@@ -3,16 +3,16 @@
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
 """
 
+from functools import partial
 from typing import IO, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from crime.classifier.bundle import CategoryBundle
 from crime.core.model_names import CATEGORY_MODEL
-from crime.serving.bodies import body_schema, parse_long_json, read_list_body, table_body
+from crime.serving.bodies import answer_list, body_schema, parse_long_json, read_list_body
 from crime.serving.dependencies import manager_of, named_model
 from crime.serving.errors import KserveError, protocol_responses
 from crime.serving.payloads.mlflow_scoring import Instances, Predictions, records_table
@@ -54,10 +54,9 @@ async def ready(name: str, request: Request) -> dict[str, Any]:
 async def predict(name: str, request: Request) -> Response:
     """Predict the reports in `instances`. One that can't be read has an `error`."""
     model = named_model(request, name)
-    with table_body(request) as file:
-        return await run_in_threadpool(_predict, model, file, request)
+    return await answer_list(request, partial(_predict, model, request))
 
 
-def _predict(model: CategoryBundle, file: IO[bytes], request: Request) -> Response:
+def _predict(model: CategoryBundle, request: Request, file: IO[bytes]) -> Response:
     table = records_table(parse_long_json(INSTANCES_ADAPTER, read_list_body(file, request)).instances)
     return answer_table(model, table, request)

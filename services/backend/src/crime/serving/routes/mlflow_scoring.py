@@ -3,22 +3,22 @@
 https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally. The champion answers.
 """
 
+from functools import partial
 from typing import IO
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 from pydantic import TypeAdapter
 
 from crime.classifier.bundle import CategoryBundle
 from crime.classifier.scoring import ANSWER_COLUMNS
 from crime.serving.bodies import (
+    answer_list,
     body_schema,
     json_list_response,
     media_type,
     parse_long_json,
     read_list_body,
-    table_body,
 )
 from crime.serving.column_table import ColumnTable
 from crime.serving.dependencies import model_of, predictions_of, settings_of
@@ -51,11 +51,10 @@ async def version(request: Request) -> str:
 )
 async def invocations(request: Request) -> Response:
     """MLflow's scoring protocol: JSON (`dataframe_split`, `dataframe_records`, `inputs`, `instances`) or CSV."""
-    with table_body(request) as file:
-        return await run_in_threadpool(_invoke, model_of(request), file, request)
+    return await answer_list(request, partial(_invoke, model_of(request), request))
 
 
-def _invoke(champion: CategoryBundle, file: IO[bytes], request: Request) -> Response:
+def _invoke(champion: CategoryBundle, request: Request, file: IO[bytes]) -> Response:
     body = read_list_body(file, request)  # neither it nor what is parsed of it is kept while the answer is made
     is_csv = media_type(request) == "text/csv"
     table = csv_table(body) if is_csv else invocation_table(parse_long_json(INVOCATION_ADAPTER, body))

@@ -3,17 +3,17 @@
 https://github.com/kserve/open-inference-protocol. The champion answers.
 """
 
+from functools import partial
 from typing import IO, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from crime.classifier.bundle import CategoryBundle
 from crime.reports.categories import CATEGORY_NAMES
-from crime.serving.bodies import body_schema, json_response, parse_long_json, read_list_body, table_body
+from crime.serving.bodies import answer_list, body_schema, json_response, parse_long_json, read_list_body
 from crime.serving.dependencies import named_model, predictions_of, settings_of, state_of
 from crime.serving.errors import KserveError, field_problem, protocol_responses
 from crime.serving.payloads.open_inference import (
@@ -95,11 +95,10 @@ async def infer(name: str, request: Request, version: str | None = None) -> Resp
     Tensors may follow the JSON as bytes, as the protocol's binary data extension says; so may the answer's.
     """
     model = named_model(request, name, version)
-    with table_body(request) as file:
-        return await run_in_threadpool(_infer, model, file, request)
+    return await answer_list(request, partial(_infer, model, request))
 
 
-def _infer(model: CategoryBundle, file: IO[bytes], request: Request) -> Response:
+def _infer(model: CategoryBundle, request: Request, file: IO[bytes]) -> Response:
     header, binary = _split_body(read_list_body(file, request), request.headers.get(HEADER_LENGTH))
     inference = parse_long_json(INFERENCE_ADAPTER, header)
     wanted = wanted_outputs(inference)

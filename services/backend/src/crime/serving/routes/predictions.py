@@ -1,15 +1,12 @@
 """Predict and explain one report."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crime.serving.answers import explanation_row, prediction_row
 from crime.serving.bodies import body_schema, json_response, parse_json
@@ -35,38 +32,10 @@ EXPLANATION_LIMIT = CapacityLimiter(1)  # concurrent explanations would only slo
 @router.post("/predict", response_model=Prediction, responses=BODY_RESPONSES, openapi_extra=REPORT_BODY)
 async def predict(request: Request) -> Response:
     """Predict the category of one report. Date, time and area are enough; every further field helps."""
-    return _predict(request, await request.body())
-
-
-def _predict(request: Request, body: bytes) -> Response:
     # runs in the event loop: it takes 0.1 ms, and handing it to a thread would double that
     champion = model_of(request)
-    report = parse_json(REPORT_ADAPTER, body)
+    report = parse_json(REPORT_ADAPTER, await request.body())
     return json_response(prediction_row(predictions_of(request).predict_report(champion, report)))
-
-
-class DirectPredict:
-    """Middleware that answers `POST /predict` itself: FastAPI's routing takes longer than the prediction.
-
-    Errors are answered by the application's own exception handlers.
-    """
-
-    def __init__(self, app: ASGIApp, handlers: Mapping[Any, Any]):
-        self.app, self.handlers, self.route = app, handlers, router.routes[0]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/predict" or scope["method"] != "POST":
-            await self.app(scope, receive, send)
-            return
-        scope["route"] = self.route
-        request = Request(scope, receive)
-        whole = await receive()  # admission control hands on whole bodies alone
-        try:
-            answer = _predict(request, whole["body"])
-        except (RequestValidationError, HTTPException) as error:
-            kind = next(kind for kind in type(error).__mro__ if kind in self.handlers)
-            answer = await self.handlers[kind](request, error)
-        await answer(scope, receive, send)
 
 
 @router.post("/explain", response_model=Explanation, responses=BODY_RESPONSES, openapi_extra=body_schema(PartialReport))
