@@ -5,6 +5,7 @@ from re import fullmatch
 from typing import Any
 
 import pytest
+from crime.core import limits
 from crime.reports.dates import parse_date
 from crime.reports.parsers import parse_time
 from crime.serving.payloads import report_schema as schema
@@ -33,6 +34,13 @@ def test_every_text_that_a_pattern_allows_is_accepted(name: str) -> None:
         Report.model_validate(SMALLEST_REPORT | earliest | system | {name: text})
 
     accepted()
+
+
+def test_mo_codes_are_told_to_be_as_many_as_are_accepted() -> None:
+    for separator in (" ", ", "):
+        codes = [f"{code:04}" for code in range(limits.MO_CODES + 1)]
+        assert fullmatch(PATTERNS["Mocodes"], separator.join(codes[1:]))
+        assert not fullmatch(PATTERNS["Mocodes"], separator.join(codes))
 
 
 def test_codes_of_the_older_system_are_numbers() -> None:

@@ -198,7 +198,7 @@ def parse_mocodes(text: str) -> Parsed:
             repair = repair or "short MO code"
         codes[intern(match[1].zfill(4))] = None
     if len(codes) > limits.MO_CODES:
-        raise ValueError(EXPECTED_MO_CODES)
+        raise ValueError(f"expected at most {limits.MO_CODES} MO codes")
     return tuple(codes), repair
 
 

@@ -5,6 +5,7 @@ Blanks around a value are taken off. Of the forms of a date, the document says t
 
 from typing import Any
 
+from crime.core import limits
 from crime.reports.systems import SYSTEMS
 
 Schema = dict[str, Any]
@@ -75,11 +76,16 @@ LEGACY_CODE = _optional(r"[0-9]{1,9}(?:\.0+)?", _whole(0, 999_999_999))
 NAME = {"type": ["string", "number", "null"]}
 YES_NO = _optional(_YES_NO, {"type": "boolean"}, {"enum": [0, 1]})
 _MO_CODE = r"[0-9]{1,4}(?:\.0*)?"
-_MO_CODE_LIST = rf"{_MO_CODE}(?: +{_MO_CODE})*|[0-9]{{4}}(?: *, *[0-9]{{4}})*"
+_MORE = f"{{0,{limits.MO_CODES - 1}}}"  # after the first
+_MO_CODE_LIST = rf"{_MO_CODE}(?: +{_MO_CODE}){_MORE}|[0-9]{{4}}(?: *, *[0-9]{{4}}){_MORE}"
 MO_CODES = _optional(
     _MO_CODE_LIST,
     _whole(0, 9999),
-    {"type": "array", "items": {"anyOf": [_text(f"(?:{_MO_CODE_LIST})?"), _whole(0, 9999)]}},
+    {
+        "type": "array",
+        "items": {"anyOf": [_text(f"(?:{_MO_CODE})?"), _whole(0, 9999)]},
+        "maxItems": limits.MO_CODES,
+    },
 )
 AGE = _optional("-?(?:10|[0-9])|[1-9][0-9]|1[01][0-9]|120", {"type": "number", "minimum": -10, "maximum": 120})
 LETTER = _optional("[A-Za-z-]")
