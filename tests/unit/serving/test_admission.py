@@ -155,6 +155,39 @@ def test_tables_wait_for_each_other_and_reports_and_small_lists_do_not_wait_for_
     assert codes == {200: limits.TABLES + limits.WAITING_TABLES + 1, 503: 3}
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "status"),
+    [
+        ("/predict/batch", {"Content-Type": "application/json"}, b"x" * limits.SMALL_LIST_BYTES, 200),
+        ("/predict/batch", {}, b"x", 200),
+        ("/invocations", {"Content-Type": "text/csv"}, b"x" + b"\n" * (limits.SMALL_LIST_MARKS - 1), 200),
+        ("/invocations", {"Content-Type": "text/csv"}, b"\r" * limits.SMALL_LIST_MARKS, 503),  # as many rows
+        ("/invocations", {}, b'{"instances":[{}' + b",{}" * limits.SMALL_LIST_MARKS + b"]}", 503),
+        ("/v2/models/crime-category/infer", {"Inference-Header-Content-Length": "1"}, b"x" * 999, 503),  # rows as bytes
+        ("/predict/batch", {"Content-Type": "application/octet-stream"}, b"\x1f\x8b", 503),  # thousands of rows, packed
+        ("/predict/batch", {"Content-Type": ""}, b"x", 503),
+        ("/predict/batch", {"Content-Type": "multipart/form-data; boundary=x"}, b"x", 503),
+        ("/review", {"Content-Type": "application/json"}, b"x", 503),
+    ],
+)
+def test_only_a_list_of_few_reports_needs_no_place(
+    path: str, headers: dict[str, str], body: bytes, status: int, make_state: MakeState
+) -> None:
+    app = AdmissionControl(Starlette(routes=[Route(path, _length, methods=["POST"])]), make_state())
+    app.tables = limits.TABLES + limits.WAITING_TABLES
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        yield body
+
+    async def run() -> None:
+        async with client(app) as one:
+            for content in (body, in_pieces()):  # with its length, and without
+                answer = await one.post(path, content=content, headers=headers)
+                assert answer.status_code == status, answer.text
+
+    asyncio.run(run())
+
+
 async def _send_and_hang_up(app: ASGIApp, hang_up: asyncio.Event, body: bytes = b"x" * 100_000) -> None:
     """Send a table, and hang up at `hang_up`."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]

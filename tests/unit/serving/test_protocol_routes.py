@@ -19,10 +19,17 @@ V1, V2 = f"/v1/models/{NAME}", f"/v2/models/{NAME}"
 PATHS = ("/invocations", f"{V2}/infer", f"{V1}:predict")
 
 
-@pytest.fixture
-def client(start_app: Callable[..., TestClient], registry: MemoryRegistry, small_bundle: CategoryBundle) -> TestClient:
+@pytest.fixture(params=[{}, {"a": "query"}], ids=["direct", "by FastAPI's routing"])
+def client(
+    request: pytest.FixtureRequest,
+    start_app: Callable[..., TestClient],
+    registry: MemoryRegistry,
+    small_bundle: CategoryBundle,
+) -> TestClient:
     registry.register(NAME, small_bundle.directory, "champion")
-    return start_app(max_batch=100, max_upload_bytes=1 << 20)
+    client = start_app(max_batch=100, max_upload_bytes=1 << 20)
+    client.params = request.param
+    return client
 
 
 def message(answer: Any) -> str:
@@ -177,3 +184,10 @@ def test_an_error_of_the_server_has_the_form_of_the_protocol(
     with TestClient(make_app(), raise_server_exceptions=False) as client:
         answer = client.post(f"{V2}/infer", json={})
         assert (answer.status_code, message(answer)) == (500, "an error of the server, which is in its log")
+
+
+@pytest.mark.parametrize(("version", "status"), [("1", 200), ("7", 404)])
+def test_a_version_may_be_told_by_the_query(version: str, status: int, client: TestClient) -> None:
+    tensors = [{"name": n, "shape": [1], "datatype": "BYTES", "data": [str(v)]} for n, v in SMALLEST_REPORT.items()]
+    answer = client.post(f"{V2}/infer", params={"version": version}, json={"inputs": tensors})
+    assert answer.status_code == status, answer.text

@@ -102,6 +102,8 @@ def test_the_report_number_is_shortened_and_never_wrong() -> None:
         ({"TIME OCC": 0.5}, "expected a 24-hour time from 0000 to 2359"),
         ({"Premis Cd": "street"}, "expected an LAPD code, a whole number; `System` nibrs tells a NIBRS report"),
         ({"Mocodes": [f"{code:04}" for code in range(41)]}, "expected at most 40 MO codes"),
+        ({"Mocodes": [0] * 41}, "expected at most 40 MO codes"),
+        ({"Mocodes": "0344 " * 41}, "expected at most 40 MO codes"),
         ({"Mocodes": "abc"}, "expected MO codes of four digits, separated by spaces"),
         ({"Mocodes": {"a": 1}}, "expected a string or a number"),
         ({"LON": [1]}, "expected a string or a number"),

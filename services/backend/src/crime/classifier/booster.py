@@ -19,7 +19,7 @@ from crime.classifier.tree_check import TreeText
 from crime.core.cpu import available_cpus
 from crime.core.memory import release_free_memory
 
-MIN_ROWS_FOR_THREADS = 64  # rows; waking threads, or a `Forest`, takes longer than predicting fewer
+MIN_ROWS_FOR_THREADS = 128  # rows; waking threads, or a `Forest`, takes longer than predicting fewer
 _FLOAT32, _NORMAL, _CONTRIB = 0, 0, 3  # constants of LightGBM's c_api.h
 # LightGBM's thread count is global: raising it during another call overruns that call's buffers
 _thread_count_lock = Lock()
@@ -105,10 +105,11 @@ class Booster:
     def _row_by_row(self, matrix: np.ndarray) -> np.ndarray:
         """Of few rows, which do not wait for a call that LightGBM answers with many threads."""
         answers = np.empty((len(matrix), self.classes))
-        for row, answer in zip(matrix, answers, strict=True):
-            pointers = row.ctypes.data_as(ctypes.c_void_p), answer.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
-            if self._predict_row(self._fast, pointers[0], ctypes.byref(ctypes.c_int64()), pointers[1]) != 0:
+        row, answer, written = matrix.ctypes.data, answers.ctypes.data, ctypes.byref(ctypes.c_int64())
+        for _ in range(len(matrix)):
+            if self._predict_row(self._fast, ctypes.c_void_p(row), written, ctypes.c_void_p(answer)) != 0:
                 raise RuntimeError(_library().LGBM_GetLastError().decode())
+            row, answer = row + matrix.strides[0], answer + answers.strides[0]
         return answers
 
     @cached_property

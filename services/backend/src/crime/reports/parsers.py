@@ -188,7 +188,10 @@ def parse_mocodes(text: str) -> Parsed:
     repair = MO_LIST if plain != text else None
     if not repair and _ONE_OR_TWO.search(text):
         raise ValueError(EXPECTED_MO_CODES)
-    for word in plain.replace(",", " ").split():
+    words = plain.replace(",", " ").split()
+    if len(words) > limits.MO_CODES:
+        raise ValueError(f"expected at most {limits.MO_CODES} MO codes")
+    for word in words:
         if repair and word.lower() in _NO_CODES:
             continue
         match = _CODE.fullmatch(word)
@@ -197,8 +200,6 @@ def parse_mocodes(text: str) -> Parsed:
         if len(match[1]) < 4 or match[2]:
             repair = repair or "short MO code"
         codes[intern(match[1].zfill(4))] = None
-    if len(codes) > limits.MO_CODES:
-        raise ValueError(f"expected at most {limits.MO_CODES} MO codes")
     return tuple(codes), repair
 
 

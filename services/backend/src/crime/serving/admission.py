@@ -2,7 +2,7 @@
 
 What exceeds a limit is refused at once, with 503, 429 or 413. Packed bodies are unpacked here, so that limits hold.
 A body is here as a whole before its request counts or takes a table's place: a slow client holds nothing that others
-need. So with answers to tables: they wait on disk for their client.
+need. So with answers to tables: they wait on disk for their client. A small list is no table: it is answered at once.
 """
 
 import asyncio
@@ -24,12 +24,13 @@ from crime.serving.errors import error_response
 from crime.serving.metrics import REFUSED
 from crime.serving.middleware import BEGAN, PROBE_PATHS
 from crime.serving.protocol import CONNECTION
-from crime.serving.spool import TABLE_BODY, Spool, SpooledAnswer, SpoolFile
+from crime.serving.spool import AT_ONCE, TABLE_BODY, Spool, SpooledAnswer, SpoolFile
 from crime.serving.state import AppState
 
 TABLE_PATHS = ("/predict/batch", "/invocations", "/review")
 TABLE_ENDINGS = ("/infer", ":predict")  # of the paths of other protocols
 RELEASE_SECONDS = 1.0  # after the last table
+JSON, BINARY_TENSORS = b"application/json", b"inference-header-content-length"
 READ_BY_BLOCK = (b"text/csv", b"application/vnd.apache.arrow.stream", b"multipart/form-data")  # by `/predict/batch`
 
 
@@ -120,7 +121,7 @@ class AdmissionControl:
         It is not answered if its client hangs up while it waits. A small list needs no place.
         """
         is_list = _is_list(scope)
-        if not is_list or not 0 < _told_length(scope) <= limits.SMALL_LIST_BYTES:
+        if not is_list or _told_length(scope) > limits.SMALL_LIST_BYTES:
             self._check_places()
         refuse = scope.get("extensions", {}).get(CONNECTION, {}).get("refuse")
 
@@ -128,19 +129,22 @@ class AdmissionControl:
             if refuse:
                 refuse("slow", 408, "too slow while others wait: try again in a second")
 
-        with closing(SpoolFile(self.spool, drop)) as body, closing(SpoolFile(self.spool, drop)) as answer:
-            if await _read_body(scope, receive, body.append, self.state.settings.max_upload_bytes):
-                body.waits_for_client = False
-                scope[TABLE_BODY] = body
-                if is_list and body.size <= limits.SMALL_LIST_BYTES:
-                    await self._answer_whole(scope, body.receive(receive), send)
-                    return
-                self._check_places()
-                self.whole_tables += 1
-                try:
+        with closing(SpoolFile(self.spool, drop)) as body:
+            if not await _read_body(scope, receive, body.append, self.state.settings.max_upload_bytes):
+                return
+            body.waits_for_client = False
+            scope[TABLE_BODY] = body
+            if is_list and await _is_small(body):
+                scope[AT_ONCE] = True
+                await self._answer_whole(scope, body.receive(receive), send)
+                return
+            self._check_places()
+            self.whole_tables += 1
+            try:
+                with closing(SpoolFile(self.spool, drop)) as answer:
                     await self._answer_whole_table(scope, receive, body, SpooledAnswer(answer, send))
-                finally:
-                    self.whole_tables -= 1
+            finally:
+                self.whole_tables -= 1
 
     def _check_places(self) -> None:
         if self.tables >= limits.TABLES + limits.WAITING_TABLES:
@@ -209,15 +213,30 @@ def _refusal(bound: str, status: int, why: str) -> HTTPException:
     return HTTPException(status, why, {"Retry-After": "1"})
 
 
-def _is_list(scope: Scope) -> bool:
-    """Whether a table is predicted as a whole, not by blocks."""
-    return scope["path"] != "/review" and not _is_read_by_block(scope)
+def _media_type(scope: Scope) -> bytes:
+    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), JSON)
+    return kind.partition(b";")[0].strip().lower()
 
 
 def _is_read_by_block(scope: Scope) -> bool:
     """Whether a table is read a block at a time, so that it takes little memory."""
-    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    return scope["path"] == "/predict/batch" and kind.partition(b";")[0].strip().lower() in READ_BY_BLOCK
+    return scope["path"] == "/predict/batch" and _media_type(scope) in READ_BY_BLOCK
+
+
+def _is_list(scope: Scope) -> bool:
+    """Whether a table is predicted as a whole, and has a comma or the end of a line between two reports."""
+    if scope["path"] == "/predict/batch":
+        return _media_type(scope) == JSON
+    # tensors as bytes after the JSON have no commas
+    return scope["path"] != "/review" and not any(name == BINARY_TENSORS for name, _ in scope["headers"])
+
+
+async def _is_small(body: SpoolFile) -> bool:
+    """Whether a list has few reports, so that neither it nor its answer takes long."""
+    if body.size > limits.SMALL_LIST_BYTES:
+        return False
+    content = await body.read(0)
+    return sum(map(content.count, (b",", b"\n", b"\r"))) < limits.SMALL_LIST_MARKS
 
 
 def _told_length(scope: Scope) -> int:

@@ -15,7 +15,7 @@ from crime.core import limits
 from crime.core.json_memory import count_marks, parsed_memory
 from crime.serving.dependencies import settings_of
 from crime.serving.errors import MAX_PROBLEMS, json_problem
-from crime.serving.spool import TABLE_BODY, SpoolFile
+from crime.serving.spool import AT_ONCE, TABLE_BODY, SpoolFile
 
 ROWS_PER_BLOCK = 1_000  # of a JSON list that is written
 Parsed = TypeVar("Parsed")
@@ -36,7 +36,7 @@ async def answer_list(request: Request, answer: Callable[[IO[bytes]], Response])
     """Answer a list of reports by its body, in a thread. A small one is answered at once: a thread takes longer."""
     body: SpoolFile = request.scope[TABLE_BODY]
     with body.open() as file:
-        if body.size <= limits.SMALL_LIST_BYTES:
+        if AT_ONCE in request.scope:
             return answer(file)
         return await run_in_threadpool(answer, file)
 

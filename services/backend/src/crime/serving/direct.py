@@ -1,4 +1,4 @@
-"""The paths of single predictions, answered without FastAPI's routing, which takes longer than the prediction."""
+"""The paths by which single reports come, answered without FastAPI's routing, which takes longer than a prediction."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -17,25 +17,30 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class DirectAnswers:
-    """Middleware that calls the endpoints of these paths itself. Their errors go to the application's handlers."""
+    """Middleware that calls the endpoints of these paths itself. Their errors go to the application's handlers.
+
+    A request with a query goes FastAPI's way.
+    """
 
     def __init__(self, app: ASGIApp, handlers: Mapping[Any, Any]):
         self.app, self.handlers = app, handlers
         self.endpoints: dict[str, tuple[APIRoute, Endpoint]] = {
-            "/predict": (_route(predictions.router, predictions.predict), _predict),
-            "/invocations": (_route(mlflow_scoring.router, mlflow_scoring.invocations), mlflow_scoring.invocations),
+            "/predict": (_route(predictions.router, "/predict"), _predict),
+            "/invocations": (_route(mlflow_scoring.router, "/invocations"), mlflow_scoring.invocations),
             f"/v1/models/{CATEGORY_MODEL}:predict": (
-                _route(kserve.router, kserve.predict),
+                _route(kserve.router, "/v1/models/{name:modelname}:predict"),
                 partial(kserve.predict, CATEGORY_MODEL),
             ),
             f"/v2/models/{CATEGORY_MODEL}/infer": (
-                _route(open_inference.router, open_inference.infer),
+                _route(open_inference.router, "/v2/models/{name}/infer"),
                 partial(open_inference.infer, CATEGORY_MODEL),
             ),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self.endpoints.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        found = None
+        if scope["type"] == "http" and scope["method"] == "POST" and not scope["query_string"]:
+            found = self.endpoints.get(scope["path"])
         if found is None:
             await self.app(scope, receive, send)
             return
@@ -54,6 +59,6 @@ async def _predict(request: Request) -> Response:
     return predictions.answer_report(request, whole["body"])
 
 
-def _route(router: APIRouter, endpoint: Callable[..., Any]) -> APIRoute:
-    """The route of an endpoint, under whose path its requests are counted. Of two it is the one without a version."""
-    return [route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is endpoint][-1]
+def _route(router: APIRouter, path: str) -> APIRoute:
+    """The route of a path, under which its requests are counted."""
+    return next(route for route in router.routes if isinstance(route, APIRoute) and route.path == path)

@@ -16,7 +16,8 @@ from starlette.types import Message, Receive, Send
 
 from crime.core import limits
 
-TABLE_BODY = "crime.body"  # key of a request's scope: the `SpoolFile` of a table
+# keys of a request's scope: the `SpoolFile` of a table or list, and whether it is a small list
+TABLE_BODY, AT_ONCE = "crime.body", "crime.at_once"
 PIECE_BYTES = 1 << 18  # read at a time
 log = structlog.get_logger()
 
