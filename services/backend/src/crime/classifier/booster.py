@@ -103,7 +103,7 @@ class Booster:
         return self._batch(matrix, _NORMAL, self.classes).reshape(len(matrix), self.classes)
 
     def _row_by_row(self, matrix: np.ndarray) -> np.ndarray:
-        """Of few rows, which do not wait for a call that LightGBM answers with many threads."""
+        """As `predict`, of few rows, by the single-row call: it need not wait for a call with many threads."""
         answers = np.empty((len(matrix), self.classes))
         row, answer, written = matrix.ctypes.data, answers.ctypes.data, ctypes.byref(ctypes.c_int64())
         for _ in range(len(matrix)):

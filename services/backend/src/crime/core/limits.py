@@ -22,7 +22,7 @@ UPLOAD_BYTES = 200 * MIB  # of a table, as it is sent, and out of its Content-En
 GZIP_MEMBERS = 20_000  # of a body in this Content-Encoding, or of a table in it; bgzip makes one of each 64 KB
 UNPACKED_BYTES = 1024 * MIB  # of a table out of gzip or zip
 ZIP_DIRECTORY_BYTES = MIB  # a zip's list of files, about 60 bytes each
-# A list that is answered at once, as one report is, in 2 ms. Fewer marks (commas, line ends) mean fewer reports.
+# A list with fewer marks (commas and line ends) has fewer reports. It is answered in the event loop, in 2 ms at most.
 SMALL_LIST_BYTES, SMALL_LIST_MARKS = 4 * KIB, 127
 LIST_REPORTS = 50_000  # reports in one list, which is in memory as a whole
 LIST_BYTES_PER_REPORT, LIST_VALUES_PER_REPORT = 1024, 48  # on average

@@ -2,7 +2,7 @@
 
 What exceeds a limit is refused at once, with 503, 429 or 413. Packed bodies are unpacked here, so that limits hold.
 A body is here as a whole before its request counts or takes a table's place: a slow client holds nothing that others
-need. So with answers to tables: they wait on disk for their client. A small list is no table: it is answered at once.
+need. For the same reason answers to tables wait on disk for their client. A small list is answered as one report is.
 """
 
 import asyncio
@@ -15,14 +15,17 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crime.core import limits
 from crime.core.memory import release_free_memory
+from crime.serving.bodies import media_type
 from crime.serving.encodings import unpacked_receive
 from crime.serving.errors import error_response
 from crime.serving.metrics import REFUSED
 from crime.serving.middleware import BEGAN, PROBE_PATHS
+from crime.serving.payloads.open_inference import HEADER_LENGTH
 from crime.serving.protocol import CONNECTION
 from crime.serving.spool import AT_ONCE, TABLE_BODY, Spool, SpooledAnswer, SpoolFile
 from crime.serving.state import AppState
@@ -30,8 +33,7 @@ from crime.serving.state import AppState
 TABLE_PATHS = ("/predict/batch", "/invocations", "/review")
 TABLE_ENDINGS = ("/infer", ":predict")  # of the paths of other protocols
 RELEASE_SECONDS = 1.0  # after the last table
-JSON, BINARY_TENSORS = b"application/json", b"inference-header-content-length"
-READ_BY_BLOCK = (b"text/csv", b"application/vnd.apache.arrow.stream", b"multipart/form-data")  # by `/predict/batch`
+READ_BY_BLOCK = ("text/csv", "application/vnd.apache.arrow.stream", "multipart/form-data")  # by `/predict/batch`
 
 
 class TokenBucket:
@@ -109,7 +111,7 @@ class AdmissionControl:
         await self._answer_whole(scope, receive_whole, send)
 
     async def _answer_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request whose body is here as a whole, and which takes no table's place."""
+        """Answer a request that needs no table's place. `receive` has its whole body."""
         if self.state.open_requests.count - self.whole_tables > limits.REQUESTS:
             raise _refusal("requests", 503, "too many requests at once: try again in a second")
         scope[BEGAN] = perf_counter()
@@ -213,26 +215,22 @@ def _refusal(bound: str, status: int, why: str) -> HTTPException:
     return HTTPException(status, why, {"Retry-After": "1"})
 
 
-def _media_type(scope: Scope) -> bytes:
-    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), JSON)
-    return kind.partition(b";")[0].strip().lower()
-
-
 def _is_read_by_block(scope: Scope) -> bool:
     """Whether a table is read a block at a time, so that it takes little memory."""
-    return scope["path"] == "/predict/batch" and _media_type(scope) in READ_BY_BLOCK
+    return scope["path"] == "/predict/batch" and media_type(Request(scope)) in READ_BY_BLOCK
 
 
 def _is_list(scope: Scope) -> bool:
-    """Whether a table is predicted as a whole, and has a comma or the end of a line between two reports."""
+    """Whether a body is predicted as a whole, and has a comma or a line end between any two of its reports."""
+    request = Request(scope)
     if scope["path"] == "/predict/batch":
-        return _media_type(scope) == JSON
+        return media_type(request) == "application/json"
     # tensors as bytes after the JSON have no commas
-    return scope["path"] != "/review" and not any(name == BINARY_TENSORS for name, _ in scope["headers"])
+    return scope["path"] != "/review" and HEADER_LENGTH not in request.headers
 
 
 async def _is_small(body: SpoolFile) -> bool:
-    """Whether a list has few reports, so that neither it nor its answer takes long."""
+    """Whether a list is short enough to be answered in the event loop."""
     if body.size > limits.SMALL_LIST_BYTES:
         return False
     content = await body.read(0)

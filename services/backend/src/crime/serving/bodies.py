@@ -33,7 +33,10 @@ def table_body(request: Request) -> IO[bytes]:
 
 
 async def answer_list(request: Request, answer: Callable[[IO[bytes]], Response]) -> Response:
-    """Answer a list of reports by its body, in a thread. A small one is answered at once: a thread takes longer."""
+    """Call `answer` with the body of a list of reports, in a thread.
+
+    A small list is answered in the event loop, since handing it to a thread would take longer.
+    """
     body: SpoolFile = request.scope[TABLE_BODY]
     with body.open() as file:
         if AT_ONCE in request.scope:

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Send
 
 from crime.core import limits
 
-# keys of a request's scope: the `SpoolFile` of a table or list, and whether it is a small list
+# keys of a request's scope: the body of a table or list, a `SpoolFile`; and a mark of small lists
 TABLE_BODY, AT_ONCE = "crime.body", "crime.at_once"
 PIECE_BYTES = 1 << 18  # read at a time
 log = structlog.get_logger()

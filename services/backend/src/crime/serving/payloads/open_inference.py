@@ -17,6 +17,7 @@ from crime.serving.errors import field_problem
 from crime.serving.payloads.report import REPORT_COLUMNS, Report
 from crime.serving.payloads.report_schema import LEGACY_CODE, MO_CODES
 
+HEADER_LENGTH = "Inference-Header-Content-Length"  # how many bytes of a body are JSON, where tensors follow as bytes
 OUTPUT_DATATYPES = {"label": "INT64", "label_name": "BYTES", "level": "BYTES", "probabilities": "FP64"}
 # what `pandas` codecs can read: a column each
 COLUMN_DATATYPES = {name: "FP64" for name in ANSWER_COLUMNS if name != "error"} | {

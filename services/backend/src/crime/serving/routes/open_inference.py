@@ -17,6 +17,7 @@ from crime.serving.bodies import answer_list, body_schema, json_response, parse_
 from crime.serving.dependencies import named_model, predictions_of, settings_of, state_of
 from crime.serving.errors import KserveError, field_problem, protocol_responses
 from crime.serving.payloads.open_inference import (
+    HEADER_LENGTH,
     OUTPUT_DATATYPES,
     Described,
     Inference,
@@ -32,7 +33,6 @@ from crime.serving.payloads.report import REPORT_COLUMNS
 router = APIRouter(tags=["protocols"])
 MODEL_ERRORS = protocol_responses(KserveError, 404)
 INFER_ERRORS = protocol_responses(KserveError, 404, body=True)
-HEADER_LENGTH = "Inference-Header-Content-Length"  # how many bytes of a body are JSON, where tensors follow as bytes
 INFERENCE_ADAPTER = TypeAdapter(Inference)
 
 
