@@ -4,8 +4,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from crime.pipelines.publishing import ModelResult
 from crime.registry.embedded import EmbeddedRegistry
+from crime.registry.promotion import ModelResult
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,83 @@
-"""Publishing that is made ready beside the training."""
+"""Publishing by a process that gets ready beside the training."""
 
+import multiprocessing
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 from crime.classifier.bundle import CategoryBundle
+from crime.core.errors import BundleError, RegistryError
+from crime.core.progress import no_progress
 from crime.pipelines.ready_publishing import ReadyPublishing
 from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
+
+SECONDS = 60
+
+
+def begun(publishing: ReadyPublishing) -> BaseProcess:
+    """The process, which the first progress starts."""
+    others = set(multiprocessing.active_children())  # of tests before, on their way out
+    publishing.beside(no_progress)("trees", 0.1)
+    (process,) = set(multiprocessing.active_children()) - others
+    return process
 
 
 def test_the_store_is_made_from_the_first_progress_on(small_bundle: CategoryBundle, tmp_path: Path) -> None:
     registry = EmbeddedRegistry(tmp_path / "mlruns")
-    publishing = ReadyPublishing(registry, small_bundle.name)
     steps: list[tuple[str, float]] = []
-    progress = publishing.beside(lambda step, share: steps.append((step, share)))
-    assert not registry.mlruns.exists()
-    progress("trees", 0.1)
-    deadline = time.monotonic() + 60
-    while not (registry.mlruns / DATABASE_FILE).exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    progress("trees", 0.2)
-    assert steps == [("trees", 0.1), ("trees", 0.2)]
-    assert publishing.publish(small_bundle, small_bundle.directory).version == "1"
+    with ReadyPublishing(registry, small_bundle.name) as publishing:
+        progress = publishing.beside(lambda step, share: steps.append((step, share)))
+        assert not registry.mlruns.exists()
+        progress("trees", 0.1)
+        deadline = time.monotonic() + SECONDS
+        while not (registry.mlruns / DATABASE_FILE).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        progress("trees", 0.2)
+        assert steps == [("trees", 0.1), ("trees", 0.2)]
+        assert publishing.publish(small_bundle.directory).version == "1"
     assert registry.version(small_bundle.name) == "1"
 
 
 def test_a_store_that_cannot_be_made_ends_the_training(small_bundle: CategoryBundle, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    publishing = ReadyPublishing(EmbeddedRegistry(tmp_path / "file" / "mlruns"), small_bundle.name)
-    progress = publishing.beside(lambda step, share: time.sleep(0.05))
+    registry = EmbeddedRegistry(tmp_path / "file" / "mlruns")
+    with ReadyPublishing(registry, small_bundle.name) as publishing:
+        progress = publishing.beside(lambda step, share: time.sleep(0.05))
 
-    def train() -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            progress("trees", 0.5)
+        def train() -> None:
+            deadline = time.monotonic() + SECONDS
+            while time.monotonic() < deadline:
+                progress("trees", 0.5)
 
-    with pytest.raises(NotADirectoryError):
-        train()
+        with pytest.raises(NotADirectoryError):
+            train()
 
 
-def test_publishing_without_progress_makes_the_store_itself(small_bundle: CategoryBundle, tmp_path: Path) -> None:
-    registry = EmbeddedRegistry(tmp_path / "mlruns")
-    assert ReadyPublishing(registry, small_bundle.name).publish(small_bundle, small_bundle.directory).version == "1"
+def test_publishing_without_progress_starts_the_process(small_bundle: CategoryBundle, tmp_path: Path) -> None:
+    with ReadyPublishing(EmbeddedRegistry(tmp_path / "mlruns"), small_bundle.name) as publishing:
+        assert publishing.publish(small_bundle.directory).verdict == "champion: the first one"
+
+
+def test_an_error_of_publishing_is_raised_as_it_is(small_bundle: CategoryBundle, tmp_path: Path) -> None:
+    with (
+        ReadyPublishing(EmbeddedRegistry(tmp_path / "mlruns"), small_bundle.name) as publishing,
+        pytest.raises(BundleError, match=r"spec\.json"),
+    ):
+        publishing.publish(tmp_path)
+
+
+def test_a_process_that_is_killed_is_told(small_bundle: CategoryBundle, tmp_path: Path) -> None:
+    with ReadyPublishing(EmbeddedRegistry(tmp_path / "mlruns"), small_bundle.name) as publishing:
+        process = begun(publishing)
+        process.kill()
+        process.join()
+        with pytest.raises(RegistryError, match="exit code -9"):
+            publishing.publish(small_bundle.directory)
+
+
+def test_the_process_ends_with_a_training_that_fails(small_bundle: CategoryBundle, tmp_path: Path) -> None:
+    with ReadyPublishing(EmbeddedRegistry(tmp_path / "mlruns"), small_bundle.name) as publishing:
+        process = begun(publishing)
+    process.join(SECONDS)
+    assert process.exitcode == 0

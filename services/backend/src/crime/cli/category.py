@@ -42,10 +42,14 @@ def train(
     with readable_errors():
         tally, executor, registry = Tally(rejects, day_first), connect_executor(dask), open_registry(Settings())
         parameters = _tuned_parameters(registry) if tuned else None
-        with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
+        with (
+            temporary_bundle() as parent,
+            progress_bar() as bar,
+            table_or_sample(data) as path,
+            ReadyPublishing(registry, CATEGORY_MODEL) as publishing,
+        ):
             task = bar.add_task(f"read {path.name}", total=None)
             directory = Path(parent) / "bundle"
-            publishing = ReadyPublishing(registry, CATEGORY_MODEL)
             model, held_out = train_category_model(
                 load_reports(path, tally),
                 tally,
@@ -58,7 +62,7 @@ def train(
                 progress=publishing.beside(progress_on(bar, task, "train: ")),
             )
             bar.update(task, description="register in MLflow", total=None)
-            published = publishing.publish(model, directory)
+            published = publishing.publish(directory)
             model = CategoryBundle(directory, published.version)
             limits = bayes_log_losses(path, held_out)
     scores = model.spec.metrics

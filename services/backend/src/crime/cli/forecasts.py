@@ -27,6 +27,8 @@ def forecast(
     """Forecast reports by area and district from a table, backtest the forecast, register it in MLflow."""
     from crime.core.bundle_files import temporary_bundle
     from crime.core.executors import connect_executor
+    from crime.core.model_names import FORECAST_MODEL
+    from crime.pipelines.ready_publishing import ReadyPublishing
     from crime.registry.lookup import open_registry
     from crime.reports.history import read_history
     from crime.reports.tally import Tally
@@ -35,16 +37,19 @@ def forecast(
 
     with readable_errors():
         tally, executor = Tally(rejects, day_first), connect_executor(dask)
-        with temporary_bundle() as parent, progress_bar() as bar, table_or_sample(data) as path:
+        with (
+            temporary_bundle() as parent,
+            progress_bar() as bar,
+            table_or_sample(data) as path,
+            ReadyPublishing(open_registry(Settings()), FORECAST_MODEL) as publishing,
+        ):
             task = bar.add_task(f"read {path.name}", total=None)
             directory = Path(parent) / "bundle"
             history = complete_history(read_history(path, tally), tally)
-            progress = progress_on(bar, task)
+            progress = publishing.beside(progress_on(bar, task))
             bundle = train_forecast(history, tally, directory, progress, share_of_all(data, share), executor)
             bar.update(task, description="register in MLflow", total=None)
-            from crime.pipelines.publishing import publish  # MLflow takes 140 MB, which the forecast needs before
-
-            published = publish(bundle, directory, open_registry(Settings()))
+            published = publishing.publish(directory)
     rendering.print_tally(tally)
     rendering.print_forecast(bundle, published.version, horizon, tally)
     out.print(published.verdict, highlight=False, soft_wrap=True)

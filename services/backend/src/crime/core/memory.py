@@ -3,6 +3,7 @@
 import ctypes
 import re
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,8 +15,10 @@ M_ARENA_MAX = -8  # of glibc's malloc.h
 def release_free_memory() -> None:
     """Trim glibc's heap, which glibc itself does late or never: 15 MB after loading a model, gigabytes after tables.
 
-    Does nothing where the C library has no `malloc_trim`.
+    And Arrow's, where it was imported. Does nothing where the C library has no `malloc_trim`.
     """
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

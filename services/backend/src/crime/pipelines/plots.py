@@ -14,16 +14,18 @@ from crime.reports.schema import DETAIL_LEVELS
 def draw_plots(model: CategoryBundle) -> Iterator[tuple[str, Figure]]:
     """Artifact path and figure of each plot."""
     for level, level_name in DETAIL_LEVELS.items():
-        figure, axes = _new_figure()
+        figure, axes = _new_figure(left=0.31, bottom=0.31)  # room for the categories' names
         _draw_confusion(axes, model.spec.confusion[level], level_name)
         yield f"plots/confusion_{level}.png", figure
-        figure, axes = _new_figure()
+        figure, axes = _new_figure(left=0.1, bottom=0.1)
         _draw_calibration(axes, model.spec.calibration[level], level_name)
         yield f"plots/calibration_{level}.png", figure
 
 
-def _new_figure() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 6), layout="constrained")
+def _new_figure(left: float, bottom: float) -> tuple[Figure, Axes]:
+    """`left`, `bottom`: shares of the figure that are left for what stands beside the axes."""
+    figure = Figure(figsize=(7, 6))  # a layout of matplotlib's own would draw everything twice
+    figure.subplots_adjust(left, bottom, right=0.97, top=0.94)
     return figure, figure.add_subplot()
 
 

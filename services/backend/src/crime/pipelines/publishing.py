@@ -4,7 +4,6 @@ import logging
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,16 @@ from mlflow.models.model import ModelInfo
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
+from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 
 import crime
 from crime.classifier.bundle import CategoryBundle
 from crime.core.bundle_files import SPEC_FILE, BundleSpec, read_spec
 from crime.core.errors import GatesFailedError
+from crime.core.model_names import CATEGORY_MODEL
 from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
 from crime.registry.kinds import Model, SignatureColumn, model_kind
-from crime.registry.promotion import promote
+from crime.registry.promotion import ModelResult, promote
 from crime.registry.protocol import Registry
 
 PYFUNC_REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas")
@@ -31,14 +32,6 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 for _logger_name in ("mlflow", "alembic"):
     logging.getLogger(_logger_name).setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class ModelResult:
-    """The version of a trained model, and the verdict of its gates as a line of text."""
-
-    version: str
-    verdict: str
 
 
 def connect(registry: Registry, experiment: str) -> mlflow.MlflowClient:
@@ -64,6 +57,15 @@ def _create_store(mlruns: Path, location: str) -> None:
             create_tables(f"sqlite:///{database}", location)
             with suppress(FileExistsError):  # another command was quicker
                 os.link(database, mlruns / DATABASE_FILE)
+
+
+def get_ready(registry: Registry, name: str) -> None:
+    """Do what takes seconds once in a process: create the store, import matplotlib, look at the installed packages."""
+    if isinstance(registry, EmbeddedRegistry):
+        connect(registry, name)
+    if name == CATEGORY_MODEL:
+        import crime.pipelines.plots  # noqa: F401
+    warn_dependency_requirement_mismatches(_pip_requirements())
 
 
 def publish(model: Model, directory: Path, registry: Registry, tags: dict[str, str] | None = None) -> ModelResult:
@@ -105,9 +107,13 @@ def log_bundle(name: str, directory: Path, spec: dict[str, Any]) -> ModelInfo:
         data_path=str(directory),
         code_paths=[str(Path(crime.__file__).parent)],
         signature=signature(name, spec),
-        pip_requirements=[f"{package}=={installed_version(package)}" for package in PYFUNC_REQUIREMENTS],
+        pip_requirements=_pip_requirements(),
     )
     return info
+
+
+def _pip_requirements() -> list[str]:
+    return [f"{package}=={installed_version(package)}" for package in PYFUNC_REQUIREMENTS]
 
 
 def signature(name: str, spec: dict[str, Any]) -> ModelSignature:

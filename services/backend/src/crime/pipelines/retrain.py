@@ -26,10 +26,10 @@ from crime.monitoring.prediction_log import PredictionLog
 from crime.monitoring.records import marked_version
 from crime.monitoring.review_decisions import DecisionsByCode, ReviewDecisions, apply_decisions
 from crime.pipelines.bulletin import bulletin_html, forecast_of_week
-from crime.pipelines.publishing import ModelResult, connect, promote_if_passed, publish
+from crime.pipelines.publishing import connect, promote_if_passed, publish
 from crime.registry.kinds import CATEGORY, FORECAST, MODEL_KINDS, Model, ModelKind
 from crime.registry.lookup import open_file_store, open_registry
-from crime.registry.promotion import BEGUN, PROMOTION_TAG, VERDICT_TAG, complete_promotion
+from crime.registry.promotion import BEGUN, PROMOTION_TAG, VERDICT_TAG, ModelResult, complete_promotion
 from crime.registry.protocol import Registry
 from crime.reports.files import load_reports
 from crime.reports.history import read_history

@@ -5,6 +5,7 @@ training code, so that a backend can make it.
 """
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from crime.core.errors import BundleError, DecisionError, GatesFailedError, ModelNotFoundError, VersionGoneError
@@ -17,6 +18,14 @@ from crime.registry.protocol import CHALLENGER, CHAMPION, PREVIOUS, Registry, ca
 PROMOTION_TAG, BEGUN, DONE = "promotion", "begun", "done"
 DECISION_TAG, CHALLENGE_TAG = "decision", "challenge"  # ids in the audit log
 VERDICT_TAG = "verdict"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """The version of a trained model, and the verdict of its gates as a line of text."""
+
+    version: str
+    verdict: str
 
 
 def latest_version(registry: Registry, name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from crime.core.days import day_text
+from crime.core.memory import release_free_memory
 from crime.reports.files import good_reports
 from crime.reports.table import Reports
 from crime.reports.tally import Tally
@@ -80,6 +81,8 @@ def read_history(path: Path, tally: Tally) -> EventHistory:
     history = EventHistory(
         *(np.concatenate([getattr(block, field.name) for block in blocks]) for field in fields(EventHistory))
     )
+    del blocks
+    release_free_memory()
     low, high = _main_period(history.occurred)
     inside = (history.occurred >= low) & (history.occurred <= high)
     for day in history.occurred[~inside]:

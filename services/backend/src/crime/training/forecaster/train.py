@@ -58,11 +58,16 @@ def train_forecast(
     directory.mkdir(parents=True, exist_ok=True)
     forecaster = Forecaster(history, kinds)
     forecaster.compute(needed, executor, progress)
+    _release_memory()  # what the origins took beside their forecasts
     _write_bundle(forecaster, kinds, tally, directory, share)
     del forecaster
-    gc.collect()  # what was computed for past origins: publishing needs as much memory again
-    release_free_memory()
+    _release_memory()
     return ForecastBundle(directory)
+
+
+def _release_memory() -> None:
+    gc.collect()
+    release_free_memory()
 
 
 def _write_bundle(
