@@ -232,7 +232,7 @@ class Mlflow:
             "PORT": str(port),
         }
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
+        log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (the process keeps it)
         script = Path(__file__).parents[1] / "services/mlflow/serve"
         process = subprocess.Popen(
             [str(script)],
@@ -253,7 +253,7 @@ def start_backend(environment: dict[str, str] | None = None, **settings: object)
     """Start the backend, on a free port unless `port` is set, and wait until it lives."""
     port = settings.setdefault("port", free_port())
     variables = {f"CRIME_{name.upper()}": str(value) for name, value in settings.items()}
-    log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
+    log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (the process keeps it)
     process = subprocess.Popen(
         [sys.executable, "-m", "crime.serving"],
         env=os.environ | variables | (environment or {}),

@@ -75,7 +75,8 @@ class Provider:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for _ in range(200):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
             try:
                 self._ask("GET", "/.well-known/openid-configuration").raise_for_status()
                 return

@@ -37,7 +37,7 @@ class PageServices:
         sign_in = provider.environment(token_file.parent) if provider else {}
         backend = start_backend(sign_in, mlruns=trained_store().mlruns, token_file=token_file)
         port = port or free_port()
-        log = tempfile.TemporaryFile()  # noqa: SIM115 (the process keeps it)
+        log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (the process keeps it)
         page = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "src/crime_ui/server.py", f"--server.port={port}"],
             cwd=root / "services/frontend",

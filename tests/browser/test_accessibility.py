@@ -58,6 +58,7 @@ def test_every_chart_has_a_name_and_a_table(open_page: OpenPage) -> None:
     for view in ("", "forecast", "explore", "models"):
         page = open_page(view)
         charts = page.get_by_test_id("stPlotlyChart")
+        expect(page.get_by_text("Crime prediction 0")).to_be_visible(timeout=SLOW)  # all of it has come
         expect(charts.first).to_be_visible(timeout=SLOW)
         names = charts.evaluate_all(
             "charts => charts.map(chart => chart.closest('[aria-label]') !== null || "

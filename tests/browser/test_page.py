@@ -274,6 +274,7 @@ def test_a_printed_forecast_has_its_map_and_table_and_no_controls(page: Page, se
     filters = page.get_by_role("combobox", name="Area")
     expect(filters).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Crime prediction 0")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".js-plotly-plot .main-svg").filter(visible=True).first).to_be_visible(timeout=SLOW)
     page.emulate_media(media="print")
     expect(filters).to_be_hidden()
     expect(page.get_by_role("link", name="Explore")).to_be_hidden()

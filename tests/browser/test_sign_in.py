@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from harness import free_port
 from openid import COOKIE_SECRET, SECRET, Provider
 from page_services import TOKEN, PageServices
 from playwright._impl._api_structures import Cookie, SetCookieParam
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
@@ -173,11 +174,12 @@ def test_a_role_that_was_taken_away_is_gone_within_a_minute(page: Page, closed: 
     expect(page.get_by_test_id("stFileUploader")).to_be_visible()
     closed[1].give("lou")
     until = time.monotonic() + 60
-    while page.get_by_text("your account has no role here").count() == 0:
+    told = page.get_by_text("your account has no role here")
+    while not told.is_visible():
         assert time.monotonic() < until
-        page.wait_for_timeout(3_000)
         page.reload()
-        page.wait_for_timeout(1_500)
+        with suppress(TimeoutError):
+            told.wait_for(timeout=8_000)  # milliseconds, in which the page is drawn
 
 
 def test_secrets_are_in_no_output_metric_or_environment(page: Page, closed: tuple[PageServices, Provider]) -> None:

@@ -35,6 +35,12 @@ def part(name: str, release: str = "crime") -> dict[str, str]:
     return own | {"app.kubernetes.io/part-of": "crime-prediction"}
 
 
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether a Service sends requests to the pod."""
+    conditions = pod["status"].get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
 def address_towards(host: str) -> str:
     """This machine's address as that host sees it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -80,12 +86,7 @@ class Cluster:
         return len(pods) == len(self.pods(name))
 
     def ready(self, name: str) -> int:
-        return sum(
-            condition["status"] == "True"
-            for pod in self.pods(name)
-            for condition in pod["status"].get("conditions", ())
-            if condition["type"] == "Ready"
-        )
+        return sum(map(is_ready, self.pods(name)))
 
     def until(self, condition: Callable[[], bool], seconds: float = 60) -> float:
         """Wait until something holds; returns the seconds it took."""
@@ -158,7 +159,7 @@ class Cluster:
 
     def serving(self, name: str = "crime-category") -> set[str]:
         """The versions that the ready backend pods answer with."""
-        ready = [self.ask("/ready", pod=pod["metadata"]["name"]) for pod in self.pods("backend")]
+        ready = [self.ask("/ready", pod=pod["metadata"]["name"]) for pod in self.pods("backend") if is_ready(pod)]
         return {found["serving"][name] for found in ready}
 
     def champion(self) -> str:

@@ -31,7 +31,7 @@ def test_an_image_that_never_is_ready_changes_nothing(release: Cluster, images: 
         time.sleep(5)
         assert release.ready("backend") == 3
         release.helm("rollback", "crime", "--wait", "--timeout", "120s")
-        assert before == {pod["metadata"]["name"] for pod in release.pods("backend")}
+        release.until(lambda: before == {pod["metadata"]["name"] for pod in release.pods("backend")})
     print(f"\nnever ready: --atomic was back after {atomic:.1f} s, and so was rollback; {release.summary(outcome)}")
     assert outcome["failures"] == []
 

@@ -11,7 +11,7 @@ import pytest
 from cluster.cluster import CLIENT, SCRIPTS, Cluster, Images, part
 from playwright.sync_api import Browser, expect
 
-SECONDS = 15  # from a promotion to every pod
+SECONDS = 30  # from a promotion to every pod
 SIGNED = {"by": "a test", "reason": "to see what follows"}  # of every decision
 
 
@@ -317,7 +317,7 @@ def test_drift_appears_and_training_answers_it(release: Cluster, portal: Callabl
         release.until(lambda: release.serving() == {made}, SECONDS)
         champion = made
     assert portal("feed?1000") == {"answers": 1000}  # as many as are looked at: nothing else is in the window
-    time.sleep(5)
+    release.until(lambda: not release.ask("/drift")["drifted"], 30)  # once they are recorded
     quiet = release.ask("/drift")
     assert (quiet["reports"], quiet["drifted"]) == (1000, False), quiet["features"]
     began = time.monotonic()

@@ -76,4 +76,6 @@ def test_a_second_release_lives_beside_the_first(release: Cluster) -> None:
     finally:
         release.helm("uninstall", "west", "--wait", "--timeout", "120s")
     release.until(lambda: release.gone("backend") and release.gone("frontend"))
-    assert {pod["metadata"]["name"] for pod in release.pods("backend") + release.pods("frontend")} == before
+    release.until(
+        lambda: {pod["metadata"]["name"] for pod in release.pods("backend") + release.pods("frontend")} == before
+    )

@@ -110,7 +110,8 @@ def post(pod: Pod, path: str, kind: str, body: bytes) -> httpx.Response:
 
 @pytest.fixture(scope="module")
 def quiet(start_pod: Callable[..., Pod]) -> Pod:
-    return start_pod()
+    """A pod that does nothing but what it is asked: it records predictions in an hour."""
+    return start_pod(record_seconds=3_600)
 
 
 def test_the_longest_lists(quiet: Pod) -> None:

@@ -133,7 +133,7 @@ NOW = int(time.time())
 FORGED: dict[str, dict[str, Any]] = {
     "expired": {"iat": NOW - 700, "exp": NOW - 100},
     "of tomorrow": {"iat": NOW + 86_400, "exp": NOW + 90_000},
-    "not valid yet": {"nbf": NOW + 3_600},
+    "not valid yet": {"nbf": NOW + 86_400},
     "never expires": {"exp": None},
     "without a time": {"iat": None},
     "of nobody": {"sub": None},
