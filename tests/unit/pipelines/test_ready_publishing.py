@@ -1,13 +1,12 @@
 """Publishing by a process that gets ready beside the training."""
 
-import multiprocessing
 import time
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import psutil
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.core.errors import BundleError, RegistryError
+from crime.core.errors import BundleError, DataError, RegistryError
 from crime.core.progress import no_progress
 from crime.pipelines.ready_publishing import ReadyPublishing
 from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
@@ -15,12 +14,9 @@ from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
 SECONDS = 60
 
 
-def begun(publishing: ReadyPublishing) -> BaseProcess:
-    """The process, which the first progress starts."""
-    others = set(multiprocessing.active_children())  # of tests before, on their way out
-    publishing.beside(no_progress)("trees", 0.1)
-    (process,) = set(multiprocessing.active_children()) - others
-    return process
+def publishers() -> list[psutil.Process]:
+    """The processes that publish for this one."""
+    return [child for child in psutil.Process().children() if "crime.pipelines.publisher" in child.cmdline()]
 
 
 def test_the_store_is_made_from_the_first_progress_on(small_bundle: CategoryBundle, tmp_path: Path) -> None:
@@ -69,15 +65,20 @@ def test_an_error_of_publishing_is_raised_as_it_is(small_bundle: CategoryBundle,
 
 def test_a_process_that_is_killed_is_told(small_bundle: CategoryBundle, tmp_path: Path) -> None:
     with ReadyPublishing(EmbeddedRegistry(tmp_path / "mlruns"), small_bundle.name) as publishing:
-        process = begun(publishing)
+        publishing.beside(no_progress)("trees", 0.1)
+        (process,) = publishers()
         process.kill()
-        process.join()
-        with pytest.raises(RegistryError, match="exit code -9"):
+        with pytest.raises(RegistryError, match="exit code -9: too little memory"):
             publishing.publish(small_bundle.directory)
 
 
 def test_the_process_ends_with_a_training_that_fails(small_bundle: CategoryBundle, tmp_path: Path) -> None:
-    with ReadyPublishing(EmbeddedRegistry(tmp_path / "mlruns"), small_bundle.name) as publishing:
-        process = begun(publishing)
-    process.join(SECONDS)
-    assert process.exitcode == 0
+    def train() -> None:
+        with ReadyPublishing(EmbeddedRegistry(tmp_path / "mlruns"), small_bundle.name) as publishing:
+            publishing.beside(no_progress)("trees", 0.1)
+            assert publishers()
+            raise DataError("too few reports")
+
+    with pytest.raises(DataError):
+        train()
+    assert not publishers()

@@ -17,9 +17,9 @@ def release_free_memory() -> None:
 
     And Arrow's, where it was imported. Does nothing where the C library has no `malloc_trim`.
     """
-    if arrow := sys.modules.get("pyarrow"):
-        arrow.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):
+        if arrow := sys.modules.get("pyarrow"):
+            arrow.default_memory_pool().release_unused()
         ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -42,7 +43,11 @@ def connect(registry: Registry, experiment: str) -> mlflow.MlflowClient:
         _create_store(registry.mlruns, location)
     mlflow.set_tracking_uri(registry.tracking_uri)
     if mlflow.get_experiment_by_name(experiment) is None:
-        mlflow.create_experiment(experiment, artifact_location=location)
+        try:
+            mlflow.create_experiment(experiment, artifact_location=location)
+        except MlflowException:  # another command was quicker
+            if mlflow.get_experiment_by_name(experiment) is None:
+                raise
     mlflow.set_experiment(experiment)
     return mlflow.MlflowClient()
 
