@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def run(program: Sequence[str], store: Path, root: Path | None = None) -> tuple[float, float]:
-    """Seconds and peak MB of a command in the folder `root`, with the model store `store`.
+    """Seconds of a command in the folder `root`, with the model store `store`, and peak MB of its largest process.
 
     Raises `SystemExit` with the end of its output if it fails.
     """

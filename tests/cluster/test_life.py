@@ -317,9 +317,9 @@ def test_drift_appears_and_training_answers_it(release: Cluster, portal: Callabl
         release.until(lambda: release.serving() == {made}, SECONDS)
         champion = made
     assert portal("feed?1000") == {"answers": 1000}  # as many as are looked at: nothing else is in the window
-    release.until(lambda: not release.ask("/drift")["drifted"], 30)  # once they are recorded
-    quiet = release.ask("/drift")
-    assert (quiet["reports"], quiet["drifted"]) == (1000, False), quiet["features"]
+    time.sleep(5)  # they are recorded after 2 seconds
+    release.until(lambda: not release.ask("/drift")["drifted"], 30)
+    assert release.ask("/drift")["reports"] == 1000
     began = time.monotonic()
     portal("until?2021-01-01")
     assert portal("feed?1000") == {"answers": 1000}

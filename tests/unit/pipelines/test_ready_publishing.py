@@ -1,14 +1,16 @@
 """Publishing by a process that gets ready beside the training."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 from crime.classifier.bundle import CategoryBundle
-from crime.core.errors import BundleError, DataError, RegistryError
+from crime.core.errors import BundleError, DataError, ModelNotFoundError, RegistryError
 from crime.core.progress import no_progress
-from crime.pipelines.ready_publishing import ReadyPublishing
+from crime.pipelines.ready_publishing import PROGRAM, ReadyPublishing
 from crime.registry.embedded import DATABASE_FILE, EmbeddedRegistry
 
 SECONDS = 60
@@ -16,7 +18,7 @@ SECONDS = 60
 
 def publishers() -> list[psutil.Process]:
     """The processes that publish for this one."""
-    return [child for child in psutil.Process().children() if "crime.pipelines.publisher" in child.cmdline()]
+    return [child for child in psutil.Process().children() if PROGRAM in child.cmdline()]
 
 
 def test_the_store_is_made_from_the_first_progress_on(small_bundle: CategoryBundle, tmp_path: Path) -> None:
@@ -82,3 +84,25 @@ def test_the_process_ends_with_a_training_that_fails(small_bundle: CategoryBundl
     with pytest.raises(DataError):
         train()
     assert not publishers()
+
+
+def test_a_command_that_is_killed_while_it_publishes_registers_nothing(
+    small_bundle: CategoryBundle, tmp_path: Path
+) -> None:
+    """Also where a script started it with `&`, which lets interrupts be ignored."""
+    registry = EmbeddedRegistry(tmp_path / "mlruns")
+    code = (
+        "import sys; from pathlib import Path; from crime.registry.embedded import EmbeddedRegistry;"
+        "from crime.pipelines.ready_publishing import ReadyPublishing; mlruns, name, directory = sys.argv[1:];"
+        "ReadyPublishing(EmbeddedRegistry(Path(mlruns)), name).publish(Path(directory))"
+    )
+    arguments = [sys.executable, "-c", code, str(registry.mlruns), small_bundle.name, str(small_bundle.directory)]
+    with subprocess.Popen(["sh", "-c", 'trap "" INT; exec "$@"', "sh", *arguments]) as command:
+        deadline = time.monotonic() + SECONDS
+        while not any(registry.mlruns.glob("artifacts/*/artifacts/*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (publisher,) = psutil.Process(command.pid).children()
+        command.kill()
+    publisher.wait(SECONDS)
+    with pytest.raises(ModelNotFoundError):
+        registry.version(small_bundle.name)

@@ -13,9 +13,10 @@ M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def release_free_memory() -> None:
-    """Trim glibc's heap, which glibc itself does late or never: 15 MB after loading a model, gigabytes after tables.
+    """Return memory that Arrow, if it is imported, and glibc's heap have freed to the operating system.
 
-    And Arrow's, where it was imported. Does nothing where the C library has no `malloc_trim`.
+    glibc does that late or never: 15 MB after loading a model, gigabytes after tables. Where the C library has no
+    `malloc_trim`, its heap stays as it is.
     """
     with suppress(OSError, AttributeError):
         if arrow := sys.modules.get("pyarrow"):

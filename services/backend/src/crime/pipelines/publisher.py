@@ -1,4 +1,4 @@
-"""The process that publishes one bundle for `crime.pipelines.ready_publishing`: its standard input connects them."""
+"""The publisher: a process that publishes one bundle for a command. Its standard input is the connection to it."""
 
 import os
 import pickle
@@ -14,27 +14,36 @@ from pathlib import Path
 from crime.core.errors import RegistryError
 from crime.pipelines.publishing import get_ready, publish
 from crime.registry.kinds import model_kind
+from crime.registry.promotion import ModelResult
 
-LAST_SECONDS = 5  # in which an interrupted process notes that its run failed
+LAST_SECONDS = 5  # for an interrupted publisher to note that its run failed
 
 
 def publish_one(connection: Connection) -> None:
-    """Get ready, and publish the bundle whose directory comes. Ends when the other process does."""
+    """Get ready, receive the bundle's directory, publish it, and send the result or the error.
+
+    Raises `EOFError` or `BrokenPipeError` if the command has ended.
+    """
     registry, name = connection.recv()
     try:
         get_ready(registry, name)
-        directory: Path = connection.recv()
-        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
-        connection.send(publish(model_kind(name).open(directory), directory, registry))
-    except (EOFError, BrokenPipeError):
-        raise  # nobody waits for an answer
     except Exception as error:
-        error.add_note(traceback.format_exc())
         connection.send(_portable(error))
+        return
+    directory: Path = connection.recv()
+    threading.Thread(target=_end_with_command, args=(connection,), daemon=True).start()
+    try:
+        answer: ModelResult | Exception = publish(model_kind(name).open(directory), directory, registry)
+    except Exception as error:
+        answer = _portable(error)
+    connection.send(answer)
 
 
-def _end_with(connection: Connection) -> None:
-    """Interrupt this process when the other one ends, which sends nothing more: what is killed registers nothing."""
+def _end_with_command(connection: Connection) -> None:
+    """Interrupt the publisher when the command ends. A version that is not registered by then never is.
+
+    After the directory the command sends nothing more: what can be read is its end.
+    """
     connection.poll(None)
     signal.raise_signal(signal.SIGINT)
     time.sleep(LAST_SECONDS)
@@ -42,16 +51,18 @@ def _end_with(connection: Connection) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or a `RegistryError` that says the same where it can't go to another process as it is."""
+    """The error with its traceback, or a `RegistryError` that says the same where it can't be sent as it is."""
+    note = traceback.format_exc()
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return RegistryError(f"{type(error).__name__}: {error}")
+        error = RegistryError(f"{type(error).__name__}: {error}")
+    error.add_note(note)
     return error
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `crime train &` lets it be ignored
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         publish_one(Connection(sys.stdin.fileno()))
-        sys.stderr.flush()
-        os._exit(0)  # the other process waits: Python would take half a second to clear up
+        os._exit(0)  # the command waits: Python would take half a second to clear up

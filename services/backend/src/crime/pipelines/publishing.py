@@ -65,12 +65,16 @@ def _create_store(mlruns: Path, location: str) -> None:
 
 
 def get_ready(registry: Registry, name: str) -> None:
-    """Do what takes seconds once in a process: create the store, import matplotlib, look at the installed packages."""
+    """Do beforehand what publishing the model `name` does once in a process, and what takes seconds.
+
+    Creates an embedded store, and imports matplotlib for the category model. Raises `OSError` or MLflow's error if the
+    store can't be created.
+    """
     if isinstance(registry, EmbeddedRegistry):
         connect(registry, name)
     if name == CATEGORY_MODEL:
         import crime.pipelines.plots  # noqa: F401
-    warn_dependency_requirement_mismatches(_pip_requirements())
+    warn_dependency_requirement_mismatches(_pip_requirements())  # MLflow keeps the list of what is installed
 
 
 def publish(model: Model, directory: Path, registry: Registry, tags: dict[str, str] | None = None) -> ModelResult:

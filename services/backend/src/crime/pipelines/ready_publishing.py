@@ -23,25 +23,27 @@ PROGRAM = "crime.pipelines.publisher"
 
 
 class ReadyPublishing:
-    """Publishes one bundle of the model `name`. At the end of the `with` block the process has ended too."""
+    """Publishes one bundle of the model `name` by a process, the publisher. It has ended when the `with` block ends."""
 
     def __init__(self, registry: Registry, name: str):
         self._registry, self._name = registry, name
         self._connection, self._far_end = Pipe()
         self._process: subprocess.Popen[bytes] | None = None
         self._publishing = False
-        self._begin, self._answer = ComputedOnce(self._start), ComputedOnce(self._receive)  # by any of several threads
+        # computed once, as several threads report progress
+        self._begin, self._answer = ComputedOnce(self._start), ComputedOnce(self._receive)
 
     def _start(self) -> None:
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (the process keeps it)
+        self._output = tempfile.TemporaryFile("a+", errors="replace")  # noqa: SIM115 (the publisher keeps it)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", PROGRAM],  # -P: nothing is imported from the working directory
+            # -P: nothing is imported from the working directory; -u: MLflow's lines are written before the answer
+            [sys.executable, "-P", "-u", "-m", PROGRAM],
             stdin=self._far_end.fileno(),
-            stdout=self._said,
-            stderr=self._said,
-            start_new_session=True,  # Ctrl-C reaches this process alone, whose end is seen there
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,  # Ctrl-C interrupts the command alone; the publisher sees the connection close
         )
-        self._far_end.close()  # the process has it alone, so that its end is seen here
+        self._far_end.close()  # only the publisher holds it now, so that its end closes the connection
         self._connection.send((self._registry, self._name))
 
     def __enter__(self) -> Self:
@@ -52,15 +54,15 @@ class ReadyPublishing:
     ) -> None:
         self._connection.close()
         if self._process:
-            if not self._publishing:  # or else it interrupts itself, and notes in MLflow that the run failed
+            if not self._publishing:  # from then on it ends by itself, so that MLflow knows how its run ended
                 self._process.send_signal(signal.SIGINT)
             self._process.wait()
-            self._said.close()
+            self._output.close()
 
     def beside(self, progress: Progress) -> Progress:
-        """Wrap a training's `progress`: its first call starts the process, once the table has been accepted.
+        """Wrap a training's `progress`: its first call starts the publisher, once the table has been accepted.
 
-        Later calls raise the process's error, for example if the store can't be written.
+        Later calls raise the publisher's error, for example if the store can't be written.
         """
 
         def progress_and_check(step: str, share: float) -> None:
@@ -74,15 +76,15 @@ class ReadyPublishing:
     def publish(self, directory: Path) -> ModelResult:
         """Log and register the bundle in `directory`, as `crime.pipelines.publishing.publish` does.
 
-        What MLflow writes meanwhile goes to stderr. Raises `RegistryError`, or the process's error.
+        What MLflow writes meanwhile goes to stderr. Raises `RegistryError`, or the publisher's error.
         """
         self._begin()
         self._publishing = True
-        with suppress(BrokenPipeError):  # it has ended; what it said is still to be read
+        with suppress(BrokenPipeError):  # the publisher has ended; its answer, or why it ended, can still be read
             self._connection.send(directory)
         result = self._result()
-        self._said.seek(0)
-        sys.stderr.write(self._said.read())
+        self._output.seek(0)
+        sys.stderr.write(self._output.read())
         return result
 
     def _result(self) -> ModelResult:
@@ -97,7 +99,7 @@ class ReadyPublishing:
         except (EOFError, ConnectionResetError):
             assert self._process
             code = self._process.wait()
-            self._said.seek(0)
-            reason = "too little memory, as a rule" if code == -signal.SIGKILL else self._said.read().strip()[-1000:]
+            self._output.seek(0)
+            reason = "too little memory, as a rule" if code == -signal.SIGKILL else self._output.read().strip()[-1000:]
             return RegistryError(f"the process that registers the model ended with exit code {code}: {reason}")
         return answer

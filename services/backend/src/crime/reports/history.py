@@ -81,7 +81,7 @@ def read_history(path: Path, tally: Tally) -> EventHistory:
     history = EventHistory(
         *(np.concatenate([getattr(block, field.name) for block in blocks]) for field in fields(EventHistory))
     )
-    del blocks
+    del blocks  # they hold all reports a second time
     release_free_memory()
     low, high = _main_period(history.occurred)
     inside = (history.occurred >= low) & (history.occurred <= high)

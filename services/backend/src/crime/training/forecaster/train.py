@@ -58,10 +58,10 @@ def train_forecast(
     directory.mkdir(parents=True, exist_ok=True)
     forecaster = Forecaster(history, kinds)
     forecaster.compute(needed, executor, progress)
-    _release_memory()  # what the origins took beside their forecasts
+    _release_memory()  # the origins took more than the forecasts that are kept
     _write_bundle(forecaster, kinds, tally, directory, share)
     del forecaster
-    _release_memory()
+    _release_memory()  # publishing needs memory, in this process or beside it
     return ForecastBundle(directory)
 
 
