@@ -11,7 +11,7 @@ import pytest
 from cluster.cluster import CLIENT, SCRIPTS, Cluster, Images, part
 from playwright.sync_api import Browser, expect
 
-SECONDS = 30  # from a promotion to every pod
+SECONDS = 15  # from a promotion to every pod
 SIGNED = {"by": "a test", "reason": "to see what follows"}  # of every decision
 
 

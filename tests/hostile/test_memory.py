@@ -110,7 +110,7 @@ def post(pod: Pod, path: str, kind: str, body: bytes) -> httpx.Response:
 
 @pytest.fixture(scope="module")
 def quiet(start_pod: Callable[..., Pod]) -> Pod:
-    """A pod that does nothing but what it is asked: it records predictions in an hour."""
+    """A pod without work of its own during the tests: it records predictions only after an hour."""
     return start_pod(record_seconds=3_600)
 
 

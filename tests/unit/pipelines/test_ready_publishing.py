@@ -89,7 +89,7 @@ def test_the_process_ends_with_a_training_that_fails(small_bundle: CategoryBundl
 def test_a_command_that_is_killed_while_it_publishes_registers_nothing(
     small_bundle: CategoryBundle, tmp_path: Path
 ) -> None:
-    """Also where a script started it with `&`, which lets interrupts be ignored."""
+    """The command ignores SIGINT, as one that a script starts with `&` does."""
     registry = EmbeddedRegistry(tmp_path / "mlruns")
     code = (
         "import sys; from pathlib import Path; from crime.registry.embedded import EmbeddedRegistry;"

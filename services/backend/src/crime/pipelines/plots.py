@@ -23,7 +23,7 @@ def draw_plots(model: CategoryBundle) -> Iterator[tuple[str, Figure]]:
 
 
 def _new_figure(left: float, bottom: float) -> tuple[Figure, Axes]:
-    """`left`, `bottom`: shares of the figure's width and height that are kept for labels beside and below the axes."""
+    """`left`, `bottom`: margins for labels, as shares of the figure's width and height."""
     figure = Figure(figsize=(7, 6))  # a layout of matplotlib's own would draw everything twice
     figure.subplots_adjust(left, bottom, right=0.97, top=0.94)
     return figure, figure.add_subplot()

@@ -40,7 +40,7 @@ def publish_one(connection: Connection) -> None:
 
 
 def _end_with_command(connection: Connection) -> None:
-    """Interrupt the publisher when the command ends. A version that is not registered by then never is.
+    """Interrupt the publisher when the command ends, so that it registers no version afterwards.
 
     After the directory the command sends nothing more: what can be read is its end.
     """
@@ -51,7 +51,7 @@ def _end_with_command(connection: Connection) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error with its traceback, or a `RegistryError` that says the same where it can't be sent as it is."""
+    """The error, or a `RegistryError` with its text if it can't be pickled. A note holds the traceback."""
     note = traceback.format_exc()
     try:
         pickle.loads(pickle.dumps(error))

@@ -65,7 +65,7 @@ def _create_store(mlruns: Path, location: str) -> None:
 
 
 def get_ready(registry: Registry, name: str) -> None:
-    """Do beforehand what publishing the model `name` does once in a process, and what takes seconds.
+    """Do the slow steps of publishing the model `name` that a process needs only once.
 
     Creates an embedded store, and imports matplotlib for the category model. Raises `OSError` or MLflow's error if the
     store can't be created.

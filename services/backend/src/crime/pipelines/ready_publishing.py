@@ -1,6 +1,6 @@
-"""Publish a model from a process of its own, which gets ready while the model is being trained.
+"""Publish a model from a separate process, which imports MLflow while the model is being trained.
 
-Importing MLflow and creating its store take seconds of Python's lock. A thread would take them from the training.
+Importing MLflow and creating its store hold Python's global lock for seconds: in a thread they would slow the training.
 """
 
 import signal
